@@ -1,0 +1,48 @@
+/*
+ * Cancel tokens and operations.
+ *
+ * A token is made once at the edge (a request, a command line) and passed down. Firing it makes
+ * its fd readable and calls `cancel` of the connection that is at work for it, if any.
+ */
+#pragma once
+
+#include "base/arena.h"
+
+#include <rowhouse/connector.h>
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rh_cancel {
+    pthread_mutex_t lock; /* guards all below; a leaf: nothing else is locked under it */
+    int fd;               /* eventfd */
+    bool fired;
+    void (*target)(struct rh_conn *conn); /* the connector's cancel, while conn is borrowed */
+    struct rh_conn *conn;
+};
+
+/* Opens the eventfd. RESOURCE when there is none to be had. Owned by the caller. */
+int rh_cancel_init(struct rh_cancel *cancel, struct rh_error *error);
+void rh_cancel_fini(struct rh_cancel *cancel);
+/* Makes a token that was used ready for the next request. Not while anybody may fire it. */
+void rh_cancel_rearm(struct rh_cancel *cancel);
+/* [any] Idempotent. */
+void rh_cancel_fire(struct rh_cancel *cancel);
+bool rh_cancel_fired(struct rh_cancel *cancel);
+/* The pool's: names the connection that works for this token (NULL, NULL = none any more). If the
+ * token has been fired already, the target is called at once. */
+void rh_cancel_aim(struct rh_cancel *cancel, void (*target)(struct rh_conn *), struct rh_conn *conn);
+
+/* The host's side of an operation. `abi` is what connectors get. */
+struct rh_operation {
+    struct rh_op abi;
+    struct rh_cancel *cancel; /* may be NULL */
+};
+
+/* deadline in microseconds of the monotonic clock; arena and cancel are borrowed. Identity texts
+ * may be set afterwards. */
+void rh_operation_init(struct rh_operation *op, struct rh_arena *arena, struct rh_cancel *cancel,
+                       uint64_t deadline_us);
+/* CANCELLED or TIMEOUT when it should end now, else RH_OK. Costs a clock read and a poll only. */
+int rh_operation_check(struct rh_operation *op, struct rh_error *error);

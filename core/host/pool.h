@@ -1,0 +1,63 @@
+/*
+ * Connections of one datasource: the only way to a connector's vtable.
+ *
+ *          borrow                     return, sound
+ *   IDLE ──────────► BORROWED ───────────────────────► IDLE
+ *    │ too old, unsound   │ poisoned (protocol error, unknown outcome, timeout, cancelled mid-call)
+ *    └──────► closed ◄────┘
+ *
+ * Waiters are served first come, first served, until their deadline. A source that refuses
+ * connections trips the breaker: for a while (growing, at most 30 s) borrow fails at once with
+ * UNAVAILABLE, then one borrower tries.
+ */
+#pragma once
+
+#include "host/library.h"
+#include "host/op.h"
+
+#include <jansson.h>
+
+struct rh_pool;
+
+struct rh_pool_limits {
+    uint32_t max_connections; /* default 10 */
+    uint32_t max_idle_ms;     /* an idle connection is closed after; default 300 000 */
+    uint32_t max_life_ms;     /* default 3 600 000 */
+    uint32_t check_after_ms;  /* idle for longer: ping before use; default 30 000 */
+    uint32_t connect_ms;      /* deadline of a connect, within the operation's own; default 10 000 */
+};
+void rh_pool_limits_default(struct rh_pool_limits *limits);
+
+/* A borrowed connection. The vtable is library->connector; call it only through this. */
+struct rh_lease {
+    struct rh_pool *pool;
+    const struct rh_library *library;
+    struct rh_conn *conn;
+    struct rh_operation *op; /* the operation it was borrowed for */
+    bool poisoned;           /* set before remote state may be in doubt; never cleared on error */
+    uint64_t since_us;
+    uint32_t slot;           /* the pool's */
+};
+
+/* settings are copied. No connection is made yet. name is for messages and the log. */
+int rh_pool_new(const struct rh_library *library, const char *name,
+                const struct rh_settings *settings, const struct rh_pool_limits *limits,
+                struct rh_pool **ret_pool, struct rh_error *error);
+/* Closes idle connections, waits for none: the last returned lease frees the pool. */
+void rh_pool_free(struct rh_pool *pool);
+
+/* [any] Waits until the operation's deadline. BUSY (all in use), UNAVAILABLE, AUTH, CONFIG,
+ * TIMEOUT, CANCELLED. Aims the operation's cancel token at the connection. */
+int rh_pool_borrow(struct rh_pool *pool, struct rh_operation *op, struct rh_lease *ret_lease,
+                   struct rh_error *error);
+/* [any] Gives it back; closes it when poisoned. `outcome` is the class that the last call ended
+ * with: connection-level classes poison by themselves. */
+void rh_pool_return(struct rh_lease *lease, int outcome);
+
+struct rh_pool_stats {
+    uint32_t n_idle, n_borrowed, n_waiting;
+    uint64_t n_opened, n_failed;
+    bool broken; /* the breaker is open */
+};
+/* [any] */
+void rh_pool_stats(struct rh_pool *pool, struct rh_pool_stats *ret_stats);

@@ -1,0 +1,49 @@
+/*
+ * The connector author's kit: the one header to start from. Gives rh_fail and texts (base/), and
+ * access to the settings that `connect` received.
+ *
+ * The kit depends on the ABI and on core/base (libc only), so a connector compiles outside this
+ * tree. Nothing here keeps state.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/text.h"
+
+#include <rowhouse/connector.h>
+
+#include <stdbool.h>
+
+/* The setting's text, or {NULL, 0} when it is not set. Borrowed from settings. [any] */
+struct rh_text rh_kit_setting_text(const struct rh_settings *settings, const char *name);
+/* The setting's number or truth value, or `otherwise` when it is not set. [any] */
+int64_t rh_kit_setting_int(const struct rh_settings *settings, const char *name, int64_t otherwise);
+bool rh_kit_setting_bool(const struct rh_settings *settings, const char *name, bool otherwise);
+/* Copy owned by the caller (free), NUL-terminated; NULL when not set or out of memory. */
+char *rh_kit_setting_dup(const struct rh_settings *settings, const char *name);
+
+/* CANCELLED, TIMEOUT or RH_OK; for connectors that poll. */
+int rh_kit_check(const struct rh_host *host, const struct rh_op *op, struct rh_error *error);
+
+/* Values, for literals in code. */
+static inline struct rh_value rh_kit_null(void)
+{
+    return (struct rh_value){.type = RH_TYPE_NULL};
+}
+static inline struct rh_value rh_kit_int(int64_t i)
+{
+    return (struct rh_value){.type = RH_TYPE_INT, .as.i = i};
+}
+static inline struct rh_value rh_kit_text(struct rh_text text)
+{
+    return (struct rh_value){.type = RH_TYPE_TEXT, .len = (uint32_t)text.len, .as.data = text.data};
+}
+static inline struct rh_text rh_kit_value_text(const struct rh_value *value)
+{
+    return (struct rh_text){(const char *)value->as.data, value->len};
+}
+static inline bool rh_kit_is_null(const struct rh_value *value)
+{
+    return value->type <= RH_TYPE_NULL;
+}

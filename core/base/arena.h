@@ -11,7 +11,7 @@
 
 struct rh_arena;
 
-/* max_bytes: what all allocations together may take. NULL when out of memory. Owned by caller. */
+/* max_bytes: what all allocations together may take, each rounded up to 16 (0 counts as 16). NULL when out of memory. Owned by caller. */
 struct rh_arena *rh_arena_new(size_t max_bytes);
 /* Runs the deferred calls (last first) and frees everything. NULL is allowed. */
 void rh_arena_free(struct rh_arena *arena);
@@ -31,5 +31,5 @@ char *rh_arena_printf(struct rh_arena *arena, const char *format, ...)
 /* Calls run(context) when the arena is reset or freed. False when out of memory: then it has been
  * called already, so nothing leaks. */
 bool rh_arena_defer(struct rh_arena *arena, void (*run)(void *context), void *context);
-/* Bytes handed out since new or reset. */
+/* Bytes handed out since new or reset, each allocation rounded up to 16. */
 size_t rh_arena_used(const struct rh_arena *arena);

@@ -50,8 +50,10 @@ int rh_fail(struct rh_error *error, int error_class, const char *format, ...)
 /* rh_fail with the class RESOURCE, code "out-of-memory". Needs no memory. */
 int rh_fail_nomem(struct rh_error *error);
 
-/* Details of an error that is set. Each returns the error's class, so that they can be chained in
- * a return statement: `return rh_error_hint(error, "…")`. */
+/* Details of an error that is set; on an empty one they do nothing. Hint, code and pointer keep the
+ * first text too. Each returns the error's class, so that they can be chained in a return
+ * statement: `return rh_error_hint(error, "…")`. With error NULL they return INTERNAL, so a caller
+ * that allows NULL returns what rh_fail gave. */
 int rh_error_hint(struct rh_error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 int rh_error_code(struct rh_error *error, const char *code);

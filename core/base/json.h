@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Arrays and objects inside each other; the outermost is 1. */
 #define RH_JSON_MAX_DEPTH 128
 
 enum rh_json_kind {
@@ -41,15 +42,46 @@ struct rh_json {
 };
 
 /* Parses one complete text. The result lives in the arena and borrows from `text`. Errors are
- * INVALID, code "invalid-json", and tell line and column. */
+ * INVALID, code "invalid-json" (nested too deeply: "too-deep"), and tell line and column in bytes;
+ * RESOURCE when the arena is full. Takes about 80 bytes of the arena per value. [any] */
 int rh_json_parse(struct rh_arena *arena, struct rh_text text, struct rh_json **ret_value,
                   struct rh_error *error);
 
 /* Parses the value at the front of *rest and moves *rest behind it (white space skipped): for a
- * sequence of values (NDJSON) or the elements of a large array one by one. RH_END when only white
- * space is left. */
+ * sequence of values (NDJSON). RH_END when only white space is left. Lines in messages count from
+ * *rest. On an error *rest stays. The elements of an array: rh_json_array_next. */
 int rh_json_parse_next(struct rh_arena *arena, struct rh_text *rest, struct rh_json **ret_value,
                        struct rh_error *error);
+
+/*
+ * Walks one large array element by element, so that no more of it than one element (or batch of
+ * elements) is ever in memory as a tree:
+ *
+ *     struct rh_json_array walk;
+ *     rc = rh_json_array_open(&walk, text, &error);
+ *     while (rc == 0 && (rc = rh_json_array_next(&walk, arena, &row, &error)) == 0) {
+ *         … use row …
+ *         if (rh_arena_used(arena) > enough)
+ *             rh_arena_reset(arena);
+ *     }
+ *     // here rc is RH_END when the whole text was well-formed, else the error's class
+ */
+struct rh_json_array {
+    struct rh_text text; /* all of it; borrowed */
+    uint64_t at;         /* offset of what comes next */
+    uint64_t n;          /* elements that were returned so far */
+    int state;           /* 0, or what every further call returns: RH_END or an error's class */
+};
+
+/* Steps into the array that the whole text is (the source of a parsed value, or input that was
+ * not parsed). INVALID, code "invalid-json", when it starts with anything but `[`. */
+int rh_json_array_open(struct rh_json_array *ret_walk, struct rh_text text,
+                       struct rh_error *error);
+/* The next element; it lives in the arena and borrows from the text. RH_END behind the closing
+ * bracket, when only white space follows. Errors as for rh_json_parse, and they stay: what was
+ * returned before was well-formed, what follows is never returned. */
+int rh_json_array_next(struct rh_json_array *walk, struct rh_arena *arena,
+                       struct rh_json **ret_value, struct rh_error *error);
 
 /* The member with this name, or NULL; also NULL when value is NULL or not an object. */
 const struct rh_json *rh_json_member(const struct rh_json *value, const char *name);

@@ -51,9 +51,14 @@ struct rh_text rh_text_cut(struct rh_text *rest, char separator);
 /* The whole text as a decimal number in range; false when it is anything else. */
 bool rh_text_to_i64(struct rh_text text, int64_t *ret_value);
 bool rh_text_to_u64(struct rh_text text, uint64_t *ret_value);
-/* The whole text as a JSON-style number (also "inf", "nan" are refused). */
+/* The whole text as a JSON-style number (also "inf", "nan" are refused); false as well when
+ * it is too large for a double. Correctly rounded, whatever the locale. */
 bool rh_text_to_f64(struct rh_text text, double *ret_value);
+/* Length of the well-formed UTF-8 sequence at the front of n bytes: 1 to 4, or 0 when there is
+ * none (no byte, a stray or cut-off sequence, a surrogate, an overlong form). */
+unsigned rh_text_utf8_step(const char *data, size_t n);
 /* Well-formed UTF-8 (no surrogates, nothing above U+10FFFF, no overlong forms). */
 bool rh_text_is_utf8(struct rh_text text);
-/* Levenshtein distance over bytes, ASCII letters folded, cut off at `limit`: for "did you mean". */
+/* Levenshtein distance over bytes, ASCII letters folded, cut off at `limit`: for "did you mean". Texts above
+ * 128 bytes are taken as `limit` apart unless they are equal. */
 unsigned rh_text_distance(struct rh_text a, struct rh_text b, unsigned limit);

@@ -1,6 +1,8 @@
-/* What a connector file must look like before it is loaded: ELF64, little-endian, this machine,
+/*
+ * What a connector file must look like before it is loaded: ELF64, little-endian, this machine,
  * ET_DYN, exactly one exported symbol, no text relocations, no executable stack, no static TLS.
- * Works on bytes only and trusts no offset in them. */
+ * Works on bytes only and trusts no offset in them.
+ */
 #pragma once
 
 #include <rowhouse/error.h>

@@ -15,7 +15,8 @@
 #include <stdint.h>
 
 struct rh_cancel {
-    pthread_mutex_t lock; /* guards all below; a leaf: nothing else is locked under it */
+    pthread_mutex_t lock; /* guards all below; the target runs under it and may lock only what is
+                             itself a leaf: nothing of the pool but a waiter's own lock */
     int fd;               /* eventfd */
     bool fired;
     void (*target)(struct rh_conn *conn); /* the connector's cancel, while conn is borrowed */
@@ -31,7 +32,8 @@ void rh_cancel_rearm(struct rh_cancel *cancel);
 void rh_cancel_fire(struct rh_cancel *cancel);
 bool rh_cancel_fired(struct rh_cancel *cancel);
 /* The pool's: names the connection that works for this token (NULL, NULL = none any more). If the
- * token has been fired already, the target is called at once. */
+ * token has been fired already, the target is called at once. When it returns, the target that was
+ * named before is not running and will not be called again. */
 void rh_cancel_aim(struct rh_cancel *cancel, void (*target)(struct rh_conn *), struct rh_conn *conn);
 
 /* The host's side of an operation. `abi` is what connectors get. */
@@ -44,5 +46,6 @@ struct rh_operation {
  * may be set afterwards. */
 void rh_operation_init(struct rh_operation *op, struct rh_arena *arena, struct rh_cancel *cancel,
                        uint64_t deadline_us);
-/* CANCELLED or TIMEOUT when it should end now, else RH_OK. Costs a clock read and a poll only. */
+/* CANCELLED or TIMEOUT when it should end now, else RH_OK. Costs a clock read and a lock that
+ * nobody else holds (without a token but with a cancel fd: a poll). */
 int rh_operation_check(struct rh_operation *op, struct rh_error *error);

@@ -1,0 +1,120 @@
+/*
+ * Cancel tokens: an eventfd for whoever waits, and the one connection that is told at once.
+ *
+ * The target is called under the token's lock. That is what makes aiming away a barrier: once the
+ * pool has taken its connection off the token, no late cancel can hit the next borrower.
+ */
+#include "host/op.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+int rh_cancel_init(struct rh_cancel *cancel, struct rh_error *error)
+{
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int rc;
+
+    if (fd < 0)
+        return rh_fail(error, RH_RESOURCE, "cannot make a cancel token: %s", strerror(errno));
+    rc = pthread_mutex_init(&cancel->lock, NULL);
+    if (rc) {
+        close(fd);
+        return rh_fail(error, RH_RESOURCE, "cannot make a cancel token: %s", strerror(rc));
+    }
+    cancel->fd = fd;
+    cancel->fired = false;
+    cancel->target = NULL;
+    cancel->conn = NULL;
+    return RH_OK;
+}
+
+void rh_cancel_fini(struct rh_cancel *cancel)
+{
+    close(cancel->fd);
+    cancel->fd = -1;
+    pthread_mutex_destroy(&cancel->lock);
+}
+
+void rh_cancel_rearm(struct rh_cancel *cancel)
+{
+    uint64_t count;
+
+    pthread_mutex_lock(&cancel->lock);
+    if (cancel->fired) {
+        while (read(cancel->fd, &count, sizeof(count)) < 0 && errno == EINTR)
+            continue;
+        cancel->fired = false;
+    }
+    pthread_mutex_unlock(&cancel->lock);
+}
+
+void rh_cancel_fire(struct rh_cancel *cancel)
+{
+    const uint64_t one = 1;
+
+    pthread_mutex_lock(&cancel->lock);
+    if (!cancel->fired) {
+        cancel->fired = true;
+        /* Cannot block or overflow: the counter is 0 until the first and only write. */
+        while (write(cancel->fd, &one, sizeof(one)) < 0 && errno == EINTR)
+            continue;
+        if (cancel->target)
+            cancel->target(cancel->conn);
+    }
+    pthread_mutex_unlock(&cancel->lock);
+}
+
+bool rh_cancel_fired(struct rh_cancel *cancel)
+{
+    bool fired;
+
+    pthread_mutex_lock(&cancel->lock);
+    fired = cancel->fired;
+    pthread_mutex_unlock(&cancel->lock);
+    return fired;
+}
+
+void rh_cancel_aim(struct rh_cancel *cancel, void (*target)(struct rh_conn *), struct rh_conn *conn)
+{
+    pthread_mutex_lock(&cancel->lock);
+    cancel->target = target;
+    cancel->conn = conn;
+    if (cancel->fired && target)
+        target(conn);
+    pthread_mutex_unlock(&cancel->lock);
+}
+
+void rh_operation_init(struct rh_operation *op, struct rh_arena *arena, struct rh_cancel *cancel,
+                       uint64_t deadline_us)
+{
+    memset(op, 0, sizeof(*op));
+    op->abi.struct_size = sizeof(op->abi);
+    op->abi.deadline_us = deadline_us;
+    op->abi.cancel_fd = cancel ? cancel->fd : -1;
+    op->abi.arena = arena;
+    op->cancel = cancel;
+}
+
+static bool is_cancelled(struct rh_operation *op)
+{
+    struct pollfd wait = {.fd = op->abi.cancel_fd, .events = POLLIN};
+
+    if (op->cancel)
+        return rh_cancel_fired(op->cancel);
+    return wait.fd >= 0 && poll(&wait, 1, 0) > 0;
+}
+
+int rh_operation_check(struct rh_operation *op, struct rh_error *error)
+{
+    if (is_cancelled(op))
+        return rh_fail(error, RH_CANCELLED, "the operation was cancelled");
+    if (rh_clock_us() >= op->abi.deadline_us)
+        return rh_fail(error, RH_TIMEOUT, "the deadline of the operation has passed");
+    return RH_OK;
+}

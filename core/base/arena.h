@@ -11,14 +11,16 @@
 
 struct rh_arena;
 
-/* max_bytes: what all allocations together may take, each rounded up to 16 (0 counts as 16). NULL when out of memory. Owned by caller. */
+/* max_bytes: what all allocations together may take, each rounded up to 16 (0 counts as 16). NULL
+ * when out of memory. Owned by caller. */
 struct rh_arena *rh_arena_new(size_t max_bytes);
 /* Runs the deferred calls (last first) and frees everything. NULL is allowed. */
 void rh_arena_free(struct rh_arena *arena);
 /* The same, but the arena stays usable and keeps its first block. */
 void rh_arena_reset(struct rh_arena *arena);
 
-/* Zeroed, aligned to 16. NULL when out of memory or above max_bytes. n = 0 gives a valid pointer. */
+/* Zeroed, aligned to 16. NULL when out of memory or above max_bytes. n = 0 gives a valid pointer.
+ */
 void *rh_arena_alloc(struct rh_arena *arena, size_t n);
 /* Zeroed array; checks count * size for overflow. */
 void *rh_arena_array(struct rh_arena *arena, size_t count, size_t size);

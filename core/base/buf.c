@@ -1,8 +1,8 @@
 /*
  * The growable byte buffer.
  *
- * Invariants: len <= cap <= max, and cap < PTRDIFF_MAX. The memory has one byte more than cap, which is not counted: it
- * takes the NUL of vsnprintf and of rh_buf_take.
+ * Invariants: len <= cap <= max, and cap < PTRDIFF_MAX. The memory has one byte more than cap,
+ * which is not counted: it takes the NUL of vsnprintf and of rh_buf_take.
  */
 #include "base/buf.h"
 
@@ -23,21 +23,47 @@ static const char digit_pairs[] = "00010203040506070809"
                                   "80818283848586878889"
                                   "90919293949596979899";
 
-/* The decimal digits of value, ending before `end`; returns the first. At most 20. */
-static char *digits_before(char *end, uint64_t value)
+static const uint64_t powers[20] = {0,
+                                    10u,
+                                    100u,
+                                    1000u,
+                                    10000u,
+                                    100000u,
+                                    1000000u,
+                                    10000000u,
+                                    100000000u,
+                                    1000000000u,
+                                    10000000000u,
+                                    100000000000u,
+                                    1000000000000u,
+                                    10000000000000u,
+                                    100000000000000u,
+                                    1000000000000000u,
+                                    10000000000000000u,
+                                    100000000000000000u,
+                                    1000000000000000000u,
+                                    10000000000000000000u};
+
+/* 1 to 20. The logarithm to base 2, times log10(2) = 1233/4096, is the digits less one, or one too
+ * many. */
+static unsigned count_digits(uint64_t value)
+{
+    unsigned guess = ((64 - (unsigned)__builtin_clzll(value | 1)) * 1233) >> 12;
+    return guess + (value >= powers[guess]);
+}
+
+/* The decimal digits of value, ending before `end`. */
+static void write_digits(char *end, uint64_t value)
 {
     while (value >= 100) {
         end -= 2;
         memcpy(end, digit_pairs + 2 * (value % 100), 2);
         value /= 100;
     }
-    if (value >= 10) {
-        end -= 2;
-        memcpy(end, digit_pairs + 2 * value, 2);
-    } else {
-        *--end = (char)('0' + value);
-    }
-    return end;
+    if (value >= 10)
+        memcpy(end - 2, digit_pairs + 2 * value, 2);
+    else
+        end[-1] = (char)('0' + value);
 }
 
 void rh_buf_init(struct rh_buf *buf, size_t max)
@@ -54,6 +80,7 @@ void rh_buf_free(struct rh_buf *buf)
 char *rh_buf_reserve_slow(struct rh_buf *buf, size_t n)
 {
     size_t need, cap;
+    char *data;
     if (buf->failed)
         return NULL;
     if (__builtin_add_overflow(buf->len, n, &need) || need > buf->max || need >= PTRDIFF_MAX)
@@ -65,7 +92,7 @@ char *rh_buf_reserve_slow(struct rh_buf *buf, size_t n)
         cap = need;
     if (cap > buf->max)
         cap = buf->max;
-    char *data = realloc(buf->data, cap + 1);
+    data = realloc(buf->data, cap + 1);
     if (!data)
         goto fail;
     buf->data = data;
@@ -107,20 +134,24 @@ void rh_buf_addf(struct rh_buf *buf, const char *format, ...)
 
 void rh_buf_add_i64(struct rh_buf *buf, int64_t value)
 {
-    char text[24];
-    char *end = text + sizeof(text);
-    char *start = digits_before(end, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
-    if (value < 0)
-        *--start = '-';
-    rh_buf_add(buf, start, (size_t)(end - start));
+    uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    size_t n = count_digits(magnitude) + (value < 0);
+    char *to = rh_buf_reserve(buf, n);
+    if (!to)
+        return;
+    to[0] = '-'; /* the first digit replaces it when there is no sign */
+    write_digits(to + n, magnitude);
+    buf->len += n;
 }
 
 void rh_buf_add_u64(struct rh_buf *buf, uint64_t value)
 {
-    char text[24];
-    char *end = text + sizeof(text);
-    char *start = digits_before(end, value);
-    rh_buf_add(buf, start, (size_t)(end - start));
+    size_t n = count_digits(value);
+    char *to = rh_buf_reserve(buf, n);
+    if (!to)
+        return;
+    write_digits(to + n, value);
+    buf->len += n;
 }
 
 char *rh_buf_take(struct rh_buf *buf)

@@ -43,8 +43,8 @@ static void end_in_ellipsis(char *text, size_t size)
     memcpy(text + cut, ellipsis, sizeof(ellipsis));
 }
 
-__attribute__((format(printf, 3, 0))) static void print(char *text, size_t size,
-                                                        const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void print(char *text, size_t size, const char *format,
+                                                        va_list args)
 {
     int n = vsnprintf(text, size, format, args);
     if (n < 0)

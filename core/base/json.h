@@ -33,12 +33,12 @@ enum rh_json_kind {
 /* A value in an arena. Immutable. */
 struct rh_json {
     enum rh_json_kind kind;
-    uint32_t n;              /* ARRAY, OBJECT: number of children */
-    struct rh_text text;     /* NUMBER: as written; STRING: decoded */
-    struct rh_text source;   /* the whole value as it stands in the input (borrowed from it) */
-    struct rh_text key;      /* this value's name in its object; no text elsewhere */
-    struct rh_json *child;   /* ARRAY, OBJECT: first child */
-    struct rh_json *next;    /* next sibling */
+    uint32_t n;            /* ARRAY, OBJECT: number of children */
+    struct rh_text text;   /* NUMBER: as written; STRING: decoded */
+    struct rh_text source; /* the whole value as it stands in the input (borrowed from it) */
+    struct rh_text key;    /* this value's name in its object; no text elsewhere */
+    struct rh_json *child; /* ARRAY, OBJECT: first child */
+    struct rh_json *next;  /* next sibling */
 };
 
 /* Parses one complete text. The result lives in the arena and borrows from `text`. Errors are
@@ -75,8 +75,7 @@ struct rh_json_array {
 
 /* Steps into the array that the whole text is (the source of a parsed value, or input that was
  * not parsed). INVALID, code "invalid-json", when it starts with anything but `[`. */
-int rh_json_array_open(struct rh_json_array *ret_walk, struct rh_text text,
-                       struct rh_error *error);
+int rh_json_array_open(struct rh_json_array *ret_walk, struct rh_text text, struct rh_error *error);
 /* The next element; it lives in the arena and borrows from the text. RH_END behind the closing
  * bracket, when only white space follows. Errors as for rh_json_parse, and they stay: what was
  * returned before was well-formed, what follows is never returned. */

@@ -2,11 +2,12 @@
  * Numbers as text.
  *
  * The C library converts, under the "C" locale of this thread: a connector's driver may have
- * called setlocale, and then strtod would want a decimal comma. What is exact in plain double
- * arithmetic does not get that far.
+ * called setlocale, and then strtod would want a decimal comma. Numbers of everyday size do not get
+ * that far: integer arithmetic in 128 bits is exact for them.
  */
 #include "base/number.h"
 
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <pthread.h>
@@ -18,13 +19,32 @@
 /* A double is decided by at most 767 digits and by whether any digit behind them is not zero. */
 #define MAX_DIGITS 800
 /* Exponents beyond are cut to this: far outside of any double, far inside of int64_t. */
-#define MAX_EXPONENT INT64_C(1000000000000000000)
-#define EXACT_DIGITS 15 /* integers of so many digits are exact in a double */
-#define EXACT_POWER 22  /* and so are the powers of ten up to this */
+#define MAX_EXPONENT INT64_C(100000000000000000)
+/* Integers of so many digits, and powers of ten up to this exponent, fit into 64 bits. */
+#define MAX_U64_DIGITS 19
 
-static const double powers[EXACT_POWER + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                               1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                               1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+__extension__ typedef unsigned __int128 wide;
+
+static const uint64_t powers[MAX_U64_DIGITS + 1] = {1u,
+                                                    10u,
+                                                    100u,
+                                                    1000u,
+                                                    10000u,
+                                                    100000u,
+                                                    1000000u,
+                                                    10000000u,
+                                                    100000000u,
+                                                    1000000000u,
+                                                    10000000000u,
+                                                    100000000000u,
+                                                    1000000000000u,
+                                                    10000000000000u,
+                                                    100000000000000u,
+                                                    1000000000000000u,
+                                                    10000000000000000u,
+                                                    100000000000000000u,
+                                                    1000000000000000000u,
+                                                    10000000000000000000u};
 
 /* ±0.d1d2d3… × 10^exponent, with d1 not zero. */
 struct decimal {
@@ -158,6 +178,36 @@ bool rh_number_equal(struct rh_text a, struct rh_text b)
     return true;
 }
 
+/*
+ * The double nearest to digits × 10^power, for a power from -19 to 19 and digits that are not 0.
+ * The quotient has 64 bits or more, so what it lacks only matters as "there is more": the lowest
+ * bit says that, and the conversion from uint64_t rounds right.
+ */
+static double scale(uint64_t digits, int power)
+{
+    wide value;
+    int exponent = 0;
+    bool inexact = false;
+    if (power >= 0) {
+        value = (wide)digits * powers[power];
+    } else {
+        int shift = 64 + __builtin_clzll(digits);
+        wide dividend = (wide)digits << shift;
+        value = dividend / powers[-power];
+        inexact = value * powers[-power] != dividend;
+        exponent = -shift;
+    }
+    uint64_t high = (uint64_t)(value >> 64);
+    if (high) {
+        int shift = 64 - __builtin_clzll(high);
+        wide kept = value >> shift;
+        inexact |= (kept << shift) != value;
+        value = kept;
+        exponent += shift;
+    }
+    return ldexp((double)((uint64_t)value | inexact), exponent);
+}
+
 /* Any decimal, through strtod on digits that are enough for it. */
 static double to_f64_slow(const struct decimal *d)
 {
@@ -190,19 +240,18 @@ bool rh_number_to_f64(struct rh_text text, double *ret_value)
         return false;
     struct decimal d = decimal_of(text);
     double value = 0;
+    int64_t power = d.exponent - (int64_t)d.n_digits;
     if (d.n_digits == 0) {
         *ret_value = d.negative ? -0.0 : 0.0;
         return true;
     }
-    int64_t power = d.exponent - (int64_t)d.n_digits;
-    if (d.n_digits <= EXACT_DIGITS && power >= -EXACT_POWER && power <= EXACT_POWER) {
-        int64_t digits = 0;
+    if (d.n_digits <= MAX_U64_DIGITS && power >= -MAX_U64_DIGITS && power <= MAX_U64_DIGITS) {
+        uint64_t digits = 0;
         for (const char *at = d.digits; at < d.end; at++) {
             if (*at != '.')
-                digits = digits * 10 + (*at - '0');
+                digits = digits * 10 + (uint64_t)(*at - '0');
         }
-        value = (double)digits;
-        value = power < 0 ? value / powers[-power] : value * powers[power];
+        value = scale(digits, (int)power);
         value = d.negative ? -value : value;
     } else {
         value = to_f64_slow(&d);
@@ -234,31 +283,63 @@ static size_t write_scaled(char *to, bool negative, uint64_t whole, unsigned pla
     return n;
 }
 
-size_t rh_number_from_f64(double value, char ret_text[RH_NUMBER_F64_SIZE])
+/*
+ * For a magnitude from 10^-3 up to 10^15: the shortest digits and how many of them are decimals.
+ *
+ * A double is mantissa × 2^-shift, so its product with a power of ten is exact in 128 bits, and
+ * its nearest integer is the best text of that many decimals. Fifteen digits are tried first
+ * (trailing zeros then go: that is where all shorter ones are found); seventeen always do.
+ */
+static uint64_t shortest_digits(double magnitude, unsigned *ret_places)
 {
-    bool negative = signbit(value) != 0;
-    double magnitude = fabs(value);
-
-    /* An integer of at most 15 digits, divided by a power of ten: both are exact, so the division
-     * rounds as reading the text does, and no other text of so few digits gives this double. */
-    if (magnitude < 1e15 && (magnitude >= 1e-5 || magnitude == 0)) {
-        for (unsigned places = 0; places <= 9; places++) {
-            double scaled = magnitude * powers[places];
-            if (scaled >= 1e15)
-                break;
-            double whole = rint(scaled);
-            if (whole / powers[places] == magnitude)
-                return write_scaled(ret_text, negative, (uint64_t)whole, places);
-        }
+    int binary;
+    uint64_t mantissa = (uint64_t)ldexp(frexp(magnitude, &binary), 53);
+    int shift = 53 - binary; /* 3 to 62 */
+    int whole_digits = -2;   /* 10^(whole_digits - 1) <= magnitude < 10^whole_digits */
+    while (magnitude >=
+           (whole_digits < 0 ? 1 / (double)powers[-whole_digits] : (double)powers[whole_digits]))
+        whole_digits++;
+    uint64_t digits = 0;
+    unsigned places = 0;
+    for (int n = 15; n <= 17; n++) {
+        places = (unsigned)(n - whole_digits);
+        digits = (uint64_t)(((wide)mantissa * powers[places] + ((wide)1 << (shift - 1))) >> shift);
+        if (n == 17 || scale(digits, -(int)places) == magnitude)
+            break;
     }
+    while (places && digits % 10 == 0) {
+        digits /= 10;
+        places--;
+    }
+    *ret_places = places;
+    return digits;
+}
 
+/* The same for any magnitude, by trying. */
+static size_t print_shortest(double value, char ret_text[RH_NUMBER_F64_SIZE])
+{
     int n = 0;
     locale_t before = locale_enter();
-    for (int digits = 15; digits <= 17; digits++) {
+    /* Fifteen digits always survive, except below DBL_MIN, where fewer are there to begin with. */
+    for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         n = snprintf(ret_text, RH_NUMBER_F64_SIZE, "%.*g", digits, value);
         if (digits == 17 || strtod(ret_text, NULL) == value)
             break;
     }
     locale_leave(before);
     return n < 0 ? 0 : (size_t)n;
+}
+
+size_t rh_number_from_f64(double value, char ret_text[RH_NUMBER_F64_SIZE])
+{
+    bool negative = signbit(value) != 0;
+    double magnitude = fabs(value);
+    if (magnitude < 1e15 && magnitude == (double)(uint64_t)magnitude)
+        return write_scaled(ret_text, negative, (uint64_t)magnitude, 0);
+    if (magnitude < 1e15 && magnitude >= 1e-3) {
+        unsigned places;
+        uint64_t digits = shortest_digits(magnitude, &places);
+        return write_scaled(ret_text, negative, digits, places);
+    }
+    return print_shortest(value, ret_text);
 }

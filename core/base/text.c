@@ -101,7 +101,8 @@ bool rh_text_to_f64(struct rh_text text, double *ret_value)
     return rh_number_to_f64(text, ret_value);
 }
 
-/* The table of Unicode, section 3.9, table 3-7: what the second byte may be depends on the first. */
+/* The table of Unicode, section 3.9, table 3-7: what the second byte may be depends on the first.
+ */
 unsigned rh_text_utf8_step(const char *data, size_t n)
 {
     const unsigned char *p = (const unsigned char *)data;

@@ -17,7 +17,8 @@
 /* As an expression: RH_TEXT("id"). */
 #define RH_TEXT(literal) ((struct rh_text)RH_TEXT_INIT(literal))
 /* For printf: "%.*s", RH_TEXT_ARG(text). At most INT_MAX bytes are printed. */
-#define RH_TEXT_ARG(text) (int)((text).len > 0x7fffffff ? 0x7fffffff : (text).len), (text).data ? (text).data : ""
+#define RH_TEXT_ARG(text)                                                                          \
+    (int)((text).len > 0x7fffffff ? 0x7fffffff : (text).len), (text).data ? (text).data : ""
 
 static inline struct rh_text rh_text_of(const char *string)
 {
@@ -59,6 +60,6 @@ bool rh_text_to_f64(struct rh_text text, double *ret_value);
 unsigned rh_text_utf8_step(const char *data, size_t n);
 /* Well-formed UTF-8 (no surrogates, nothing above U+10FFFF, no overlong forms). */
 bool rh_text_is_utf8(struct rh_text text);
-/* Levenshtein distance over bytes, ASCII letters folded, cut off at `limit`: for "did you mean". Texts above
- * 128 bytes are taken as `limit` apart unless they are equal. */
+/* Levenshtein distance over bytes, ASCII letters folded, cut off at `limit`: for "did you mean".
+ * Texts above 128 bytes are taken as `limit` apart unless they are equal. */
 unsigned rh_text_distance(struct rh_text a, struct rh_text b, unsigned limit);

@@ -241,8 +241,7 @@ static bool count_gnu(const struct image *image, uint64_t *ret_n)
     for (;; last++) {
         uint64_t at;
 
-        if (!address_of(chains, last - head[1], 4, &at) ||
-            !part_at(image, at, &word, sizeof(word)))
+        if (!address_of(chains, last - head[1], 4, &at) || !part_at(image, at, &word, sizeof(word)))
             return false;
         if (word & 1)
             break;
@@ -271,20 +270,24 @@ static bool count_symbols(const struct image *image, uint64_t *ret_n)
     return true;
 }
 
-/* The NUL-terminated name of a symbol, cut to fit. */
-static bool read_name(const struct image *image, uint32_t at, char name[SYMBOL_MAX_LEN])
+/* The NUL-terminated name of a symbol, cut to fit and made printable. `strings` is the file offset
+ * of the string table, all of which is in the file. */
+static bool read_name(const struct image *image, uint64_t strings, uint32_t at,
+                      char name[SYMBOL_MAX_LEN])
 {
-    for (uint32_t i = 0; i < SYMBOL_MAX_LEN; i++) {
-        uint64_t address;
+    uint64_t n = at < image->strsz ? image->strsz - at : 0;
 
-        if ((uint64_t)at + i >= image->strsz ||
-            !address_of(image->strtab, (uint64_t)at + i, 1, &address) ||
-            !part_at(image, address, &name[i], 1))
-            return false;
-        if (name[i] == 0)
-            return true;
+    if (n > SYMBOL_MAX_LEN)
+        n = SYMBOL_MAX_LEN;
+    if (n == 0 || !part(image, strings + at, name, n))
+        return false;
+    if (!memchr(name, 0, n) && n < SYMBOL_MAX_LEN)
+        return false;
+    name[n - 1] = 0;
+    for (char *c = name; *c; c++) {
+        if (*c < 0x20 || *c > 0x7e)
+            *c = '?';
     }
-    name[SYMBOL_MAX_LEN - 1] = 0;
     return true;
 }
 
@@ -302,8 +305,8 @@ static bool is_exported(const Elf64_Sym *symbol)
 static bool is_builtin(const char *name, const Elf64_Sym *symbol)
 {
     static const char *const names[] = {"_init", "_fini", "_edata", "_end", "__bss_start"};
-    static const char *const prefixes[] = {"__asan", "__odr_asan", "___asan", "__sanitizer",
-                                           "__ubsan", "__tsan", "__start_", "__stop_"};
+    static const char *const prefixes[] = {"__asan",  "__odr_asan", "___asan",  "__sanitizer",
+                                           "__ubsan", "__tsan",     "__start_", "__stop_"};
 
     /* The node of a version script: an absolute symbol without a size. */
     if (symbol->st_shndx == SHN_ABS && symbol->st_size == 0)
@@ -321,12 +324,12 @@ static bool is_builtin(const char *name, const Elf64_Sym *symbol)
 
 static int read_exports(const struct image *image, struct exports *exports, struct rh_error *error)
 {
-    uint64_t n;
+    uint64_t n, strings;
 
     memset(exports, 0, sizeof(*exports));
-    if (!count_symbols(image, &n))
+    if (!count_symbols(image, &n) || !locate(image, image->strtab, image->strsz, &strings))
         return refuse(image, error, "has a malformed symbol table");
-    for (uint64_t i = 1; i < n; i++) {
+    for (uint64_t i = 1; i < n && !(exports->has_entry && exports->other[0]); i++) {
         char name[SYMBOL_MAX_LEN];
         Elf64_Sym symbol;
         uint64_t at;
@@ -336,7 +339,7 @@ static int read_exports(const struct image *image, struct exports *exports, stru
             return refuse(image, error, "has a malformed symbol table");
         if (!is_exported(&symbol))
             continue;
-        if (!read_name(image, symbol.st_name, name))
+        if (!read_name(image, strings, symbol.st_name, name))
             return refuse(image, error, "has a malformed symbol table");
         if (is_builtin(name, &symbol))
             continue;
@@ -371,7 +374,8 @@ static int judge_exports(const struct image *image, const struct exports *export
     if (major) {
         rh_fail(error, RH_CONTRACT, "%s: needs ABI %s, this host speaks %d", image->name, major,
                 RH_ABI_MAJOR);
-        return rh_error_hint(error, "install a build of this connector for ABI %d", RH_ABI_MAJOR);
+        rh_error_hint(error, "install a build of this connector for ABI %d", RH_ABI_MAJOR);
+        return RH_CONTRACT;
     }
     return refuse(image, error, "has no " RH_ENTRY_SYMBOL);
 }
@@ -380,7 +384,7 @@ int rh_elf_lint(const void *data, size_t size, const char *name, struct rh_error
 {
     struct image image = {.data = data, .size = size, .name = name};
     struct exports exports;
-    Elf64_Ehdr header;
+    Elf64_Ehdr header = {0};
     int rc;
 
     if ((rc = read_header(&image, &header, error)) != RH_OK ||

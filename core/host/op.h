@@ -34,7 +34,8 @@ bool rh_cancel_fired(struct rh_cancel *cancel);
 /* The pool's: names the connection that works for this token (NULL, NULL = none any more). If the
  * token has been fired already, the target is called at once. When it returns, the target that was
  * named before is not running and will not be called again. */
-void rh_cancel_aim(struct rh_cancel *cancel, void (*target)(struct rh_conn *), struct rh_conn *conn);
+void rh_cancel_aim(struct rh_cancel *cancel, void (*target)(struct rh_conn *),
+                   struct rh_conn *conn);
 
 /* The host's side of an operation. `abi` is what connectors get. */
 struct rh_operation {

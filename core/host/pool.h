@@ -8,23 +8,24 @@
  *
  * Waiters are served first come, first served, until their deadline. A source that refuses
  * connections trips the breaker: for a while (growing, at most 30 s) borrow fails at once with
- * UNAVAILABLE, then one borrower tries.
+ * UNAVAILABLE, then one borrower tries. Connections that are open already keep being lent.
+ *
+ * The pool has no thread of its own: what is too old is closed when connections are borrowed and
+ * returned, and by rh_pool_reap.
  */
 #pragma once
 
 #include "host/library.h"
 #include "host/op.h"
 
-#include <jansson.h>
-
 struct rh_pool;
 
 struct rh_pool_limits {
-    uint32_t max_connections; /* default 10 */
+    uint32_t max_connections; /* default 10; never more than the connector's own limit */
     uint32_t max_idle_ms;     /* an idle connection is closed after; default 300 000 */
     uint32_t max_life_ms;     /* default 3 600 000 */
     uint32_t check_after_ms;  /* idle for longer: ping before use; default 30 000 */
-    uint32_t connect_ms;      /* deadline of a connect, within the operation's own; default 10 000 */
+    uint32_t connect_ms; /* deadline of a connect, within the operation's own; default 10 000 */
 };
 void rh_pool_limits_default(struct rh_pool_limits *limits);
 
@@ -36,23 +37,32 @@ struct rh_lease {
     struct rh_operation *op; /* the operation it was borrowed for */
     bool poisoned;           /* set before remote state may be in doubt; never cleared on error */
     uint64_t since_us;
-    uint32_t slot;           /* the pool's */
+    uint32_t slot; /* the pool's */
 };
 
-/* settings are copied. No connection is made yet. name is for messages and the log. */
+/* settings are copied; library is borrowed until the pool is freed and the last lease returned. No
+ * connection is made yet. limits NULL: the defaults. name is for messages and the log. INVALID
+ * (limits of zero), RESOURCE. */
 int rh_pool_new(const struct rh_library *library, const char *name,
                 const struct rh_settings *settings, const struct rh_pool_limits *limits,
                 struct rh_pool **ret_pool, struct rh_error *error);
-/* Closes idle connections, waits for none: the last returned lease frees the pool. */
+/* Closes idle connections, waits for none: the last returned lease frees the pool. Who waits in
+ * borrow gets UNAVAILABLE. NULL is allowed. */
 void rh_pool_free(struct rh_pool *pool);
 
 /* [any] Waits until the operation's deadline. BUSY (all in use), UNAVAILABLE, AUTH, CONFIG,
- * TIMEOUT, CANCELLED. Aims the operation's cancel token at the connection. */
+ * TIMEOUT, CANCELLED. Aims the operation's cancel token at the connection: one lease at a time
+ * per token. */
 int rh_pool_borrow(struct rh_pool *pool, struct rh_operation *op, struct rh_lease *ret_lease,
                    struct rh_error *error);
-/* [any] Gives it back; closes it when poisoned. `outcome` is the class that the last call ended
- * with: connection-level classes poison by themselves. */
+/* [any] Gives it back; closes it when poisoned or when the token has fired. `outcome` is the class
+ * that the last call ended with: connection-level classes poison by themselves. The operation and
+ * its arena still exist. */
 void rh_pool_return(struct rh_lease *lease, int outcome);
+
+/* [any] Closes idle connections that are too old. For owners that have a clock tick; others need
+ * not. Returns how many. */
+uint32_t rh_pool_reap(struct rh_pool *pool);
 
 struct rh_pool_stats {
     uint32_t n_idle, n_borrowed, n_waiting;

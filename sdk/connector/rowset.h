@@ -3,7 +3,7 @@
  * bytes that they point to live in two growing blocks that are reused from batch to batch, so a
  * scan allocates only until the largest batch has been seen. One thread at a time.
  *
- *     rh_rowset_clear(&rows);
+ *     rh_rowset_clear(&rows, max_rows);
  *     while (…another row… && rh_rowset_has_room(&rows)) {
  *         struct rh_value *cells = rh_rowset_row(&rows);       // n_cols cells, MISSING
  *         cells[0] = rh_kit_int(7);

@@ -1,19 +1,21 @@
 /*
  * The statement being written: text, names, parameters and the values that it owns.
  */
-#include "connector/sql.h"
+#include "connector/sql_parts.h"
+
+#include "base/err.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_PARAMETERS (1u << 22)
 
-/* A value made while writing, with its bytes behind it. */
+/* Something made while writing. */
 struct rh_sql_own {
     struct rh_sql_own *next;
-    struct rh_value value;
-    char bytes[];
+    _Alignas(16) char bytes[];
 };
 
 static void free_own(struct rh_sql *sql)
@@ -166,9 +168,9 @@ void rh_sql_bind(struct rh_sql *sql, const struct rh_column *column, const struc
 void rh_sql_bind_list(struct rh_sql *sql, const struct rh_column *column,
                       const struct rh_value *values, uint32_t n, enum rh_sql_form form)
 {
-    add_parameter(
-        sql, (struct rh_sql_parameter){
-                 .values = values, .n = n, .is_list = true, .column = column, .form = form});
+    add_parameter(sql,
+                  (struct rh_sql_parameter){
+                      .values = values, .n = n, .is_list = true, .column = column, .form = form});
 }
 
 void rh_sql_value(struct rh_sql *sql, const struct rh_column *column, const struct rh_value *value,
@@ -180,23 +182,32 @@ void rh_sql_value(struct rh_sql *sql, const struct rh_column *column, const stru
         rh_sql_bind(sql, column, value, form);
 }
 
-const struct rh_value *rh_sql_own_value(struct rh_sql *sql, const struct rh_value *value)
+void *rh_sql_own_bytes(struct rh_sql *sql, const void *data, size_t len)
 {
-    uint32_t len = value->len;
-    struct rh_sql_own *own = malloc(sizeof *own + len);
+    struct rh_sql_own *own = NULL;
 
+    if (len <= RH_SQL_MAX_BYTES)
+        own = malloc(sizeof *own + len);
     if (!own) {
         sql->failed = true;
         return NULL;
     }
-    own->value = *value;
-    if (len) {
-        memcpy(own->bytes, value->as.data, len);
-        own->value.as.data = own->bytes;
-    }
+    memcpy(own->bytes, data, len);
     own->next = sql->own;
     sql->own = own;
-    return &own->value;
+    return own->bytes;
+}
+
+const struct rh_value *rh_sql_own_value(struct rh_sql *sql, const struct rh_value *value)
+{
+    struct rh_value copy = *value;
+
+    if (value->len) {
+        copy.as.data = rh_sql_own_bytes(sql, value->as.data, value->len);
+        if (!copy.as.data)
+            return NULL;
+    }
+    return rh_sql_own_bytes(sql, &copy, sizeof copy);
 }
 
 const struct rh_value *rh_sql_pattern(struct rh_sql *sql, uint32_t op, const struct rh_value *value)

@@ -58,6 +58,7 @@ struct rh_sql_dialect {
     bool offset_needs_limit;      /* OFFSET must stand behind a LIMIT (-1 = none) */
     bool default_keyword;         /* VALUES (…, DEFAULT) for a cell that is MISSING */
     bool identity_is_key;         /* `identity` says PRIMARY KEY too */
+    bool lock_clause;             /* RH_QUERY_LOCK is said by FOR UPDATE; else it needs no text */
 
     /* The column in a form. Write its name with rh_sql_name, or the whole with rh_sql_name alone
      * where nothing special is needed. NULL: rh_sql_name for every form. */
@@ -160,6 +161,9 @@ void rh_sql_identifier(struct rh_sql *sql, struct rh_text name);
 void rh_sql_table(struct rh_sql *sql, struct rh_text schema, struct rh_text table);
 /* '…' with quotes doubled: for DDL defaults and comments only. NUL fails. */
 void rh_sql_literal(struct rh_sql *sql, struct rh_text text);
+/* A native type name given by the user: letters, digits, "_ . [ ]", spaces, and balanced
+ * parentheses with commas inside; anything else fails, since it stands bare in the text. */
+void rh_sql_native_type(struct rh_sql *sql, struct rh_text type);
 /* The column's quoted name, qualified by the alias of the select at hand. */
 void rh_sql_name(struct rh_sql *sql, const struct rh_column *column);
 /* The column in a form, through the dialect; in HAVING the group or aggregate that it stands for.
@@ -189,9 +193,9 @@ static inline const struct rh_column *rh_sql_column_at(const struct rh_column *c
 
 /* ---- statements ---- */
 
-/* SELECT … for the whole query. */
+/* SELECT … for the whole query. A query without outputs selects one constant per row. */
 void rh_sql_select(struct rh_sql *sql, const struct rh_query *query);
-/* SELECT count-free: " FROM table AS t0 WHERE …" of the query's conjuncts, for EXPLAIN estimates.
+/* " FROM table AS t0 WHERE …" of the query's conjuncts, for EXPLAIN estimates.
  */
 void rh_sql_from_where(struct rh_sql *sql, const struct rh_query *query);
 

@@ -157,11 +157,13 @@ static void add_plain_predicate(struct rh_sql *sql, const struct rh_column *colu
     }
 }
 
-static void add_or_null(struct rh_sql *sql, const struct rh_column *column)
+void rh_sql_null_test(struct rh_sql *sql, const struct rh_column *column, bool negated)
 {
-    rh_sql_add(sql, " OR ");
-    rh_sql_operand(sql, column, RH_SQL_PLAIN);
-    rh_sql_add(sql, " IS NULL)");
+    if (sql->having)
+        rh_sql_operand(sql, column, RH_SQL_PLAIN);
+    else
+        rh_sql_name(sql, column);
+    rh_sql_add(sql, negated ? " IS NOT NULL" : " IS NULL");
 }
 
 /* The complement of a predicate that the dialect does not write itself. */
@@ -184,14 +186,11 @@ static void add_negated(struct rh_sql *sql, const struct rh_column *column,
         add_plain_predicate(sql, column, &positive, values);
         rh_sql_add(sql, ")");
     }
-    if (nullable)
-        add_or_null(sql, column);
-}
-
-static void add_null_test(struct rh_sql *sql, const struct rh_column *column, bool negated)
-{
-    rh_sql_operand(sql, column, RH_SQL_PLAIN);
-    rh_sql_add(sql, negated ? " IS NOT NULL" : " IS NULL");
+    if (nullable) {
+        rh_sql_add(sql, " OR ");
+        rh_sql_null_test(sql, column, false);
+        rh_sql_add(sql, ")");
+    }
 }
 
 static void add_truth(struct rh_sql *sql, bool truth)
@@ -208,7 +207,7 @@ static void add_predicate(struct rh_sql *sql, const struct rh_column *column,
 
     positive.op &= ~RH_OP_NOT;
     if (positive.op == RH_OP_NULL) {
-        add_null_test(sql, column, negated);
+        rh_sql_null_test(sql, column, negated);
         return;
     }
     if (positive.op == RH_OP_ABSENT || (positive.op == RH_OP_IN && node->n == 0)) {
@@ -216,7 +215,7 @@ static void add_predicate(struct rh_sql *sql, const struct rh_column *column,
         return;
     }
     if (positive.op == RH_OP_EMPTY && column->type != RH_TYPE_JSON) {
-        add_null_test(sql, column, negated);
+        rh_sql_null_test(sql, column, negated);
         return;
     }
     if (sql->dialect->predicate) {
@@ -339,6 +338,8 @@ static void add_leaf(struct rh_sql *sql, const struct rh_sql_scope *scope,
     if (sql->having) {
         sql->output = node->column;
         column = rh_sql_output_column(query, node->column, &room);
+        if (column == &room) /* parameters point to it */
+            column = rh_sql_own_bytes(sql, &room, sizeof room);
         sql->failed = sql->failed || !column;
     } else {
         column = rh_sql_scope_column(sql, scope, node->column);

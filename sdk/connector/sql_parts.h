@@ -24,15 +24,20 @@ void rh_sql_conjuncts(struct rh_sql *sql, const struct rh_sql_scope *scope,
                       const uint32_t *conjuncts, uint32_t n);
 /* "column = value" as the source can say it by value. */
 void rh_sql_equal(struct rh_sql *sql, const struct rh_column *column, const struct rh_value *value);
+/* "column IS NULL" or "IS NOT NULL", of the bare column. */
+void rh_sql_null_test(struct rh_sql *sql, const struct rh_column *column, bool negated);
 /* The conjuncts of HAVING; n > 0. */
 void rh_sql_having(struct rh_sql *sql, const struct rh_query *query);
 /* The keyset condition. */
 void rh_sql_seek(struct rh_sql *sql, const struct rh_sql_scope *scope, const struct rh_node *node);
 
 /* The column that stands for an output of a grouped query: a group's own, or one made up for an
- * aggregate in *room. NULL when the position is none. */
+ * aggregate in *room (for text, equal and ordered by code point). NULL when the position is none.
+ */
 const struct rh_column *rh_sql_output_column(const struct rh_query *query, uint32_t output,
                                              struct rh_column *room);
+/* Copies bytes that shall live until rh_sql_clear. NULL when out of memory (failed). */
+void *rh_sql_own_bytes(struct rh_sql *sql, const void *data, size_t len);
 /* The operand of that output, for SELECT, HAVING, GROUP BY and ORDER BY. */
 void rh_sql_output(struct rh_sql *sql, const struct rh_query *query, uint32_t output,
                    enum rh_sql_form form);

@@ -19,7 +19,9 @@ struct rh_bound {
     const struct rh_table *table;
     const struct rh_column *outputs; /* name and type of each output, in order */
     uint32_t n_outputs;
-    bool stable; /* the order is total: the page can be resumed by key */
+    uint32_t n_asked; /* leading keys of query.order that were asked for; the rest only breaks ties,
+                         so any total order of their values will do */
+    bool stable;      /* the order is total: the page can be resumed by key */
     enum rh_count_mode count;
     struct rh_text after, before;
 };

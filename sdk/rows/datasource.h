@@ -12,7 +12,7 @@
 
 /* What one request may cost at the host when it completes a query (rows.md, "Budgets"). */
 struct rh_budget {
-    uint64_t scan_rows;    /* rows read from the source beyond what is returned; default 2 000 000 */
+    uint64_t scan_rows; /* rows read from the source beyond what is returned; default 2 000 000 */
     uint64_t memory_bytes; /* held in memory before a sort or group spills; default 64 MiB */
     uint64_t spill_bytes;  /* in temporary files; default 4 GiB */
     uint32_t time_ms;      /* of one request; default 30 000 */

@@ -14,7 +14,8 @@ enum rh_format { RH_FORMAT_JSON, RH_FORMAT_NDJSON, RH_FORMAT_CSV };
 struct rh_encoder;
 
 /* numbers_as_text: integers beyond 2^53 and decimals as JSON strings ("?numbers=string": all INT,
- * UINT and DECIMAL cells). Columns are copied as far as needed. Owned by the arena. NULL: memory. */
+ * UINT and DECIMAL cells). Columns are copied as far as needed. Owned by the arena. NULL: memory.
+ */
 struct rh_encoder *rh_encoder_new(struct rh_arena *arena, enum rh_format format,
                                   const struct rh_column *columns, uint32_t n_columns,
                                   bool numbers_as_text);

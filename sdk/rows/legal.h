@@ -8,7 +8,8 @@
  *    everything before them done;
  *  - the order is independent of the conjuncts, but not of groups: above unaccepted groups there
  *    is no order to accept. Text order by the source's collation (SEEK included) cannot be
- *    completed by the host.
+ *    completed by the host;
+ *  - a SEEK only together with the whole order that it stands in.
  */
 #pragma once
 
@@ -17,12 +18,17 @@
 #include <stdbool.h>
 
 struct rh_legal {
-    uint8_t *verdicts;   /* per conjunct; caller's room */
-    uint32_t n_order;    /* accepted prefix */
+    uint8_t *verdicts;                            /* per conjunct; caller's room */
+    uint32_t n_order;                             /* accepted prefix */
     bool groups, having, distinct, offset, limit; /* done by the connector (also when not asked:
                                                      nothing to do counts as done) */
-    uint32_t n_breaches; /* claims above the operators table */
+    uint32_t n_breaches;                          /* claims above the operators table */
 };
+
+/* The most that may be claimed for the condition at this node of the query: what its operators
+ * table allows, an AND or OR from its children, EXISTS from the conditions inside. Pure. [any] */
+uint32_t rh_legal_upper(const struct rh_library *library, const struct rh_query *query,
+                        uint32_t node);
 
 /* Pure. [any] plan as the connector filled it. */
 void rh_legal_decide(const struct rh_library *library, const struct rh_query *query,

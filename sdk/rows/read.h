@@ -20,10 +20,10 @@ struct rh_read_options {
     bool lock;         /* RH_QUERY_LOCK */
 };
 
-/* limit default 100, at most 10 000 unless streaming (INVALID otherwise). The spec is bound, planned
- * and opened; the first batch is not yet fetched. All memory from the operation's arena and of the
- * read itself. The session must stay open until rh_read_close. Errors of binding; NEEDS_KEYS;
- * "invalid-cursor"; the source's. */
+/* limit default 100, at most 10 000 unless streaming (INVALID otherwise). The spec is bound,
+ * planned and opened; the first batch is not yet fetched. All memory from the operation's arena and
+ * of the read itself. The session must stay open until rh_read_close. Errors of binding;
+ * NEEDS_KEYS; "invalid-cursor"; the source's. */
 int rh_read_open(struct rh_session *session, struct rh_text table, const struct rh_spec *spec,
                  const struct rh_read_options *options, struct rh_read **ret_read,
                  struct rh_error *error);

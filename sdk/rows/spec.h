@@ -24,7 +24,8 @@ enum rh_literal_kind {
 
 struct rh_literal {
     enum rh_literal_kind kind;
-    bool truth;
+    bool truth;  /* BOOL */
+    bool quoted; /* BARE: stood in double quotes, so for a JSON column it is a string */
     struct rh_text text;
 };
 
@@ -36,18 +37,18 @@ enum rh_quantifier { RH_SOME, RH_NONE_OF, RH_EVERY };
 struct rh_cond {
     enum rh_cond_kind kind;
     enum rh_quantifier quantifier;
-    struct rh_cond *child;       /* AND, OR, NOT, RELATION: first; chained by next */
+    struct rh_cond *child; /* AND, OR, NOT, RELATION: first; chained by next */
     struct rh_cond *next;
-    struct rh_text name;         /* TEST: column or path "a.b.c"; RELATION: the relation */
-    uint32_t op;                 /* TEST: RH_OP_* with bits; BETWEEN comes as AND of GTE, LTE */
+    struct rh_text name; /* TEST: column or path "a.b.c"; RELATION: the relation */
+    uint32_t op;         /* TEST: RH_OP_* with bits; BETWEEN comes as AND of GTE, LTE */
     const struct rh_literal *operands;
     uint32_t n_operands;
-    const char *pointer;         /* into the input, for errors: "/where/and/0/total" or "?total" */
+    const char *pointer; /* into the input, for errors: "/where/and/0/total" or "?total" */
 };
 
 struct rh_select_item {
-    struct rh_text name;                  /* column or relation */
-    const struct rh_select_item *nested;  /* relation: its own select list */
+    struct rh_text name;                 /* column or relation */
+    const struct rh_select_item *nested; /* relation: its own select list */
     uint32_t n_nested;
     const char *pointer;
 };
@@ -67,8 +68,8 @@ struct rh_group_item {
 };
 
 struct rh_aggregate_item {
-    struct rh_text name; /* of the output */
-    uint32_t function;   /* RH_AGG_* */
+    struct rh_text name;   /* of the output */
+    uint32_t function;     /* RH_AGG_* */
     struct rh_text column; /* no text: "*" */
     bool distinct;
     const char *pointer;
@@ -87,20 +88,24 @@ struct rh_spec {
     uint32_t n_groups;
     uint32_t n_aggregates;
     const struct rh_aggregate_item *aggregates;
-    struct rh_text search;  /* no text: none */
-    struct rh_text after;   /* cursors; no text: none */
+    struct rh_text search; /* no text: none */
+    struct rh_text after;  /* cursors; no text: none */
     struct rh_text before;
-    uint64_t limit;         /* RH_NO_LIMIT: not given */
+    uint64_t limit; /* RH_NO_LIMIT: not given */
     uint64_t offset;
     enum rh_count_mode count;
     bool distinct;
-    bool binary_collation;  /* "collate": "binary" */
+    bool binary_collation; /* "collate": "binary" */
 };
+
+/* What a query may consist of at most; beyond: INVALID, "too-deep" or "invalid-query". */
+#define RH_SPEC_MAX_DEPTH 128
+#define RH_SPEC_MAX_CONDITIONS 100000
 
 /* The JSON form. Members that it does not know are errors with near names. INVALID, codes
  * "invalid-json", "invalid-query", "invalid-filter", "unknown-operator", with a pointer. */
-int rh_spec_parse_json(struct rh_arena *arena, const struct rh_json *body, struct rh_spec **ret_spec,
-                       struct rh_error *error);
+int rh_spec_parse_json(struct rh_arena *arena, const struct rh_json *body,
+                       struct rh_spec **ret_spec, struct rh_error *error);
 /* The URL form: the raw query string, without '?', percent-encoded. Reserved words for the HTTP
  * layer (format, numbers, and those in `also_reserved`, separated by spaces) are skipped. */
 int rh_spec_parse_url(struct rh_arena *arena, struct rh_text query_string,

@@ -23,7 +23,8 @@ const struct rh_table *rh_tableset_at(const struct rh_tableset *set, uint32_t po
  * NOT_FOUND, code "unknown-table", with near names. Borrowed from the set. */
 int rh_tableset_find(const struct rh_tableset *set, struct rh_text name,
                      const struct rh_table **ret_table, struct rh_error *error);
-/* Position of a column, flat cost; RH_NO_COLUMN when there is none. The table must be of the set. */
+/* Position of a column, flat cost; RH_NO_COLUMN when there is none. The table must be of the set.
+ */
 uint32_t rh_tableset_column(const struct rh_tableset *set, const struct rh_table *table,
                             struct rh_text name);
 /* INVALID, code "unknown-column", "did you mean". Always returns the class. */

@@ -14,12 +14,12 @@ struct rh_row_source {
 };
 /* One object or an array of objects / NDJSON / CSV with a header line (RFC 4180; empty unquoted
  * field = NULL). The text is borrowed. Owned by the arena. */
-int rh_row_source_json(struct rh_arena *arena, struct rh_text body, struct rh_row_source **ret_source,
-                       struct rh_error *error);
+int rh_row_source_json(struct rh_arena *arena, struct rh_text body,
+                       struct rh_row_source **ret_source, struct rh_error *error);
 int rh_row_source_ndjson(struct rh_arena *arena, struct rh_text body,
                          struct rh_row_source **ret_source, struct rh_error *error);
-int rh_row_source_csv(struct rh_arena *arena, struct rh_text body, struct rh_row_source **ret_source,
-                      struct rh_error *error);
+int rh_row_source_csv(struct rh_arena *arena, struct rh_text body,
+                      struct rh_row_source **ret_source, struct rh_error *error);
 
 enum rh_returning { RH_RETURNING_NONE, RH_RETURNING_KEYS, RH_RETURNING_ROWS };
 
@@ -30,7 +30,8 @@ struct rh_write_sink {
     int (*rows)(void *context, const struct rh_column *columns, uint32_t n_columns,
                 const struct rh_batch *batch, struct rh_error *error);
     /* Not atomic: the outcome of input row `row` (error NULL: written). */
-    int (*status)(void *context, uint64_t row, const struct rh_error *outcome, struct rh_error *error);
+    int (*status)(void *context, uint64_t row, const struct rh_error *outcome,
+                  struct rh_error *error);
     /* Progress: rows done so far. */
     void (*progress)(void *context, uint64_t n_rows);
 };
@@ -40,13 +41,13 @@ struct rh_write_options {
     bool not_atomic;
     struct rh_text conflict_columns; /* upsert: "a,b"; no text = the primary key */
     uint32_t resolution;             /* RH_RESOLVE_MERGE or IGNORE */
-    struct rh_text if_match;         /* update, delete, upsert of one row: its ETag; "*" = must exist */
+    struct rh_text if_match; /* update, delete, upsert of one row: its ETag; "*" = must exist */
 };
 
 struct rh_write_counts {
-    uint64_t n_rows;     /* input rows */
+    uint64_t n_rows; /* input rows */
     uint64_t n_affected;
-    uint64_t n_failed;   /* not atomic */
+    uint64_t n_failed; /* not atomic */
 };
 
 /* Pointers in errors: "/<row>/<column>" for arrays, "/<column>" for one object. Errors: binding;

@@ -1,0 +1,34 @@
+/*
+ * A circuit breaker for one source: after a failed connect it is open for a while, then one caller
+ * may try while all others are still refused.
+ *
+ *    CLOSED ──failure──► OPEN ──time passes, one caller──► TRYING ──success──► CLOSED
+ *                          ▲                                 │ failure: longer
+ *                          └─────────────────────────────────┘
+ *
+ * Has no lock: its owner's lock guards it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rh_breaker {
+    uint32_t n_failures; /* in a row; 0 = closed */
+    bool trying;
+    uint64_t open_until_us;
+    uint64_t tripped_us; /* when the last failure was counted */
+};
+
+/* True: the caller may try, and reports how it went with success, failure or abandon. False: not
+ * now; *ret_wait_us says for how long. */
+bool rh_breaker_admit(struct rh_breaker *breaker, uint64_t now_us, uint64_t *ret_wait_us);
+void rh_breaker_success(struct rh_breaker *breaker);
+/* started_us: when the failed attempt was admitted. Attempts that were under way together count as
+ * one failure. The pause doubles from 100 ms to 30 s; with `brief` (wrong credentials or settings:
+ * a person will mend that, and then it must work at once) it is 500 ms always. */
+void rh_breaker_failure(struct rh_breaker *breaker, uint64_t started_us, uint64_t now_us,
+                        bool brief);
+/* The attempt ended without saying anything about the source. */
+void rh_breaker_abandon(struct rh_breaker *breaker, uint64_t started_us);
+bool rh_breaker_is_open(const struct rh_breaker *breaker, uint64_t now_us);

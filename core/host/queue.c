@@ -1,0 +1,122 @@
+/*
+ * Waking sets a flag under the waiter's lock, so no wake-up is lost between looking and sleeping.
+ * A waiter that was granted a slot must take the pool's lock to learn of it, and the one who grants
+ * holds that lock until the wake-up is done: so the waiter's stack outlives every use of it.
+ */
+#include "host/queue.h"
+
+#include "base/err.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+int rh_waiter_init(struct rh_waiter *waiter, struct rh_error *error)
+{
+    pthread_condattr_t monotonic;
+    int rc;
+
+    memset(waiter, 0, sizeof(*waiter));
+    rc = pthread_condattr_init(&monotonic);
+    if (rc)
+        return rh_fail(error, RH_RESOURCE, "cannot wait: %s", strerror(rc));
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    rc = pthread_cond_init(&waiter->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    if (rc)
+        return rh_fail(error, RH_RESOURCE, "cannot wait: %s", strerror(rc));
+    rc = pthread_mutex_init(&waiter->lock, NULL);
+    if (rc) {
+        pthread_cond_destroy(&waiter->wake);
+        return rh_fail(error, RH_RESOURCE, "cannot wait: %s", strerror(rc));
+    }
+    return RH_OK;
+}
+
+void rh_waiter_fini(struct rh_waiter *waiter)
+{
+    pthread_cond_destroy(&waiter->wake);
+    pthread_mutex_destroy(&waiter->lock);
+}
+
+static void wake(struct rh_waiter *waiter)
+{
+    pthread_mutex_lock(&waiter->lock);
+    waiter->woken = true;
+    pthread_cond_signal(&waiter->wake);
+    pthread_mutex_unlock(&waiter->lock);
+}
+
+/* A token knows connections only; while its operation waits, the waiter stands in for one. */
+static void wake_by_token(struct rh_conn *waiter)
+{
+    wake((struct rh_waiter *)waiter);
+}
+
+void rh_waiter_sleep(struct rh_waiter *waiter, struct rh_operation *op)
+{
+    uint64_t deadline_us = op->abi.deadline_us;
+    struct timespec until = {
+        .tv_sec = (time_t)(deadline_us / 1000000),
+        .tv_nsec = (long)(deadline_us % 1000000) * 1000,
+    };
+    int rc = 0;
+
+    if (op->cancel)
+        rh_cancel_aim(op->cancel, wake_by_token, (struct rh_conn *)waiter);
+    pthread_mutex_lock(&waiter->lock);
+    while (!waiter->woken && rc != ETIMEDOUT)
+        rc = pthread_cond_timedwait(&waiter->wake, &waiter->lock, &until);
+    pthread_mutex_unlock(&waiter->lock);
+    if (op->cancel)
+        rh_cancel_aim(op->cancel, NULL, NULL);
+}
+
+void rh_queue_push(struct rh_queue *queue, struct rh_waiter *waiter)
+{
+    if (queue->last)
+        queue->last->next = waiter;
+    else
+        queue->first = waiter;
+    queue->last = waiter;
+    queue->n++;
+}
+
+void rh_queue_remove(struct rh_queue *queue, struct rh_waiter *waiter)
+{
+    struct rh_waiter *before = NULL, *at = queue->first;
+
+    while (at && at != waiter) {
+        before = at;
+        at = at->next;
+    }
+    if (!at)
+        return;
+    if (before)
+        before->next = at->next;
+    else
+        queue->first = at->next;
+    if (queue->last == at)
+        queue->last = before;
+    at->next = NULL;
+    queue->n--;
+}
+
+bool rh_queue_grant(struct rh_queue *queue, uint32_t slot)
+{
+    struct rh_waiter *waiter = queue->first;
+
+    if (!waiter)
+        return false;
+    rh_queue_remove(queue, waiter);
+    waiter->granted = true;
+    waiter->slot = slot;
+    wake(waiter);
+    return true;
+}
+
+void rh_queue_wake_all(struct rh_queue *queue)
+{
+    for (struct rh_waiter *waiter = queue->first; waiter; waiter = waiter->next)
+        wake(waiter);
+}

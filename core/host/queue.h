@@ -1,0 +1,46 @@
+/*
+ * Threads that wait for a slot of a pool, first come, first served.
+ *
+ * A waiter lives on its thread's stack. Its link and grant are guarded by the pool's lock; only the
+ * wake-up has a lock of its own, so that a cancel token can wake a waiter without the pool's lock.
+ */
+#pragma once
+
+#include "host/op.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rh_waiter {
+    pthread_mutex_t lock; /* guards woken; a leaf */
+    pthread_cond_t wake;
+    bool woken;
+    /* the pool's lock guards: */
+    struct rh_waiter *next;
+    bool granted;
+    uint32_t slot;
+};
+
+/* All zero: empty. */
+struct rh_queue {
+    struct rh_waiter *first;
+    struct rh_waiter *last;
+    uint32_t n;
+};
+
+/* RESOURCE. */
+int rh_waiter_init(struct rh_waiter *waiter, struct rh_error *error);
+void rh_waiter_fini(struct rh_waiter *waiter);
+/* Sleeps until woken, until the operation's deadline, or until its token fires. Called without the
+ * pool's lock; when it returns, the token no longer knows the waiter. */
+void rh_waiter_sleep(struct rh_waiter *waiter, struct rh_operation *op);
+
+/* The rest is called under the pool's lock. */
+void rh_queue_push(struct rh_queue *queue, struct rh_waiter *waiter);
+/* Takes a waiter out from wherever it stands, if it is in. */
+void rh_queue_remove(struct rh_queue *queue, struct rh_waiter *waiter);
+/* Takes the first waiter out, gives it the slot and wakes it; false when nobody waits. */
+bool rh_queue_grant(struct rh_queue *queue, uint32_t slot);
+/* Wakes all, who will find nothing granted. They take themselves out. */
+void rh_queue_wake_all(struct rh_queue *queue);

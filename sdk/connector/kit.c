@@ -1,0 +1,66 @@
+/*
+ * Settings by name, and the poll that ends long work in time.
+ *
+ * The host has validated the settings against config_schema and filled in the defaults, so a
+ * setting of another type than asked for is treated as one that is not set.
+ */
+#include "connector/kit.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct rh_value *find(const struct rh_settings *settings, const char *name)
+{
+    if (!settings)
+        return NULL;
+    const char *item = (const char *)settings->items;
+    for (uint32_t i = 0; i < settings->n; i++, item += settings->stride) {
+        const struct rh_setting *setting = (const struct rh_setting *)(const void *)item;
+        if (rh_text_is(setting->name, name))
+            return &setting->value;
+    }
+    return NULL;
+}
+
+struct rh_text rh_kit_setting_text(const struct rh_settings *settings, const char *name)
+{
+    const struct rh_value *value = find(settings, name);
+    if (!value || (value->type != RH_TYPE_TEXT && value->type != RH_TYPE_JSON))
+        return (struct rh_text){NULL, 0};
+    return rh_kit_value_text(value);
+}
+
+int64_t rh_kit_setting_int(const struct rh_settings *settings, const char *name, int64_t otherwise)
+{
+    const struct rh_value *value = find(settings, name);
+    return value && value->type == RH_TYPE_INT ? value->as.i : otherwise;
+}
+
+bool rh_kit_setting_bool(const struct rh_settings *settings, const char *name, bool otherwise)
+{
+    const struct rh_value *value = find(settings, name);
+    return value && value->type == RH_TYPE_BOOL ? value->as.i != 0 : otherwise;
+}
+
+char *rh_kit_setting_dup(const struct rh_settings *settings, const char *name)
+{
+    struct rh_text text = rh_kit_setting_text(settings, name);
+    return text.data ? strndup(text.data, text.len) : NULL;
+}
+
+int rh_kit_check(const struct rh_host *host, const struct rh_op *op, struct rh_error *error)
+{
+    if (op->cancel_fd >= 0) {
+        struct pollfd fd = {.fd = op->cancel_fd, .events = POLLIN};
+        int saved = errno;
+        int n = poll(&fd, 1, 0);
+        errno = saved;
+        if (n > 0)
+            return rh_fail(error, RH_CANCELLED, "the operation was cancelled");
+    }
+    if (host->now_us(host) >= op->deadline_us)
+        return rh_fail(error, RH_TIMEOUT, "the deadline passed");
+    return RH_OK;
+}

@@ -1,0 +1,178 @@
+/*
+ * A reader takes the read lock for as long as it takes to find an entry and count a reference.
+ * Definitions are loaded without a lock; when two requests load the same one, the first to arrive
+ * is kept. A drop while one is being loaded raises `generation`, and then the loaded one is used
+ * for its request only.
+ */
+#include "server/api/datasource_cache.h"
+
+#include "base/err.h"
+#include "base/map.h"
+#include "base/text.h"
+#include "server/api/api.h"
+#include "server/api/definition.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define KEY_SIZE (2 * RH_NAME_MAX + 2)
+
+struct entry {
+    char key[KEY_SIZE]; /* "app/name" */
+    struct rh_datasource *datasource;
+    struct entry *next;
+};
+
+struct rh_datasource_cache {
+    struct rh_api *api;
+    pthread_rwlock_t lock; /* guards all below */
+    struct rh_map by_key;
+    struct entry *entries;
+    uint64_t generation;
+};
+
+struct rh_datasource_cache *rh_datasource_cache_new(struct rh_api *api)
+{
+    struct rh_datasource_cache *cache = calloc(1, sizeof(*cache));
+
+    if (!cache)
+        return NULL;
+    cache->api = api;
+    pthread_rwlock_init(&cache->lock, NULL);
+    rh_map_init(&cache->by_key);
+    return cache;
+}
+
+static void free_entries(struct entry *entry)
+{
+    while (entry) {
+        struct entry *next = entry->next;
+        rh_datasource_unref(entry->datasource);
+        free(entry);
+        entry = next;
+    }
+}
+
+void rh_datasource_cache_free(struct rh_datasource_cache *cache)
+{
+    if (!cache)
+        return;
+    free_entries(cache->entries);
+    rh_map_free(&cache->by_key);
+    pthread_rwlock_destroy(&cache->lock);
+    free(cache);
+}
+
+static struct rh_datasource *find(struct rh_datasource_cache *cache, struct rh_text key,
+                                  uint64_t *ret_generation)
+{
+    struct rh_datasource *datasource = NULL;
+    struct entry *entry;
+
+    pthread_rwlock_rdlock(&cache->lock);
+    entry = rh_map_get(&cache->by_key, key);
+    if (entry)
+        datasource = rh_datasource_ref(entry->datasource);
+    *ret_generation = cache->generation;
+    pthread_rwlock_unlock(&cache->lock);
+    return datasource;
+}
+
+/* Keeps it for the next request, unless something changed meanwhile or there is no memory. */
+static void keep(struct rh_datasource_cache *cache, struct rh_text key,
+                 struct rh_datasource *datasource, uint64_t generation)
+{
+    struct entry *entry = calloc(1, sizeof(*entry));
+
+    if (!entry)
+        return;
+    memcpy(entry->key, key.data, key.len);
+    entry->datasource = rh_datasource_ref(datasource);
+    pthread_rwlock_wrlock(&cache->lock);
+    if (generation == cache->generation && !rh_map_get(&cache->by_key, key) &&
+        rh_map_put(&cache->by_key, rh_text_of(entry->key), entry, NULL)) {
+        entry->next = cache->entries;
+        cache->entries = entry;
+        entry = NULL;
+    }
+    pthread_rwlock_unlock(&cache->lock);
+    free_entries(entry);
+}
+
+int rh_datasource_cache_get(struct rh_datasource_cache *cache, struct rh_operation *op,
+                            struct rh_text app, struct rh_text name,
+                            struct rh_datasource **ret_datasource, struct rh_error *error)
+{
+    struct rh_datasource *datasource;
+    char room[KEY_SIZE];
+    struct rh_text key;
+    uint64_t generation;
+    int rc;
+
+    if (!rh_name_is_valid(app))
+        return rh_definition_no_app(app, error);
+    if (!rh_name_is_valid(name))
+        return rh_definition_no_datasource(app, name, error);
+    memcpy(room, app.data, app.len);
+    room[app.len] = '/';
+    memcpy(room + app.len + 1, name.data, name.len);
+    key = rh_text_make(room, app.len + 1 + name.len);
+    datasource = find(cache, key, &generation);
+    if (!datasource) {
+        rc = rh_definition_open_datasource(cache->api, op, app, name, &datasource, error);
+        if (rc != RH_OK)
+            return rc;
+        keep(cache, key, datasource, generation);
+    }
+    *ret_datasource = datasource;
+    return RH_OK;
+}
+
+static bool belongs(const struct entry *entry, const char *app, const char *name)
+{
+    struct rh_text rest = rh_text_of(entry->key);
+
+    return rh_text_is(rh_text_cut(&rest, '/'), app) && (!name || rh_text_is(rest, name));
+}
+
+void rh_datasource_cache_drop(struct rh_datasource_cache *cache, const char *app, const char *name)
+{
+    struct entry *dropped = NULL, **at;
+
+    pthread_rwlock_wrlock(&cache->lock);
+    cache->generation++;
+    for (at = &cache->entries; *at;) {
+        struct entry *entry = *at;
+        if (!belongs(entry, app, name)) {
+            at = &entry->next;
+            continue;
+        }
+        *at = entry->next;
+        rh_map_remove(&cache->by_key, rh_text_of(entry->key));
+        entry->next = dropped;
+        dropped = entry;
+    }
+    pthread_rwlock_unlock(&cache->lock);
+    free_entries(dropped); /* without the lock: closing connections may take a while */
+}
+
+void rh_datasource_cache_each(struct rh_datasource_cache *cache,
+                              void (*each)(void *context, const char *app, const char *name,
+                                           struct rh_datasource *datasource),
+                              void *context)
+{
+    pthread_rwlock_rdlock(&cache->lock);
+    for (const struct entry *entry = cache->entries; entry; entry = entry->next) {
+        char key[KEY_SIZE];
+        char *slash;
+        memcpy(key, entry->key, sizeof(key));
+        slash = strchr(key, '/');
+        if (!slash)
+            continue;
+        *slash = '\0';
+        each(context, key, slash + 1, entry->datasource);
+    }
+    pthread_rwlock_unlock(&cache->lock);
+}

@@ -1,0 +1,180 @@
+/*
+ * Requests are recycled through a list under one lock; what a large request made grow is given
+ * back, so that a burst of large answers does not stay in memory.
+ */
+#include "server/http/request.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "server/http/stream.h"
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#define MAX_FREE 512
+#define KEEP_REPLY_BYTES ((size_t)256 << 10)
+#define MAX_REPLY_BYTES ((size_t)1 << 30)
+#define MAX_HEADER_BYTES ((size_t)16 << 10)
+
+struct rh_http_requests {
+    pthread_mutex_t lock; /* guards all below; a leaf */
+    struct rh_http_request *free;
+    unsigned n_free;
+};
+
+static const char *const METHODS[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+
+const char *rh_http_method_name(enum rh_http_method method)
+{
+    return method < RH_HTTP_OTHER ? METHODS[method] : "?";
+}
+
+enum rh_http_method rh_http_method_of(const char *name)
+{
+    for (unsigned i = 0; i < RH_HTTP_OTHER; i++)
+        if (strcmp(METHODS[i], name) == 0)
+            return (enum rh_http_method)i;
+    return RH_HTTP_OTHER;
+}
+
+struct rh_text rh_http_request_header(const struct rh_http_request *request, const char *name)
+{
+    const char *value = NULL;
+    size_t size = 0;
+
+    if (MHD_lookup_connection_value_n(request->connection, MHD_HEADER_KIND, name, strlen(name),
+                                      &value, &size) != MHD_YES ||
+        !value)
+        return (struct rh_text){NULL, 0};
+    return (struct rh_text){value, size};
+}
+
+static void destroy(struct rh_http_request *request)
+{
+    rh_http_body_fini(&request->upload);
+    rh_buf_free(&request->header_text);
+    rh_buf_free(&request->reply);
+    free(request->uri);
+    free(request);
+}
+
+struct rh_http_requests *rh_http_requests_new(void)
+{
+    struct rh_http_requests *requests = calloc(1, sizeof(*requests));
+
+    if (requests)
+        pthread_mutex_init(&requests->lock, NULL);
+    return requests;
+}
+
+void rh_http_requests_free(struct rh_http_requests *requests)
+{
+    if (!requests)
+        return;
+    while (requests->free) {
+        struct rh_http_request *request = requests->free;
+        requests->free = request->next_free;
+        destroy(request);
+    }
+    pthread_mutex_destroy(&requests->lock);
+    free(requests);
+}
+
+static struct rh_http_request *take(struct rh_http_requests *requests)
+{
+    struct rh_http_request *request;
+
+    pthread_mutex_lock(&requests->lock);
+    request = requests->free;
+    if (request) {
+        requests->free = request->next_free;
+        requests->n_free--;
+    }
+    pthread_mutex_unlock(&requests->lock);
+    if (request)
+        return request;
+
+    request = calloc(1, sizeof(*request));
+    if (!request)
+        return NULL;
+    rh_http_body_init(&request->upload);
+    rh_buf_init(&request->header_text, MAX_HEADER_BYTES);
+    rh_buf_init(&request->reply, MAX_REPLY_BYTES);
+    return request;
+}
+
+static bool set_uri(struct rh_http_request *request, const char *uri)
+{
+    size_t size = strlen(uri) + 1;
+    const char *query;
+
+    if (size > request->uri_cap) {
+        char *grown = realloc(request->uri, size + 256);
+        if (!grown)
+            return false;
+        request->uri = grown;
+        request->uri_cap = size + 256;
+    }
+    memcpy(request->uri, uri, size);
+    query = memchr(request->uri, '?', size);
+    request->path = rh_text_make(request->uri, query ? (size_t)(query - request->uri) : size - 1);
+    request->query = query ? rh_text_of(query + 1) : RH_TEXT("");
+    return true;
+}
+
+struct rh_http_request *rh_http_request_new(struct rh_http_requests *requests, const char *uri)
+{
+    struct rh_http_request *request = take(requests);
+
+    if (!request)
+        return NULL;
+    request->method = RH_HTTP_OTHER;
+    request->body = RH_TEXT("");
+    request->received_us = rh_clock_us();
+    request->max_body = 0;
+    request->status = 0;
+    request->replied = false;
+    request->n_headers = 0;
+    request->compressible = false;
+    request->stream = NULL;
+    request->phase = RH_HTTP_HEADERS;
+    request->connection = NULL;
+    request->n_swallowed = 0;
+    request->next_free = NULL;
+    atomic_store_explicit(&request->fd, -1, memory_order_relaxed);
+    atomic_store_explicit(&request->refs, 1, memory_order_relaxed);
+    if (!set_uri(request, uri)) {
+        rh_http_request_unref(requests, request);
+        return NULL;
+    }
+    return request;
+}
+
+void rh_http_request_ref(struct rh_http_request *request)
+{
+    atomic_fetch_add_explicit(&request->refs, 1, memory_order_relaxed);
+}
+
+void rh_http_request_unref(struct rh_http_requests *requests, struct rh_http_request *request)
+{
+    bool kept = false;
+
+    if (atomic_fetch_sub_explicit(&request->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    rh_http_body_reset(&request->upload);
+    if (request->reply.cap > KEEP_REPLY_BYTES)
+        rh_buf_free(&request->reply);
+    rh_buf_clear(&request->reply);
+    rh_buf_clear(&request->header_text);
+    pthread_mutex_lock(&requests->lock);
+    if (requests->n_free < MAX_FREE) {
+        request->next_free = requests->free;
+        requests->free = request;
+        requests->n_free++;
+        kept = true;
+    }
+    pthread_mutex_unlock(&requests->lock);
+    if (!kept)
+        destroy(request);
+}

@@ -1,0 +1,13 @@
+/* Another good one: to see that two libraries are two. */
+#include "minimal.h"
+
+int32_t rh_connector_v1(uint32_t host_minor, const struct rh_connector **ret_connector)
+{
+    static struct rh_connector table;
+
+    table = minimal;
+    table.id = (struct rh_text)TEXT("second");
+    table.url_schemes = (struct rh_text)TEXT("second");
+    *ret_connector = &table;
+    return RH_OK;
+}

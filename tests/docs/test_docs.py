@@ -94,3 +94,24 @@ def test_url_queries(server, table, text):
 @pytest.mark.parametrize("_table, text", blocks("c"))
 def test_c_is_an_example(_table, text):
     assert any(text.strip() == f.read_text().strip() for f in (ROOT / "docs/examples").glob("*.c"))
+
+
+def test_the_example_connector_is_queried():
+    environment = dict(os.environ, ROWHOUSE_PLUGINS=str(BUILD / "examples"))
+    result = subprocess.run([BUILD / "bin/rowhouse", "query", "hello:", "greetings", "--where", "text=istarts.H",
+                             "--order", "-text", "--format", "json"], env=environment, capture_output=True, text=True)
+    assert json.loads(result.stdout) == [{"id": 1, "text": "hello"}, {"id": 2, "text": "hei"}], result.stderr
+
+
+def test_the_example_program_reads_rows(tmp_path):
+    import sqlite3
+    db = sqlite3.connect(tmp_path / "shop.db")
+    db.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, status TEXT, total DECIMAL(10,2))")
+    db.executemany("INSERT INTO orders VALUES (?,?,?)", [(1, "open", 5), (2, "paid", 9), (3, "open", 7.5)])
+    db.commit()
+    db.close()
+    result = subprocess.run([BUILD / "bin/example_read_rows", tmp_path / "shop.db", "orders",
+                             "status=eq.open&order=-total&limit=2"], capture_output=True, text=True,
+                            env=dict(os.environ, ROWHOUSE_PLUGINS=str(BUILD / "plugins")))
+    assert [json.loads(line) for line in result.stdout.splitlines()] == [
+        {"id": 3, "status": "open", "total": 7.5}, {"id": 1, "status": "open", "total": 5}], result.stderr

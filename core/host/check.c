@@ -81,6 +81,8 @@ int rh_check_outcome(int32_t rc, const char *function, struct rh_error *error)
     return rc;
 }
 
+_Static_assert(RH_N_TYPES == 16, "is_cell_sound takes the type from the low four bits");
+
 /* ---- Batches ----------------------------------------------------------------------------- */
 
 /* [-]digits[.digits], or NaN. It goes into JSON as it stands. */
@@ -118,16 +120,19 @@ static bool is_sound(const struct rh_value *cell)
     }
 }
 
-static bool is_cell_sound(const struct rh_value *cell, uint32_t allowed)
+/* The first eight bytes are type, reserved fields and length: one load, one mask. */
+static inline bool is_cell_sound(const struct rh_value *cell, uint32_t allowed)
 {
+    uint64_t head;
     uint32_t bit;
 
-    if (cell->type >= RH_N_TYPES || (cell->reserved0 | cell->reserved1))
+    memcpy(&head, cell, sizeof(head));
+    if (head & (UINT32_MAX - (RH_N_TYPES - 1)))
         return false;
-    bit = RH_TYPE_BIT(cell->type);
+    bit = RH_TYPE_BIT(head & (RH_N_TYPES - 1));
     if (!(bit & (allowed | ALWAYS)))
         return false;
-    if (cell->len && (!(bit & WITH_BYTES) || !cell->as.data))
+    if (head >> 32 && (!(bit & WITH_BYTES) || !cell->as.data))
         return false;
     return !(bit & TO_INSPECT) || is_sound(cell);
 }

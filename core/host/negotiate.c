@@ -26,17 +26,18 @@ static const uint32_t FOLDABLE =
     1u << RH_OP_LIKE | 1u << RH_OP_STARTS | 1u << RH_OP_ENDS | 1u << RH_OP_CONTAINS;
 
 /* Copies min(theirs, ours) of a struct that begins with its size into zeroed room, and sets the
- * copy's size to ours. */
-static int copy_struct(void *to, size_t ours, const void *from, size_t least, const char *name,
-                       const char *what, struct rh_error *error)
+ * copy's size to ours. `unit`: the size of its members; a size that is no multiple would cut one.
+ */
+static int copy_struct(void *to, size_t ours, const void *from, size_t least, size_t unit,
+                       const char *name, const char *what, struct rh_error *error)
 {
     uint32_t theirs;
 
     memset(to, 0, ours);
-    if ((uintptr_t)from % sizeof(void *) != 0)
+    if ((uintptr_t)from % unit != 0)
         return rh_fail(error, RH_CONTRACT, "%s: its %s is not aligned", name, what);
     memcpy(&theirs, from, sizeof(theirs));
-    if (theirs < least || theirs > MAX_TABLE_BYTES || theirs % sizeof(uint32_t) != 0)
+    if (theirs < least || theirs > MAX_TABLE_BYTES || theirs % unit != 0)
         return rh_fail(error, RH_CONTRACT, "%s: its %s has the impossible size %u", name, what,
                        theirs);
     memcpy(to, from, theirs < ours ? theirs : ours);
@@ -205,7 +206,7 @@ static int copy_write(struct rh_library *library, const char *name, struct rh_er
     if (!library->connector.write)
         return RH_OK;
     rc = copy_struct(&library->write, sizeof(library->write), library->connector.write,
-                     offsetof(struct rh_write, insert), name, "write group", error);
+                     offsetof(struct rh_write, insert), sizeof(void *), name, "write group", error);
     if (rc)
         return rc;
     if (library->write.atomicity != RH_ATOMIC_ALL && library->write.atomicity != RH_ATOMIC_ROW)
@@ -223,7 +224,7 @@ static int copy_tx(struct rh_library *library, const char *name, struct rh_error
     if (!library->connector.tx)
         return RH_OK;
     rc = copy_struct(&library->tx, sizeof(library->tx), library->connector.tx,
-                     offsetof(struct rh_tx, begin), name, "tx group", error);
+                     offsetof(struct rh_tx, begin), sizeof(void *), name, "tx group", error);
     if (rc)
         return rc;
     rh_stubs_fill_tx(&library->tx);
@@ -238,7 +239,7 @@ static int copy_native(struct rh_library *library, const char *name, struct rh_e
     if (!library->connector.native)
         return RH_OK;
     rc = copy_struct(&library->native, sizeof(library->native), library->connector.native,
-                     offsetof(struct rh_native, run), name, "native group", error);
+                     offsetof(struct rh_native, run), sizeof(void *), name, "native group", error);
     if (rc)
         return rc;
     rc = check_text(library->native.language, 1, 128, name, "native language", error);
@@ -256,7 +257,7 @@ static int copy_ddl(struct rh_library *library, const char *name, struct rh_erro
     if (!library->connector.ddl)
         return RH_OK;
     rc = copy_struct(&library->ddl, sizeof(library->ddl), library->connector.ddl,
-                     offsetof(struct rh_ddl, apply), name, "ddl group", error);
+                     offsetof(struct rh_ddl, apply), sizeof(void *), name, "ddl group", error);
     if (rc)
         return rc;
     rh_stubs_fill_ddl(&library->ddl);
@@ -271,7 +272,7 @@ static int copy_limits(struct rh_library *library, const char *name, struct rh_e
     library->limits.struct_size = sizeof(library->limits);
     if (library->connector.limits)
         rc = copy_struct(&library->limits, sizeof(library->limits), library->connector.limits,
-                         sizeof(uint32_t), name, "limits", error);
+                         sizeof(uint32_t), sizeof(uint32_t), name, "limits", error);
     library->connector.limits = &library->limits;
     return rc;
 }
@@ -285,7 +286,8 @@ static int negotiate(struct rh_library *library, const struct rh_connector *tabl
     if (!table)
         return rh_fail(error, RH_CONTRACT, "%s: its entry gave no table", name);
     if ((rc = copy_struct(connector, sizeof(*connector), table,
-                          offsetof(struct rh_connector, connect), name, "table", error)) != RH_OK ||
+                          offsetof(struct rh_connector, connect), sizeof(void *), name, "table",
+                          error)) != RH_OK ||
         (rc = check_numbers(connector, name, error)) != RH_OK ||
         (rc = check_identity(connector, name, error)) != RH_OK ||
         (rc = check_required(connector, name, error)) != RH_OK ||

@@ -1,7 +1,7 @@
 /*
- * Cancel tokens: an eventfd for whoever waits, and the one connection that is told at once.
+ * Cancel tokens: an eventfd for whoever waits, and the connections that are told at once.
  *
- * The target is called under the token's lock. That is what makes aiming away a barrier: once the
+ * Targets are called under the token's lock. That is what makes releasing one a barrier: once the
  * pool has taken its connection off the token, no late cancel can hit the next borrower.
  */
 #include "host/op.h"
@@ -29,8 +29,7 @@ int rh_cancel_init(struct rh_cancel *cancel, struct rh_error *error)
     }
     cancel->fd = fd;
     cancel->fired = false;
-    cancel->target = NULL;
-    cancel->conn = NULL;
+    memset(cancel->targets, 0, sizeof(cancel->targets));
     return RH_OK;
 }
 
@@ -64,8 +63,10 @@ void rh_cancel_fire(struct rh_cancel *cancel)
         /* Cannot block or overflow: the counter is 0 until the first and only write. */
         while (write(cancel->fd, &one, sizeof(one)) < 0 && errno == EINTR)
             continue;
-        if (cancel->target)
-            cancel->target(cancel->conn);
+        for (int i = 0; i < RH_CANCEL_TARGETS; i++) {
+            if (cancel->targets[i].conn)
+                cancel->targets[i].cancel(cancel->targets[i].conn);
+        }
     }
     pthread_mutex_unlock(&cancel->lock);
 }
@@ -80,13 +81,38 @@ bool rh_cancel_fired(struct rh_cancel *cancel)
     return fired;
 }
 
-void rh_cancel_aim(struct rh_cancel *cancel, void (*target)(struct rh_conn *), struct rh_conn *conn)
+/* The entry of this connection, or a free one for NULL; NULL when there is none. */
+static struct rh_cancel_target *find_locked(struct rh_cancel *cancel, const struct rh_conn *conn)
 {
+    for (int i = 0; i < RH_CANCEL_TARGETS; i++) {
+        if (cancel->targets[i].conn == conn)
+            return &cancel->targets[i];
+    }
+    return NULL;
+}
+
+bool rh_cancel_aim(struct rh_cancel *cancel, void (*target)(struct rh_conn *), struct rh_conn *conn)
+{
+    struct rh_cancel_target *place;
+
     pthread_mutex_lock(&cancel->lock);
-    cancel->target = target;
-    cancel->conn = conn;
-    if (cancel->fired && target)
+    place = find_locked(cancel, NULL);
+    if (place)
+        *place = (struct rh_cancel_target){target, conn};
+    if (cancel->fired)
         target(conn);
+    pthread_mutex_unlock(&cancel->lock);
+    return place != NULL;
+}
+
+void rh_cancel_release(struct rh_cancel *cancel, const struct rh_conn *conn)
+{
+    struct rh_cancel_target *place;
+
+    pthread_mutex_lock(&cancel->lock);
+    place = find_locked(cancel, conn);
+    if (place)
+        place->conn = NULL;
     pthread_mutex_unlock(&cancel->lock);
 }
 

@@ -2,7 +2,7 @@
  * Cancel tokens and operations.
  *
  * A token is made once at the edge (a request, a command line) and passed down. Firing it makes
- * its fd readable and calls `cancel` of the connection that is at work for it, if any.
+ * its fd readable and calls `cancel` of the connections that are at work for it, if any.
  */
 #pragma once
 
@@ -14,13 +14,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A request works on one connection, rarely on two or three (tables of several datasources). One
+ * beyond these is told by the fd alone. */
+#define RH_CANCEL_TARGETS 4
+
+struct rh_cancel_target {
+    void (*cancel)(struct rh_conn *conn); /* the connector's, while conn is borrowed */
+    struct rh_conn *conn;                 /* NULL: free */
+};
+
 struct rh_cancel {
-    pthread_mutex_t lock; /* guards all below; the target runs under it and may lock only what is
-                             itself a leaf: nothing of the pool but a waiter's own lock */
+    pthread_mutex_t lock; /* guards all below; targets are called under it and may lock only what
+                             is itself a leaf: nothing of the pool but a waiter's own lock */
     int fd;               /* eventfd */
     bool fired;
-    void (*target)(struct rh_conn *conn); /* the connector's cancel, while conn is borrowed */
-    struct rh_conn *conn;
+    struct rh_cancel_target targets[RH_CANCEL_TARGETS];
 };
 
 /* Opens the eventfd. RESOURCE when there is none to be had. Owned by the caller. */
@@ -31,11 +39,12 @@ void rh_cancel_rearm(struct rh_cancel *cancel);
 /* [any] Idempotent. */
 void rh_cancel_fire(struct rh_cancel *cancel);
 bool rh_cancel_fired(struct rh_cancel *cancel);
-/* The pool's: names the connection that works for this token (NULL, NULL = none any more). If the
- * token has been fired already, the target is called at once. When it returns, the target that was
- * named before is not running and will not be called again. */
-void rh_cancel_aim(struct rh_cancel *cancel, void (*target)(struct rh_conn *),
+/* The pool's: adds a connection that works for this token. If the token has been fired already, it is
+ * cancelled at once. False when there was no room: it has to look at the token itself. */
+bool rh_cancel_aim(struct rh_cancel *cancel, void (*target)(struct rh_conn *),
                    struct rh_conn *conn);
+/* Takes it off again. When this returns, its cancel is not running and will not be called. */
+void rh_cancel_release(struct rh_cancel *cancel, const struct rh_conn *conn);
 
 /* The host's side of an operation. `abi` is what connectors get. */
 struct rh_operation {

@@ -57,7 +57,7 @@ struct rh_pool {
     struct rh_queue waiters;
     struct rh_breaker breaker;
     struct rh_error last_failure; /* while the breaker is open */
-    uint64_t suspect_us;          /* connections that were idle before this are tested before use */
+    uint64_t suspect_us;          /* connections idle since then or before are tested first */
     uint64_t n_opened;
     uint64_t n_failed;
 };
@@ -161,10 +161,16 @@ int rh_pool_new(const struct rh_library *library, const char *name,
 
 /* ---- Slots -------------------------------------------------------------------------------- */
 
-static void aim(struct rh_operation *op, void (*target)(struct rh_conn *), struct rh_conn *conn)
+static void aim(const struct rh_pool *pool, struct rh_operation *op, struct rh_conn *conn)
 {
     if (op->cancel)
-        rh_cancel_aim(op->cancel, target, conn);
+        rh_cancel_aim(op->cancel, pool->library->connector.cancel, conn);
+}
+
+static void release(struct rh_operation *op, const struct rh_conn *conn)
+{
+    if (op->cancel)
+        rh_cancel_release(op->cancel, conn);
 }
 
 static void close_slot(struct rh_pool *pool, struct slot *slot)
@@ -422,7 +428,7 @@ static int test_slot(struct rh_pool *pool, struct slot *slot, struct rh_operatio
     if (rh_connection_ping(pool->library, pool->name, slot->conn, op, pool->limits.connect_ms,
                            &fault) == RH_OK)
         return RH_OK;
-    aim(op, NULL, NULL);
+    release(op, slot->conn);
     close_slot(pool, slot);
     suspect_idle(pool);
     rh_log(RH_LOG_INFO, "pool", "idle connection closed: %s", fault.message);
@@ -439,15 +445,15 @@ static int prepare(struct rh_pool *pool, struct slot *slot, struct rh_operation 
     if (slot->conn && is_too_old(pool, slot, now_us))
         close_slot(pool, slot);
     if (slot->conn) {
-        aim(op, pool->library->connector.cancel, slot->conn);
-        if (slot->idle_since_us < suspect_us ||
+        aim(pool, op, slot->conn);
+        if (slot->idle_since_us <= suspect_us ||
             now_us - slot->idle_since_us >= (uint64_t)pool->limits.check_after_ms * 1000)
             rc = test_slot(pool, slot, op, error);
     }
     if (rc == RH_OK && !slot->conn) {
         rc = connect_slot(pool, slot, op, error);
         if (rc == RH_OK)
-            aim(op, pool->library->connector.cancel, slot->conn);
+            aim(pool, op, slot->conn);
     }
     return rc;
 }
@@ -506,7 +512,7 @@ void rh_pool_return(struct rh_lease *lease, int outcome)
     struct rh_pool *pool = lease->pool;
     struct slot *slot = &pool->slots[lease->slot];
 
-    aim(lease->op, NULL, NULL);
+    release(lease->op, lease->conn);
     if (rh_connection_is_poison(outcome))
         lease->poisoned = true;
     if (outcome == RH_UNAVAILABLE)

@@ -51,8 +51,7 @@ int rh_pool_new(const struct rh_library *library, const char *name,
 void rh_pool_free(struct rh_pool *pool);
 
 /* [any] Waits until the operation's deadline. BUSY (all in use), UNAVAILABLE, AUTH, CONFIG,
- * TIMEOUT, CANCELLED. Aims the operation's cancel token at the connection: one lease at a time
- * per token. */
+ * TIMEOUT, CANCELLED. Aims the operation's cancel token at the connection, until it is returned. */
 int rh_pool_borrow(struct rh_pool *pool, struct rh_operation *op, struct rh_lease *ret_lease,
                    struct rh_error *error);
 /* [any] Gives it back; closes it when poisoned or when the token has fired. `outcome` is the class

@@ -5,11 +5,14 @@
  */
 #include "host/queue.h"
 
+#include "base/clock.h"
 #include "base/err.h"
 
 #include <errno.h>
 #include <string.h>
 #include <time.h>
+
+#define GLANCE_US 100000u
 
 int rh_waiter_init(struct rh_waiter *waiter, struct rh_error *error)
 {
@@ -53,23 +56,39 @@ static void wake_by_token(struct rh_conn *waiter)
     wake((struct rh_waiter *)waiter);
 }
 
-void rh_waiter_sleep(struct rh_waiter *waiter, struct rh_operation *op)
+/* Whether it was woken before that time. */
+static bool sleep_until(struct rh_waiter *waiter, uint64_t until_us)
 {
-    uint64_t deadline_us = op->abi.deadline_us;
     struct timespec until = {
-        .tv_sec = (time_t)(deadline_us / 1000000),
-        .tv_nsec = (long)(deadline_us % 1000000) * 1000,
+        .tv_sec = (time_t)(until_us / 1000000),
+        .tv_nsec = (long)(until_us % 1000000) * 1000,
     };
+    bool woken;
     int rc = 0;
 
-    if (op->cancel)
-        rh_cancel_aim(op->cancel, wake_by_token, (struct rh_conn *)waiter);
     pthread_mutex_lock(&waiter->lock);
     while (!waiter->woken && rc != ETIMEDOUT)
         rc = pthread_cond_timedwait(&waiter->wake, &waiter->lock, &until);
+    woken = waiter->woken;
     pthread_mutex_unlock(&waiter->lock);
+    return woken;
+}
+
+void rh_waiter_sleep(struct rh_waiter *waiter, struct rh_operation *op)
+{
+    struct rh_conn *stand_in = (struct rh_conn *)waiter;
+    uint64_t deadline_us = op->abi.deadline_us, until_us = deadline_us;
+    bool told = !op->cancel || rh_cancel_aim(op->cancel, wake_by_token, stand_in);
+
+    do {
+        if (!told) { /* the token has no room for one more: look every now and then */
+            until_us = rh_clock_us() + GLANCE_US;
+            until_us = until_us < deadline_us ? until_us : deadline_us;
+        }
+    } while (!sleep_until(waiter, until_us) && until_us < deadline_us &&
+             !rh_cancel_fired(op->cancel));
     if (op->cancel)
-        rh_cancel_aim(op->cancel, NULL, NULL);
+        rh_cancel_release(op->cancel, stand_in);
 }
 
 void rh_queue_push(struct rh_queue *queue, struct rh_waiter *waiter)

@@ -5,6 +5,7 @@
  */
 #include "host/registry.h"
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -16,37 +17,29 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <strings.h>
 
 #define MAX_FOLDERS 2
 #define MAX_ID 64
 #define MAX_PATH 65536
+#define MAX_BYTES ((size_t)16 << 20)
 #define NEAR_DISTANCE 3
 
 struct entry {
-    char *id;
+    struct entry *next;
+    const char *id;
     struct rh_library *library; /* NULL when refused */
-    char *reason;               /* NULL when not */
+    const char *reason;         /* "" when not */
 };
 
 struct rh_registry {
-    pthread_mutex_t lock; /* guards entries; base locks (log) are taken under it */
-    char *folders[MAX_FOLDERS];
+    struct rh_arena *arena; /* folders and entries */
+    pthread_mutex_t lock;   /* guards entries and the arena; the log's lock is taken under it */
+    const char *folders[MAX_FOLDERS];
     uint32_t n_folders;
-    struct entry **entries; /* by id; an entry never moves or changes once it is in */
+    struct entry *entries; /* by id; an entry never changes once it is in */
     uint32_t n_entries;
 };
-
-static char *join(const char *a, const char *b, const char *c)
-{
-    struct rh_buf path;
-
-    rh_buf_init(&path, MAX_PATH);
-    rh_buf_add_str(&path, a);
-    rh_buf_add_str(&path, b);
-    rh_buf_add_str(&path, c);
-    return rh_buf_take(&path);
-}
 
 static bool is_id(struct rh_text id)
 {
@@ -64,11 +57,14 @@ static bool is_id(struct rh_text id)
 
 /* ---- Folders ------------------------------------------------------------------------------ */
 
-static int add_folder(struct rh_registry *registry, char *folder, struct rh_error *error)
+static int add_folder(struct rh_registry *registry, const char *base, const char *folder,
+                      struct rh_error *error)
 {
-    if (!folder)
+    const char *path = rh_arena_printf(registry->arena, "%s%s", base, folder);
+
+    if (!path)
         return rh_fail_nomem(error);
-    registry->folders[registry->n_folders++] = folder;
+    registry->folders[registry->n_folders++] = path;
     return RH_OK;
 }
 
@@ -91,27 +87,31 @@ static int find_folders(struct rh_registry *registry, const char *folder, struct
     if (!folder)
         folder = secure_getenv("ROWHOUSE_PLUGINS");
     if (folder && *folder)
-        return add_folder(registry, strdup(folder), error);
+        return add_folder(registry, folder, "", error);
     program = program_folder();
     if (!program)
         return rh_fail(error, RH_RESOURCE, "cannot find the program's folder: %s", strerror(errno));
-    rc = add_folder(registry, join(program, "/../plugins", ""), error);
+    rc = add_folder(registry, program, "/../plugins", error);
     if (rc == RH_OK)
-        rc = add_folder(registry, join(program, "/../lib/rowhouse/plugins", ""), error);
+        rc = add_folder(registry, program, "/../lib/rowhouse/plugins", error);
     free(program);
     return rc;
 }
 
 int rh_registry_new(const char *folder, struct rh_registry **ret_registry, struct rh_error *error)
 {
-    struct rh_registry *registry = calloc(1, sizeof(*registry));
+    struct rh_arena *arena = rh_arena_new(MAX_BYTES);
+    struct rh_registry *registry = arena ? rh_arena_alloc(arena, sizeof(*registry)) : NULL;
     int rc;
 
-    if (!registry)
+    if (!registry) {
+        rh_arena_free(arena);
         return rh_fail_nomem(error);
+    }
+    registry->arena = arena;
     rc = pthread_mutex_init(&registry->lock, NULL);
     if (rc) {
-        free(registry);
+        rh_arena_free(arena);
         return rh_fail(error, RH_RESOURCE, "cannot make a lock: %s", strerror(rc));
     }
     rc = find_folders(registry, folder, error);
@@ -123,79 +123,52 @@ int rh_registry_new(const char *folder, struct rh_registry **ret_registry, struc
     return RH_OK;
 }
 
-static void free_entry(struct entry *entry)
-{
-    if (!entry)
-        return;
-    rh_library_free(entry->library);
-    free(entry->reason);
-    free(entry->id);
-    free(entry);
-}
-
 void rh_registry_free(struct rh_registry *registry)
 {
     if (!registry)
         return;
-    for (uint32_t i = 0; i < registry->n_entries; i++)
-        free_entry(registry->entries[i]);
-    free(registry->entries);
-    for (uint32_t i = 0; i < registry->n_folders; i++)
-        free(registry->folders[i]);
+    for (struct entry *entry = registry->entries; entry; entry = entry->next)
+        rh_library_free(entry->library);
     pthread_mutex_destroy(&registry->lock);
-    free(registry);
+    rh_arena_free(registry->arena);
 }
 
 /* ---- Entries ------------------------------------------------------------------------------ */
 
-/* Where the id is, or where it belongs. */
-static bool find_locked(const struct rh_registry *registry, struct rh_text id, uint32_t *ret_at)
+/* The link to the first entry that does not come before the id: to the id's own, if it is known. */
+static struct entry **find_place_locked(struct rh_registry *registry, struct rh_text id)
 {
-    uint32_t low = 0, high = registry->n_entries;
+    struct entry **place = &registry->entries;
 
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        int order = rh_text_compare(rh_text_of(registry->entries[middle]->id), id);
-
-        if (order == 0) {
-            *ret_at = middle;
-            return true;
-        }
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *ret_at = low;
-    return false;
+    while (*place && rh_text_compare(rh_text_of((*place)->id), id) < 0)
+        place = &(*place)->next;
+    return place;
 }
 
-/* One of library and reason is NULL. Takes the library on success, the reason always. */
+static struct entry *find_locked(struct rh_registry *registry, struct rh_text id)
+{
+    struct entry *entry = *find_place_locked(registry, id);
+
+    return entry && rh_text_is(id, entry->id) ? entry : NULL;
+}
+
+/* Takes the library on success; NULL: refused, for the reason ("" otherwise), which is copied. */
 static int insert_locked(struct rh_registry *registry, struct rh_text id,
-                         struct rh_library *library, char *reason, struct entry **ret_entry,
+                         struct rh_library *library, const char *reason, struct entry **ret_entry,
                          struct rh_error *error)
 {
-    struct entry *entry = calloc(1, sizeof(*entry));
-    struct entry **grown = NULL;
-    uint32_t at;
+    struct entry **place = find_place_locked(registry, id);
+    struct entry *entry = rh_arena_alloc(registry->arena, sizeof(*entry));
 
-    if (!entry) {
-        free(reason);
+    if (!entry)
         return rh_fail_nomem(error);
-    }
-    entry->reason = reason;
-    entry->id = strndup(id.data, id.len);
-    if (entry->id)
-        grown = reallocarray(registry->entries, registry->n_entries + 1u, sizeof(*grown));
-    if (!grown) {
-        free_entry(entry);
+    entry->id = rh_arena_dup(registry->arena, id.data, id.len);
+    entry->reason = rh_arena_dup(registry->arena, reason, strlen(reason));
+    if (!entry->id || !entry->reason)
         return rh_fail_nomem(error);
-    }
     entry->library = library;
-    registry->entries = grown;
-    find_locked(registry, id, &at);
-    memmove(&grown[at + 1], &grown[at], (registry->n_entries - at) * sizeof(struct entry *));
-    grown[at] = entry;
+    entry->next = *place;
+    *place = entry;
     registry->n_entries++;
     *ret_entry = entry;
     return RH_OK;
@@ -219,78 +192,90 @@ static int load_from(const char *path, struct rh_text id, struct rh_library **re
     return RH_OK;
 }
 
+static int load_file(const char *folder, struct rh_text id, struct rh_library **ret_library,
+                     struct rh_error *error)
+{
+    struct rh_buf buf;
+    char *path;
+    int rc;
+
+    rh_buf_init(&buf, MAX_PATH);
+    rh_buf_addf(&buf, "%s/%.*s.so", folder, RH_TEXT_ARG(id));
+    path = rh_buf_take(&buf);
+    if (!path)
+        return rh_fail_nomem(error);
+    rc = load_from(path, id, ret_library, error);
+    free(path);
+    return rc;
+}
+
 /* Loads <folder>/<id>.so from the first folder that has it; a refusal becomes an entry too.
- * NOT_FOUND when no folder has it. */
+ * NOT_FOUND when no folder has it. RESOURCE says nothing about the connector: no entry. */
 static int load_locked(struct rh_registry *registry, struct rh_text id, struct entry **ret_entry,
                        struct rh_error *error)
 {
-    char name[MAX_ID + 1] = "";
+    struct rh_library *library = NULL;
+    struct rh_error refusal = RH_ERROR_INIT;
+    int rc = RH_NOT_FOUND;
 
-    memcpy(name, id.data, id.len);
-    for (uint32_t i = 0; i < registry->n_folders; i++) {
-        struct rh_error refusal = RH_ERROR_INIT;
-        struct rh_library *library = NULL;
-        char *path = join(registry->folders[i], "/", name);
-        char *file = path ? join(path, ".so", "") : NULL;
-        char *reason = NULL;
-        int rc;
-
-        free(path);
-        if (!file)
-            return rh_fail_nomem(error);
-        rc = load_from(file, id, &library, &refusal);
-        free(file);
-        if (rc == RH_NOT_FOUND)
-            continue;
-        if (rc == RH_RESOURCE) { /* says nothing about the connector: try again next time */
-            return rh_fail(error, rc, "%s", refusal.message);
-        }
-        if (rc) {
-            rh_log(RH_LOG_WARN, "host", "connector refused: %s", refusal.message);
-            reason = strdup(refusal.message);
-            if (!reason)
-                return rh_fail_nomem(error);
-        }
-        rc = insert_locked(registry, id, library, reason, ret_entry, error);
-        if (rc)
-            rh_library_free(library);
-        return rc;
+    for (uint32_t i = 0; i < registry->n_folders && rc == RH_NOT_FOUND; i++) {
+        rh_error_clear(&refusal);
+        rc = load_file(registry->folders[i], id, &library, &refusal);
     }
-    return RH_NOT_FOUND;
+    if (rc == RH_NOT_FOUND)
+        return rc;
+    if (rc == RH_RESOURCE)
+        return rh_fail(error, rc, "%s", refusal.message);
+    if (rc)
+        rh_log(RH_LOG_WARN, "host", "connector refused: %s", refusal.message);
+    rc = insert_locked(registry, id, library, refusal.message, ret_entry, error);
+    if (rc)
+        rh_library_free(library);
+    return rc;
 }
 
-/* Loads what the folders hold and is not known yet. Files whose names are no ids are refused. */
+/* A file whose name is no id: known, and refused. */
+static int refuse_locked(struct rh_registry *registry, struct rh_text id, struct rh_error *error)
+{
+    struct entry *entry;
+
+    return insert_locked(registry, id, NULL,
+                         "the file's name is not of the form [a-z][a-z0-9_]*.so", &entry, error);
+}
+
+/* Loads what a folder holds and is not known yet. */
+static int load_folder_locked(struct rh_registry *registry, DIR *folder, struct rh_error *error)
+{
+    struct dirent *file;
+    int rc = RH_OK;
+
+    while (rc == RH_OK && (file = readdir(folder))) {
+        struct rh_text id = rh_text_of(file->d_name);
+        struct entry *entry;
+
+        if (!rh_text_ends(id, ".so") || id.len == 3)
+            continue;
+        id.len -= 3;
+        if (find_locked(registry, id))
+            continue;
+        rc = is_id(id) ? load_locked(registry, id, &entry, error)
+                       : refuse_locked(registry, id, error);
+        if (rc == RH_NOT_FOUND) /* it went away meanwhile */
+            rc = RH_OK;
+    }
+    return rc;
+}
+
 static int load_all_locked(struct rh_registry *registry, struct rh_error *error)
 {
     int rc = RH_OK;
 
     for (uint32_t i = 0; i < registry->n_folders && rc == RH_OK; i++) {
         DIR *folder = opendir(registry->folders[i]);
-        struct dirent *file;
 
         if (!folder)
             continue;
-        while (rc == RH_OK && (file = readdir(folder))) {
-            struct rh_text id = rh_text_of(file->d_name);
-            struct entry *entry;
-            uint32_t at;
-
-            if (!rh_text_ends(id, ".so") || id.len == 3)
-                continue;
-            id.len -= 3;
-            if (find_locked(registry, id, &at))
-                continue;
-            if (is_id(id)) {
-                rc = load_locked(registry, id, &entry, error);
-            } else {
-                char *reason = join(file->d_name, ": the file's name is not of the form ",
-                                    "[a-z][a-z0-9_]*.so");
-                rc = reason ? insert_locked(registry, id, NULL, reason, &entry, error)
-                            : rh_fail_nomem(error);
-            }
-            if (rc == RH_NOT_FOUND) /* it went away meanwhile */
-                rc = RH_OK;
-        }
+        rc = load_folder_locked(registry, folder, error);
         closedir(folder);
     }
     return rc;
@@ -303,8 +288,7 @@ static const char *find_near_locked(const struct rh_registry *registry, struct r
     unsigned best = NEAR_DISTANCE + 1;
     const char *near = NULL;
 
-    for (uint32_t i = 0; i < registry->n_entries; i++) {
-        const struct entry *entry = registry->entries[i];
+    for (const struct entry *entry = registry->entries; entry; entry = entry->next) {
         unsigned distance = rh_text_distance(rh_text_of(entry->id), id, best);
 
         if (entry->library && distance < best) {
@@ -326,9 +310,9 @@ static void hint_locked(const struct rh_registry *registry, const char *near,
         return;
     }
     rh_buf_init(&list, 4096);
-    for (uint32_t i = 0; i < registry->n_entries; i++) {
-        if (registry->entries[i]->library)
-            rh_buf_addf(&list, "%s%s", list.len ? ", " : "known are: ", registry->entries[i]->id);
+    for (const struct entry *entry = registry->entries; entry; entry = entry->next) {
+        if (entry->library)
+            rh_buf_addf(&list, "%s%s", list.len ? ", " : "known are: ", entry->id);
     }
     for (uint32_t i = 0; i < registry->n_folders; i++)
         rh_buf_addf(&list, "%s%s",
@@ -355,16 +339,14 @@ static int fail_missing_locked(struct rh_registry *registry, struct rh_text id,
 int rh_registry_get(struct rh_registry *registry, struct rh_text id,
                     const struct rh_library **ret_library, struct rh_error *error)
 {
-    struct entry *entry = NULL;
-    uint32_t at;
+    struct entry *entry;
     int rc = RH_OK;
 
     if (!is_id(id))
         return rh_fail(error, RH_NOT_FOUND, "\"%.*s\" is not a connector's id", RH_TEXT_ARG(id));
     pthread_mutex_lock(&registry->lock);
-    if (find_locked(registry, id, &at))
-        entry = registry->entries[at];
-    else
+    entry = find_locked(registry, id);
+    if (!entry)
         rc = load_locked(registry, id, &entry, error);
     if (rc == RH_NOT_FOUND)
         rc = fail_missing_locked(registry, id, error);
@@ -381,14 +363,13 @@ int rh_registry_add(struct rh_registry *registry, struct rh_library *library,
 {
     struct rh_text id = library->connector.id;
     struct entry *entry;
-    uint32_t at;
     int rc;
 
     pthread_mutex_lock(&registry->lock);
-    if (find_locked(registry, id, &at))
+    if (find_locked(registry, id))
         rc = rh_fail(error, RH_EXISTS, "there is a connector \"%.*s\" already", RH_TEXT_ARG(id));
     else
-        rc = insert_locked(registry, id, library, NULL, &entry, error);
+        rc = insert_locked(registry, id, library, "", &entry, error);
     pthread_mutex_unlock(&registry->lock);
     return rc;
 }
@@ -397,6 +378,7 @@ int rh_registry_list(struct rh_registry *registry, struct rh_registry_entry **re
                      uint32_t *ret_n, struct rh_error *error)
 {
     struct rh_registry_entry *list = NULL;
+    uint32_t n = 0;
     int rc;
 
     pthread_mutex_lock(&registry->lock);
@@ -408,14 +390,10 @@ int rh_registry_list(struct rh_registry *registry, struct rh_registry_entry **re
         rc = rh_fail_nomem(error);
         goto out;
     }
-    for (uint32_t i = 0; i < registry->n_entries; i++) {
-        const struct entry *entry = registry->entries[i];
-
-        list[i] = (struct rh_registry_entry){entry->id, entry->library,
-                                             entry->reason ? entry->reason : ""};
-    }
+    for (const struct entry *entry = registry->entries; entry; entry = entry->next)
+        list[n++] = (struct rh_registry_entry){entry->id, entry->library, entry->reason};
     *ret_entries = list;
-    *ret_n = registry->n_entries;
+    *ret_n = n;
 out:
     pthread_mutex_unlock(&registry->lock);
     return rc;
@@ -445,8 +423,8 @@ int rh_registry_find_scheme(struct rh_registry *registry, struct rh_text url,
     rc = load_all_locked(registry, error);
     if (rc)
         goto out;
-    for (uint32_t i = 0; i < registry->n_entries; i++) {
-        const struct rh_library *library = registry->entries[i]->library;
+    for (const struct entry *entry = registry->entries; entry; entry = entry->next) {
+        const struct rh_library *library = entry->library;
 
         if (library && has_scheme(library->connector.url_schemes, scheme)) {
             *ret_library = library;

@@ -211,7 +211,7 @@ int mem_column_rename(struct mem_column *column, struct rh_text name, struct rh_
 
 int mem_column_init(struct mem_column *column, const struct rh_column *from, struct rh_error *error)
 {
-    uint32_t type;
+    uint32_t type = RH_TYPE_NULL;
     int rc = find_type(from, &type, error);
     *column = (struct mem_column){.initial = rh_kit_null(), .next = 1};
     if (rc)
@@ -314,9 +314,7 @@ static bool is_option(const struct rh_column *column, struct rh_text text)
 /* What is wrong with a value of the right type, or NULL. */
 static const char *fault_of(const struct rh_column *column, const struct rh_value *value)
 {
-    struct rh_text text = {NULL, 0};
-    if (mem_value_has_bytes(value))
-        text = rh_kit_value_text(value);
+    struct rh_text text = mem_value_has_bytes(value) ? rh_kit_value_text(value) : RH_TEXT("");
     switch (value->type) {
     case RH_TYPE_DECIMAL:
         return decimal_fits(column, text) ? NULL : "has too many digits";

@@ -28,7 +28,12 @@ static int rewrite(const struct mem_table *table, const uint32_t *from, struct s
                    struct rh_error *error)
 {
     struct rh_value *cells = calloc(shape->n_columns, sizeof *cells);
-    int rc = cells && (shape->rows = mem_rows_new()) ? RH_OK : rh_fail_nomem(error);
+    int rc = RH_OK;
+    shape->rows = mem_rows_new();
+    if (!cells || !shape->rows) {
+        free(cells);
+        return rh_fail_nomem(error);
+    }
     for (uint64_t r = 0; rc == RH_OK && r < table->rows->n; r++) {
         const struct mem_row *old = table->rows->items[r];
         if (!old)
@@ -124,13 +129,16 @@ static int drop_column(struct rh_conn *conn, struct mem_table *table, uint32_t p
                        table->columns[position].name);
     uint32_t *from = calloc(n, sizeof *from);
     shape.columns = calloc(n, sizeof *shape.columns);
-    int rc = from && shape.columns ? RH_OK : rh_fail_nomem(error);
-    for (uint32_t i = 0; rc == RH_OK && i < n; i++) {
-        from[i] = i < position ? i : i + 1;
-        shape.columns[i] = table->columns[from[i]];
-    }
-    if (rc == RH_OK)
+    int rc = RH_OK;
+    if (!from || !shape.columns) {
+        rc = rh_fail_nomem(error);
+    } else {
+        for (uint32_t i = 0; i < n; i++) {
+            from[i] = i < position ? i : i + 1;
+            shape.columns[i] = table->columns[from[i]];
+        }
         rc = rewrite(table, from, &shape, error);
+    }
     if (rc == RH_OK) {
         mem_column_fini(&table->columns[position]);
         adopt(conn, table, &shape);

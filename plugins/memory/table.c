@@ -42,16 +42,13 @@ void mem_rows_unref(struct mem_rows *rows)
 
 static bool reserve(struct mem_rows *rows, uint64_t cap)
 {
-    size_t size;
     if (cap <= rows->cap)
         return true;
     if (cap < rows->cap * 2)
         cap = rows->cap * 2;
     if (cap < 16)
         cap = 16;
-    if (__builtin_mul_overflow(cap, sizeof *rows->items, &size))
-        return false;
-    struct mem_row **items = realloc(rows->items, size);
+    struct mem_row **items = reallocarray(rows->items, cap, sizeof(void *));
     if (!items)
         return false;
     rows->items = items;

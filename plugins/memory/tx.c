@@ -173,6 +173,8 @@ int32_t mem_begin(struct rh_conn *conn, const struct rh_op *op, uint32_t flags,
         return rh_fail(error, RH_INVALID, "a transaction has begun already");
     if (flags & 0xffffu & ~(RH_TX_READ_ONLY | RH_TX_SNAPSHOT))
         return rh_fail(error, RH_UNSUPPORTED, "there is no such kind of transaction");
+    if (op->flags & RH_OP_READ_ONLY)
+        flags |= RH_TX_READ_ONLY;
     pthread_mutex_lock(&conn->database->lock);
     if ((flags & RH_TX_SNAPSHOT) && (flags & RH_TX_READ_ONLY))
         rc = freeze(conn, error);
@@ -253,7 +255,7 @@ int32_t mem_savepoint(struct rh_conn *conn, const struct rh_op *op, uint32_t num
 int32_t mem_rollback_to(struct rh_conn *conn, const struct rh_op *op, uint32_t number,
                         struct rh_error *error)
 {
-    size_t position;
+    size_t position = 0;
     int rc = find_savepoint(conn, number, &position, error);
     if (rc)
         return rc;
@@ -273,7 +275,7 @@ int32_t mem_rollback_to(struct rh_conn *conn, const struct rh_op *op, uint32_t n
 int32_t mem_release(struct rh_conn *conn, const struct rh_op *op, uint32_t number,
                     struct rh_error *error)
 {
-    size_t position;
+    size_t position = 0;
     int rc = find_savepoint(conn, number, &position, error);
     if (rc == RH_OK)
         conn->n_savepoints = position;

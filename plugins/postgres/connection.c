@@ -4,6 +4,7 @@
 #include "connection.h"
 
 #include "read.h"
+#include "write.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -132,7 +133,10 @@ static bool drain(struct rh_conn *conn, uint64_t until_us)
     bool in_pipeline = PQpipelineStatus(conn->pg) != PQ_PIPELINE_OFF;
     struct rh_op op = {.deadline_us = until_us, .cancel_fd = -1};
 
-    if (in_pipeline && !PQpipelineSync(conn->pg)) /* maybe one more than needed */
+    /* A sync would keep the statements that were sent: one that fails stands in front of it. */
+    if (in_pipeline && !conn->pipe_synced &&
+        (!PQsendQueryParams(conn->pg, "ROLLBACK AND", 0, NULL, NULL, NULL, NULL, 0) ||
+         !PQpipelineSync(conn->pg)))
         return false;
     for (;;) {
         PGresult *result = NULL;
@@ -369,7 +373,7 @@ void rh_pg_close(struct rh_conn *conn)
         conn->broken = true; /* no last words */
         rh_pg_cursor_free(conn->cursor);
     }
-    rh_pg_rows_free(conn->returned);
+    rh_pg_returned_free(conn);
     PQfinish(conn->pg);
     if (conn->wake_fd >= 0)
         (void)close(conn->wake_fd);
@@ -394,8 +398,7 @@ int rh_pg_reset(struct rh_conn *conn, const struct rh_op *op, struct rh_error *e
 {
     int rc = rh_pg_enter(conn, op, error);
 
-    rh_pg_rows_free(conn->returned);
-    conn->returned = NULL;
+    rh_pg_returned_free(conn);
     if (!rc && PQtransactionStatus(conn->pg) != PQTRANS_IDLE)
         rc = rh_pg_command(conn, op, "ROLLBACK", error);
     if (!rc && conn->dirty) {

@@ -34,8 +34,10 @@ struct rh_conn {
     struct rh_pg_cancel cancel;
     bool broken;     /* poison: set when the session is in a state that is not known */
     bool dirty;      /* a native statement may have changed session settings */
+    bool single_row; /* the last statement asked for its rows one by one */
     bool owed;       /* an answer is on its way that nobody waits for */
     bool ended_well; /* after an interrupt: the server said that the statement failed */
+    bool pipe_synced; /* the end of the pipeline has been sent */
     bool utf8;       /* server encoding */
     bool code_point_order; /* bytes of the server encoding sort like code points */
     int64_t statement_timeout_ms;
@@ -44,7 +46,7 @@ struct rh_conn {
     struct rh_pg_statements statements;
     struct rh_pg_params params;
     struct rh_sql sql;
-    struct rh_pg_rows *returned; /* rows of the last write, or NULL; see read.h */
+    struct rh_pg_returned *returned; /* rows of the last write, or NULL; see write.h */
 };
 
 /* ---- life ---- */
@@ -117,5 +119,7 @@ int rh_pg_pipe_result(struct rh_conn *conn, const struct rh_op *op, PGresult **r
                       struct rh_error *error);
 /* Marks the end of what was sent. */
 int rh_pg_pipe_sync(struct rh_conn *conn, struct rh_error *error);
+/* Instead of sync: nothing that was sent is kept. */
+void rh_pg_pipe_abandon(struct rh_conn *conn, const struct rh_op *op);
 /* Reads what is left, leaves the pipeline mode. The first error of a statement wins. */
 int rh_pg_pipe_end(struct rh_conn *conn, const struct rh_op *op, struct rh_error *error);

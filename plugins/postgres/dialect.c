@@ -561,7 +561,8 @@ static bool can(const void *state, const struct rh_column *column, enum rh_sql_u
         if (detail == RH_AGG_COUNT)
             return true;
         if (detail == RH_AGG_SUM || detail == RH_AGG_AVG)
-            return column->type >= RH_TYPE_INT && column->type <= RH_TYPE_DECIMAL;
+            return column->type >= RH_TYPE_INT && column->type <= RH_TYPE_DECIMAL &&
+                   column->native_id != PG_OID_OID;
         return column->type != RH_TYPE_BYTES && has_order(conn, column, true);
     default:
         return false;
@@ -596,7 +597,7 @@ static enum rh_sql_pair pair(const void *state, const struct rh_column *a,
 #define BOTH(op, types)                                                                            \
     {(op), (types), RH_VERDICT_EXACT, 0}, {(op) | RH_OP_NOT, (types), RH_VERDICT_EXACT, 0}
 
-const struct rh_operator rh_pg_operators[] = {
+const struct rh_operator rh_pg_operators[RH_PG_N_OPERATORS] = {
     BOTH(RH_OP_EQ, COMPARABLE),
     BOTH(RH_OP_LT, COMPARABLE),
     BOTH(RH_OP_LTE, COMPARABLE),
@@ -619,7 +620,6 @@ const struct rh_operator rh_pg_operators[] = {
     BOTH(RH_OP_EXISTS, ANY_TYPE),
     {RH_OP_SEEK, ANY_TYPE, RH_VERDICT_EXACT, 0},
 };
-const uint32_t rh_pg_n_operators = sizeof rh_pg_operators / sizeof rh_pg_operators[0];
 
 /* ---- tables made ---- */
 
@@ -636,7 +636,7 @@ static void add_type_name(struct rh_sql *sql, const struct rh_column *column)
     };
 
     if (column->native_type.len) {
-        rh_buf_add_text(&sql->text, column->native_type);
+        rh_sql_native_type(sql, column->native_type);
     } else if (column->type >= RH_N_TYPES || !names[column->type]) {
         sql->failed = true;
     } else if (column->type == RH_TYPE_DECIMAL && column->precision) {

@@ -9,5 +9,5 @@
 extern const struct rh_sql_dialect rh_pg_dialect;
 
 /* The upper bound of what can be pushed down. */
-extern const struct rh_operator rh_pg_operators[];
-extern const uint32_t rh_pg_n_operators;
+#define RH_PG_N_OPERATORS 41
+extern const struct rh_operator rh_pg_operators[RH_PG_N_OPERATORS];

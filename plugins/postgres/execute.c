@@ -177,6 +177,7 @@ int rh_pg_settle(struct rh_conn *conn, const struct rh_op *op, struct rh_error *
 
 int rh_pg_pipe_begin(struct rh_conn *conn, struct rh_error *error)
 {
+    conn->pipe_synced = false;
     return PQenterPipelineMode(conn->pg) ? RH_OK : rh_pg_lost(conn, error);
 }
 
@@ -196,7 +197,19 @@ int rh_pg_pipe_send(struct rh_conn *conn, const char *name, const char *text,
 
 int rh_pg_pipe_sync(struct rh_conn *conn, struct rh_error *error)
 {
+    conn->pipe_synced = true;
     return PQpipelineSync(conn->pg) ? RH_OK : rh_pg_lost(conn, error);
+}
+
+void rh_pg_pipe_abandon(struct rh_conn *conn, const struct rh_op *op)
+{
+    struct rh_error ignored = RH_ERROR_INIT;
+
+    if (conn->broken || PQpipelineStatus(conn->pg) == PQ_PIPELINE_OFF)
+        return;
+    (void)rh_pg_pipe_send(conn, NULL, "ROLLBACK AND", NULL, &ignored); /* an error: no such text */
+    (void)rh_pg_pipe_sync(conn, &ignored);
+    (void)rh_pg_pipe_end(conn, op, &ignored);
 }
 
 /* In a pipeline each statement's results end with NULL; a statement of ours has exactly one. */

@@ -140,6 +140,33 @@ int rh_pg_params_add(struct rh_pg_params *params, const struct rh_sql_parameter 
     return rc;
 }
 
+int rh_pg_params_add_untyped(struct rh_pg_params *params, const struct rh_value *value,
+                             struct rh_error *error)
+{
+    struct rh_buf *scratch = &params->scratch;
+    bool bytes = value->type == RH_TYPE_BYTES;
+    int rc = make_room(params, error);
+    int at = params->n;
+
+    if (rc)
+        return rc;
+    params->oids[at] = bytes ? PG_OID_BYTEA : 0;
+    params->formats[at] = bytes;
+    params->values[at] = NULL;
+    params->lengths[at] = (int)value->len;
+    params->offsets[at] = NOT_SCRATCH;
+    if (value->type > RH_TYPE_NULL) {
+        params->offsets[at] = scratch->len;
+        if (bytes)
+            rh_buf_add(scratch, value->as.data, value->len);
+        else
+            rc = rh_pg_encode_text(scratch, PG_OID_TEXT, value, error);
+        rh_buf_add_char(scratch, '\0');
+    }
+    params->n++;
+    return rc || !scratch->failed ? rc : rh_fail_nomem(error);
+}
+
 void rh_pg_params_seal(struct rh_pg_params *params)
 {
     for (int i = 0; i < params->n; i++) {

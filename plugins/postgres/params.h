@@ -27,8 +27,11 @@ void rh_pg_params_clear(struct rh_pg_params *params);
  * does not fit, RESOURCE when there are too many. */
 int rh_pg_params_load(struct rh_pg_params *params, const struct rh_sql *sql,
                       struct rh_error *error);
-/* One text or int8 more, for statements written by hand; seal with rh_pg_params_seal. */
+/* One more; seal with rh_pg_params_seal. */
 int rh_pg_params_add(struct rh_pg_params *params, const struct rh_sql_parameter *parameter,
                      struct rh_error *error);
+/* One text or bytes (or NULL) whose type the server infers; bytes are bytea. Copied. */
+int rh_pg_params_add_untyped(struct rh_pg_params *params, const struct rh_value *value,
+                             struct rh_error *error);
 /* After the last: makes the pointers final. */
 void rh_pg_params_seal(struct rh_pg_params *params);

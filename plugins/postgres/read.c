@@ -225,7 +225,9 @@ int rh_pg_cursor_settle(struct rh_cursor *cursor, const struct rh_op *op, struct
     int rc = RH_OK;
 
     if (cursor->native)
-        return rh_fail(error, RH_BUSY, "the rows of a native query are still being read");
+        return rh_pg_native_is_streaming(cursor->native)
+                   ? rh_fail(error, RH_BUSY, "the rows of a native query are still being read")
+                   : RH_OK;
     if (!cursor->in_flight)
         return RH_OK;
     cursor->in_flight = false;

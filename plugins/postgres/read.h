@@ -52,6 +52,7 @@ void rh_pg_cursor_free(struct rh_cursor *cursor);
 struct rh_pg_native_cursor;
 int rh_pg_native_next(struct rh_pg_native_cursor *native, const struct rh_op *op, uint32_t max_rows,
                       struct rh_batch *ret_batch, struct rh_error *error);
+bool rh_pg_native_is_streaming(const struct rh_pg_native_cursor *native);
 void rh_pg_native_finish(struct rh_pg_native_cursor *native);
 void rh_pg_native_free(struct rh_pg_native_cursor *native);
 /* Makes the cursor that stands for it; takes native (also on failure: NULL). */

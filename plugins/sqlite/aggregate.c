@@ -18,7 +18,7 @@
 #define DIGITS_MAX 48
 
 struct sum {
-    __int128 whole;
+    __int128 whole __attribute__((packed, aligned(8))); /* SQLite's memory is aligned to 8 */
     double real;
     int64_t n;
     bool has_real;
@@ -202,8 +202,8 @@ static void average_key(sqlite3_context *context)
     const struct sum *sum = sum_of(context);
 
     if (sum)
-        result_key(context, sum->has_real ? micro_of_real(real_sum(sum) / (double)sum->n)
-                                          : average(sum));
+        result_key(context,
+                   sum->has_real ? micro_of_real(real_sum(sum) / (double)sum->n) : average(sum));
 }
 
 static void sum_float(sqlite3_context *context)
@@ -228,9 +228,8 @@ int rh_sqlite_aggregates_register(sqlite3 *db)
         const char *name;
         void (*final)(sqlite3_context *context);
     } aggregates[] = {
-        {"rh_sum", sum_text},         {"rh_avg", average_text},
-        {"rh_sum_key", sum_key},      {"rh_avg_key", average_key},
-        {"rh_sum_float", sum_float},  {"rh_avg_float", average_float},
+        {"rh_sum", sum_text},        {"rh_avg", average_text},    {"rh_sum_key", sum_key},
+        {"rh_avg_key", average_key}, {"rh_sum_float", sum_float}, {"rh_avg_float", average_float},
     };
     int code = SQLITE_OK;
 

@@ -157,8 +157,7 @@ static int store_interval(const struct rh_value *value, struct rh_sqlite_stored 
     struct rh_interval interval;
 
     memcpy(&interval, value->as.data, sizeof interval);
-    set_bytes(&ret->value, RH_TYPE_TEXT, ret->room,
-              rh_civil_format_interval(ret->room, &interval));
+    set_bytes(&ret->value, RH_TYPE_TEXT, ret->room, rh_civil_format_interval(ret->room, &interval));
     return RH_OK;
 }
 

@@ -264,8 +264,8 @@ static int add_columns_of_views(struct catalog *catalog)
             continue;
         rh_error_clear(&inner);
         tables[i]->columns.n = tables[i]->cids.n = tables[i]->key.n = 0;
-        rc = each(catalog, COLUMNS "AND l.type = 'view' AND l.name = ?1", tables[i]->table.name.data,
-                  add_column);
+        rc = each(catalog, COLUMNS "AND l.type = 'view' AND l.name = ?1",
+                  tables[i]->table.name.data, add_column);
         tables[i]->broken = rc == RH_NOT_FOUND || rc == RH_INVALID;
         if (rc && !tables[i]->broken)
             break;
@@ -416,13 +416,11 @@ static int add_foreign_key(struct catalog *catalog, sqlite3_stmt *stmt)
     key = (struct rh_foreign_key *)found->foreign_keys.items + (found->foreign_keys.n - 1);
     columns = (uint32_t *)(uintptr_t)key->columns;
     names = (struct rh_text *)(uintptr_t)key->ref_columns;
-    if (key->n_columns != seq)
-        return RH_OK;
     columns[seq] = position_of_name(found, text_at(stmt, 4));
     names[seq] = key_column(catalog, key->table, seq);
     if (sqlite3_column_type(stmt, 5) != SQLITE_NULL)
         rc = keep_text(catalog, stmt, 5, &names[seq]);
-    if (columns[seq] != RH_NO_COLUMN && names[seq].data)
+    if (columns[seq] != RH_NO_COLUMN && names[seq].data && key->n_columns == seq)
         key->n_columns++;
     if (seq + 1 == n && key->n_columns != n) /* refers to what is not there */
         found->foreign_keys.n--;

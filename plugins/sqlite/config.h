@@ -8,18 +8,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RH_SQLITE_CONFIG_SCHEMA \
-    "{\"type\":\"object\",\"properties\":{" \
-    "\"path\":{\"type\":\"string\",\"minLength\":1,\"title\":\"Database file\"," \
-    "\"description\":\"Path of the SQLite database file\",\"x-order\":1," \
-    "\"x-placeholder\":\"/var/lib/app/data.db\"}," \
-    "\"url\":{\"type\":\"string\",\"minLength\":1,\"title\":\"URL\"," \
-    "\"description\":\"sqlite:/path/to/file.db, instead of path\",\"x-order\":2}," \
-    "\"read_only\":{\"type\":\"boolean\",\"default\":false,\"title\":\"Read only\"," \
-    "\"x-order\":3}," \
-    "\"create\":{\"type\":\"boolean\",\"default\":true," \
-    "\"title\":\"Make the file when it is missing\",\"x-order\":4}," \
-    "\"busy_timeout_ms\":{\"type\":\"integer\",\"default\":5000,\"minimum\":0," \
+#define RH_SQLITE_CONFIG_SCHEMA                                                                    \
+    "{\"type\":\"object\",\"properties\":{"                                                        \
+    "\"path\":{\"type\":\"string\",\"minLength\":1,\"title\":\"Database file\","                   \
+    "\"description\":\"Path of the SQLite database file\",\"x-order\":1,"                          \
+    "\"x-placeholder\":\"/var/lib/app/data.db\"},"                                                 \
+    "\"url\":{\"type\":\"string\",\"minLength\":1,\"title\":\"URL\","                              \
+    "\"description\":\"sqlite:/path/to/file.db, instead of path\",\"x-order\":2},"                 \
+    "\"read_only\":{\"type\":\"boolean\",\"default\":false,\"title\":\"Read only\","               \
+    "\"x-order\":3},"                                                                              \
+    "\"create\":{\"type\":\"boolean\",\"default\":true,"                                           \
+    "\"title\":\"Make the file when it is missing\",\"x-order\":4},"                               \
+    "\"busy_timeout_ms\":{\"type\":\"integer\",\"default\":5000,\"minimum\":0,"                    \
     "\"maximum\":600000,\"title\":\"Wait for locks (ms)\",\"x-order\":5}}}"
 
 struct rh_sqlite_config {

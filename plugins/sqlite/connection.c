@@ -143,7 +143,8 @@ int rh_sqlite_prepare_built(struct rh_conn *conn, sqlite3_stmt **ret_stmt, struc
 
     if (rc)
         return rc;
-    code = rh_sqlite_statement_get(&conn->statements, conn->db, rh_buf_text(&conn->sql.text), &stmt);
+    code =
+        rh_sqlite_statement_get(&conn->statements, conn->db, rh_buf_text(&conn->sql.text), &stmt);
     if (code != SQLITE_OK)
         return rh_sqlite_fail(conn, code, error);
     for (uint32_t i = 0; i < conn->sql.n_parameters && rc == RH_OK; i++)

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "connector/kit.h"
 #include "connector/rowset.h"
 #include "connector/sql.h"
 #include "statement.h"
@@ -21,15 +22,15 @@ struct rh_conn {
     const struct rh_host *host;
     sqlite3 *db;
     struct rh_sqlite_statements statements;
-    struct rh_sql sql;          /* of the statement that is being built */
-    struct rh_rowset returned;  /* rows of the last write */
-    struct rh_cursor *cursor;   /* the open one */
+    struct rh_sql sql;         /* of the statement that is being built */
+    struct rh_rowset returned; /* rows of the last write */
+    struct rh_cursor *cursor;  /* the open one */
     int64_t busy_timeout_ms;
-    bool read_only;    /* by setting or because the file is */
-    bool utf8;         /* the database's encoding: bytewise order is that of code points */
-    bool in_tx;        /* between begin and commit or rollback */
+    bool read_only; /* by setting or because the file is */
+    bool utf8;      /* the database's encoding: bytewise order is that of code points */
+    bool in_tx;     /* between begin and commit or rollback */
     bool tx_read_only;
-    bool native;       /* the authorizer refuses what native statements may not do */
+    bool native; /* the authorizer refuses what native statements may not do */
 
     /* The running operation. */
     atomic_bool running;

@@ -184,8 +184,7 @@ static void add_day(struct rh_sql *sql, const struct rh_column *column, const ch
     rh_sql_bind(sql, NULL, rh_sql_own_value(sql, &bound), RH_SQL_VALUE);
 }
 
-/* A zone moves a timestamp's text by up to a day. The day of a bound stays within the calendar by
- * far: microseconds do. */
+/* A zone moves a timestamp's text by up to a day, and 24:00:00 is the next day. */
 static void add_day_range(struct rh_sql *sql, const struct rh_column *column, uint32_t op,
                           const struct rh_value *value)
 {
@@ -197,7 +196,7 @@ static void add_day_range(struct rh_sql *sql, const struct rh_column *column, ui
     if (day > MAX_DAYS + 10)
         day = MAX_DAYS + 10;
     if (op == RH_OP_EQ || is_lower_bound(op))
-        add_day(sql, column, " >= ", day - zone > MAX_DAYS ? MAX_DAYS : day - zone);
+        add_day(sql, column, " >= ", day - 1 - zone > MAX_DAYS ? MAX_DAYS : day - 1 - zone);
     if (op == RH_OP_EQ || !is_lower_bound(op))
         add_day(sql, column, " < ", day + 1 + zone < MIN_DAYS ? MIN_DAYS : day + 1 + zone);
 }
@@ -346,13 +345,19 @@ static void add_in_list(struct rh_sql *sql, const struct rh_column *column,
 static void add_type_name(struct rh_sql *sql, const struct rh_column *column)
 {
     static const char *const names[RH_N_TYPES] = {
-        [RH_TYPE_BOOL] = "BOOLEAN",       [RH_TYPE_INT] = "INTEGER",
-        [RH_TYPE_UINT] = "INTEGER",       [RH_TYPE_FLOAT] = "REAL",
-        [RH_TYPE_DECIMAL] = "DECIMAL",    [RH_TYPE_TEXT] = "TEXT",
-        [RH_TYPE_BYTES] = "BLOB",         [RH_TYPE_DATE] = "DATE",
-        [RH_TYPE_TIME] = "TIME",          [RH_TYPE_DATETIME] = "DATETIME",
+        [RH_TYPE_BOOL] = "BOOLEAN",
+        [RH_TYPE_INT] = "INTEGER",
+        [RH_TYPE_UINT] = "INTEGER",
+        [RH_TYPE_FLOAT] = "REAL",
+        [RH_TYPE_DECIMAL] = "DECIMAL",
+        [RH_TYPE_TEXT] = "TEXT",
+        [RH_TYPE_BYTES] = "BLOB",
+        [RH_TYPE_DATE] = "DATE",
+        [RH_TYPE_TIME] = "TIME",
+        [RH_TYPE_DATETIME] = "DATETIME",
         [RH_TYPE_TIMESTAMP] = "TIMESTAMP WITH TIME ZONE",
-        [RH_TYPE_INTERVAL] = "TEXT",      [RH_TYPE_UUID] = "UUID",
+        [RH_TYPE_INTERVAL] = "TEXT",
+        [RH_TYPE_UUID] = "UUID",
         [RH_TYPE_JSON] = "JSON",
     };
 
@@ -411,8 +416,7 @@ static bool seek_is_exact(const struct rh_node *node, const struct rh_value *val
     for (uint32_t i = 0; i < node->n; i++) {
         if (values[i].type == RH_TYPE_BYTES ||
             (values[i].type == RH_TYPE_FLOAT && isnan(values[i].as.f)) ||
-            (values[i].type == RH_TYPE_DECIMAL &&
-             !rh_sqlite_decimal_is_kept(&values[i], &number)))
+            (values[i].type == RH_TYPE_DECIMAL && !rh_sqlite_decimal_is_kept(&values[i], &number)))
             return false;
     }
     return true;
@@ -458,9 +462,12 @@ static bool can(const void *state, const struct rh_column *column, enum rh_sql_u
     /* 0 and 1 are booleans, which come before numbers. */
     if (column->type == RH_TYPE_BOOL)
         return false;
-    if (column->type != RH_TYPE_TEXT || conn->utf8)
+    if (conn->utf8)
         return true;
-    return use == RH_SQL_USE_ORDER && !(detail & RH_ORDER_BINARY);
+    /* In UTF-16 bytes do not sort by code point, neither in text columns nor in others' text. */
+    if (column->type == RH_TYPE_TEXT)
+        return use == RH_SQL_USE_ORDER && !(detail & RH_ORDER_BINARY);
+    return (column->native_id & RH_SQLITE_PURE) != 0;
 }
 
 static enum rh_sql_pair pair(const void *state, const struct rh_column *outer,
@@ -488,7 +495,10 @@ static enum rh_sql_pair pair(const void *state, const struct rh_column *outer,
 #define EQUAL (ORDERED | BIT(BOOL))
 #define ALL 0xffffu
 #define BOTH(op, types)                                                                            \
-    {RH_OP_##op, types, RH_VERDICT_EXACT, 0}, {RH_OP_##op | RH_OP_NOT, types, RH_VERDICT_EXACT, 0}
+    {RH_OP_##op, types, RH_VERDICT_EXACT, 0},                                                      \
+    {                                                                                              \
+        RH_OP_##op | RH_OP_NOT, types, RH_VERDICT_EXACT, 0                                         \
+    }
 #define FOLDED(op)                                                                                 \
     {RH_OP_##op | RH_OP_FOLD, BIT(TEXT), RH_VERDICT_EXACT, 0},                                     \
     {                                                                                              \

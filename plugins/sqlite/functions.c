@@ -34,8 +34,8 @@ static bool parse_date(struct rh_text text, int64_t *ret_days)
 bool rh_sqlite_parse_us(uint32_t type, struct rh_text text, int64_t *ret_value)
 {
     /* Four digits of a year and no more: then texts sort like days. */
-    bool has_year = text.len >= 10 && text.data[4] == '-' && text.data[0] >= '0' &&
-                    text.data[0] <= '9';
+    bool has_year =
+        text.len >= 10 && text.data[4] == '-' && text.data[0] >= '0' && text.data[0] <= '9';
 
     switch (type) {
     case RH_TYPE_DATE:

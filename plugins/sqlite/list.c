@@ -29,8 +29,7 @@ struct rh_sqlite_list *rh_sqlite_list_new(uint32_t n, size_t n_bytes)
 
     if (n_bytes > SIZE_MAX - head || !(list = malloc(head + n_bytes)))
         return NULL;
-    *list = (struct rh_sqlite_list){
-        .cap = n, .cap_bytes = n_bytes, .bytes = (char *)list + head};
+    *list = (struct rh_sqlite_list){.cap = n, .cap_bytes = n_bytes, .bytes = (char *)list + head};
     return list;
 }
 

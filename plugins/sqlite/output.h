@@ -12,8 +12,8 @@
 
 /* What an output column is; the values may be of another type (SQLite types values). */
 struct rh_sqlite_output {
-    uint8_t type;  /* RH_TYPE_* */
-    bool is_key;   /* dates, times and UUIDs come as keys (see functions.h) */
+    uint8_t type; /* RH_TYPE_* */
+    bool is_key;  /* dates, times and UUIDs come as keys (see functions.h) */
     uint16_t scale;
 };
 

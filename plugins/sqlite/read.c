@@ -47,8 +47,7 @@ static const struct rh_column *column_at(const struct rh_query *query, uint32_t 
 static struct rh_sqlite_output output_of_aggregate(const struct rh_query *query,
                                                    const struct rh_aggregate *aggregate)
 {
-    bool keeps_type =
-        aggregate->function == RH_AGG_MIN || aggregate->function == RH_AGG_MAX;
+    bool keeps_type = aggregate->function == RH_AGG_MIN || aggregate->function == RH_AGG_MAX;
 
     if (keeps_type && aggregate->column < query->n_columns)
         return rh_sqlite_output_of(column_at(query, aggregate->column), true);
@@ -65,8 +64,7 @@ static void set_outputs(struct rh_cursor *cursor, const struct rh_query *query)
         return;
     }
     for (uint32_t i = 0; i < query->n_groups; i++)
-        cursor->outputs[i] =
-            rh_sqlite_output_of(column_at(query, query->groups[i].column), true);
+        cursor->outputs[i] = rh_sqlite_output_of(column_at(query, query->groups[i].column), true);
     for (uint32_t i = 0; i < query->n_aggregates; i++)
         cursor->outputs[query->n_groups + i] = output_of_aggregate(query, &query->aggregates[i]);
 }

@@ -44,7 +44,9 @@ void rh_civil_from_days(int64_t days, int64_t *ret_year, unsigned *ret_month, un
 {
     /* The era is found before the shift is added, so that no day overflows. */
     int64_t era = floor_div(days, DAYS_PER_ERA);
-    uint32_t day_of_era = (uint32_t)(days - era * DAYS_PER_ERA) + EPOCH_SHIFT % DAYS_PER_ERA;
+    int64_t rest = days % DAYS_PER_ERA;
+    uint32_t day_of_era = (uint32_t)(rest < 0 ? rest + DAYS_PER_ERA : rest);
+    day_of_era += EPOCH_SHIFT % DAYS_PER_ERA;
     era += EPOCH_SHIFT / DAYS_PER_ERA;
     if (day_of_era >= DAYS_PER_ERA) {
         day_of_era -= DAYS_PER_ERA;
@@ -490,8 +492,8 @@ size_t rh_civil_format_interval(char *to, const struct rh_interval *interval)
         at = put_part(at, negative, us / MINUTE_US % 60, 0, 'M');
         at = put_part(at, negative, us / SECOND_US % 60, (uint32_t)(us % SECOND_US), 'S');
         if (at == time) {
-            memcpy(at, "0S", 2);
-            at += 2;
+            *at++ = '0';
+            *at++ = 'S';
         }
     }
     return (size_t)(at - to);

@@ -18,12 +18,16 @@ void rh_civil_from_days(int64_t days, int64_t *ret_year, unsigned *ret_month, un
 
 /* Parsing takes the whole text (ISO 8601 extended; 'T', 't' or one space between date and time;
  * 1 to 9 fraction digits of which more than 6 are rounded half up; "infinity", "-infinity" where
- * the type has them). False when it is anything else or out of range; ret untouched. */
+ * the type has them). False when it is anything else or out of range; ret untouched.
+ *   time       hh:mm or hh:mm:ss; 24:00:00 is allowed
+ *   datetime   no zone; a bare date is midnight
+ *   timestamp  Z, ±hh, ±hh:mm, ±hhmm; without: UTC
+ *   interval   ISO 8601 PnYnMnWnDTnHnMn.nS, signs per part */
 bool rh_civil_parse_date(struct rh_text text, int64_t *ret_days);
-bool rh_civil_parse_time(struct rh_text text, int64_t *ret_us);          /* 24:00:00 is allowed */
-bool rh_civil_parse_datetime(struct rh_text text, int64_t *ret_us);      /* no zone; a bare date is midnight */
-bool rh_civil_parse_timestamp(struct rh_text text, int64_t *ret_us);     /* Z, ±hh, ±hh:mm, ±hhmm; without: UTC */
-bool rh_civil_parse_interval(struct rh_text text, struct rh_interval *ret); /* ISO 8601 PnYnMnWnDTnHnMn.nS, signs per part */
+bool rh_civil_parse_time(struct rh_text text, int64_t *ret_us);
+bool rh_civil_parse_datetime(struct rh_text text, int64_t *ret_us);
+bool rh_civil_parse_timestamp(struct rh_text text, int64_t *ret_us);
+bool rh_civil_parse_interval(struct rh_text text, struct rh_interval *ret);
 
 /* Formatting writes at most RH_CIVIL_MAX bytes without NUL and returns how many. Fractions without
  * trailing zeros, none when zero. "2024-02-29", "13:05:00.25", "2024-02-29T13:05:00",

@@ -277,8 +277,9 @@ size_t rh_decimal_from_f64(char *to, double value, unsigned scale)
     if (isinf(value))
         return 0;
     if (isnan(value)) {
-        memcpy(to, "NaN", 3);
-        return 3;
+        struct rh_text nan = RH_TEXT("NaN");
+        memcpy(to, nan.data, nan.len);
+        return nan.len;
     }
     size_t n = from_short_f64(to, value);
     if (n == 0)

@@ -245,17 +245,27 @@ static uint32_t next_element(struct rh_text *pattern, bool fold)
     return pattern->len ? next_folded(pattern, fold) : NO_MATCH;
 }
 
-/* Moves text to the next place where a run of % may end: an ASCII letter can be searched for. */
+/* Moves text to the next place where a run of % may end; false when there is none. */
 static bool skip_to(struct rh_text *text, uint32_t element, bool fold)
 {
-    if (fold || element >= 0x80 || text->len == 0)
+    if (element == ANY_ONE)
         return true;
-    const char *found = memchr(text->data, (int)element, text->len);
-    if (!found)
-        return false;
-    text->len -= (uint64_t)(found - text->data);
-    text->data = found;
-    return true;
+    if (!fold && element < 0x80 && text->len) {
+        const char *found = memchr(text->data, (int)element, text->len);
+        if (!found)
+            return false;
+        text->len -= (uint64_t)(found - text->data);
+        text->data = found;
+        return true;
+    }
+    while (text->len) {
+        struct rh_text here = *text;
+        if (next_folded(text, fold) == element) {
+            *text = here;
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Goes back to the last % only: an earlier one could not do better. When the text ends before the

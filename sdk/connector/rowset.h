@@ -25,10 +25,10 @@ struct rh_rowset {
     char *bytes;
     size_t n_bytes, cap_bytes;
     uint64_t n_rows, cap_rows;
-    uint64_t max_rows;  /* of the batch at hand */
-    size_t max_bytes;   /* a batch closes when its bytes reach this; one larger value still fits */
+    uint64_t max_rows; /* of the batch at hand */
+    size_t max_bytes;  /* a batch closes when its bytes reach this; one larger value still fits */
     uint32_t n_cols;
-    bool failed;        /* out of memory; sticky until clear */
+    bool failed; /* out of memory; sticky until clear */
 };
 
 void rh_rowset_init(struct rh_rowset *rows, uint32_t n_cols, size_t max_bytes);

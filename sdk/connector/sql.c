@@ -55,10 +55,13 @@ void rh_sql_clear(struct rh_sql *sql)
 
 int rh_sql_check(const struct rh_sql *sql, struct rh_error *error)
 {
+    int rc;
+
     if (!sql->failed && !sql->text.failed)
         return RH_OK;
-    rh_fail(error, RH_RESOURCE, "The SQL text is too long or too deep, or memory ran out");
-    return rh_error_hint(error, "Use fewer conditions, or fewer rows at once");
+    rc = rh_fail(error, RH_RESOURCE, "the SQL text is too long or too deep, or memory ran out");
+    rh_error_hint(error, "Use fewer conditions, or fewer rows at once");
+    return rc;
 }
 
 const char *rh_sql_string(struct rh_sql *sql)

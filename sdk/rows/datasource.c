@@ -12,8 +12,8 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "host/check.h"
 #include "host/settings.h"
-#include "rows/near.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -241,6 +241,9 @@ static int load(struct rh_datasource *datasource, struct rh_operation *op,
         struct rh_op abi = op->abi;
         abi.arena = arena;
         r = datasource->library->connector.tables(lease.conn, &abi, &catalog, error);
+        r = rh_check_outcome(r, "tables", error);
+        if (r == RH_END)
+            r = rh_fail(error, RH_CONTRACT, "the connector's \"tables\" returned END");
         rh_pool_return(&lease, r);
         if (!r)
             r = rh_tableset_new(&catalog, ret_tables, error);

@@ -24,7 +24,7 @@ void rh_near_add(struct rh_near *near, struct rh_text candidate)
     uint64_t a = near->wanted.len, b = candidate.len;
     if (!b || a > 4096 || (a > b ? a - b : b - a) > limit)
         return;
-    unsigned distance = rh_text_distance(near->wanted, candidate, limit);
+    unsigned distance = rh_text_distance(near->wanted, candidate, limit + 1);
     if (distance > limit)
         return;
     unsigned at = near->n;

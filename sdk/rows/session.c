@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "host/check.h"
 
 /* A rollback after the request's deadline gets this much, so that the connection can be kept. */
 #define ROLLBACK_GRACE_US UINT64_C(1000000)
@@ -45,6 +46,16 @@ int rh_session_note(struct rh_session *session, int result)
     if (gravity(result) > gravity(session->outcome))
         session->outcome = result;
     return result;
+}
+
+/* What a call of the vtable came to. These calls have no END. */
+static int ended(struct rh_session *session, int32_t rc, const char *function,
+                 struct rh_error *error)
+{
+    int r = rh_check_outcome(rc, function, error);
+    if (r == RH_END)
+        r = rh_fail(error, RH_CONTRACT, "the connector's \"%s\" returned END", function);
+    return rh_session_note(session, r);
 }
 
 int rh_session_open(struct rh_datasource *datasource, struct rh_operation *op,
@@ -100,8 +111,8 @@ int rh_session_begin(struct rh_session *session, uint32_t flags, struct rh_error
         return r;
     bool was_poisoned = session->lease.poisoned;
     session->lease.poisoned = true;
-    r = rh_session_note(session, session->connector->tx->begin(session->lease.conn,
-                                                               &session->op->abi, flags, error));
+    r = session->connector->tx->begin(session->lease.conn, &session->op->abi, flags, error);
+    r = ended(session, r, "begin", error);
     if (r) {
         /* A begin that was refused in so many words has changed nothing. */
         if (gravity(r) < 2)
@@ -120,8 +131,8 @@ int rh_session_commit(struct rh_session *session, struct rh_error *error)
     int r = check_state(session, true, error);
     if (r)
         return r;
-    r = rh_session_note(
-        session, session->connector->tx->commit(session->lease.conn, &session->op->abi, error));
+    r = session->connector->tx->commit(session->lease.conn, &session->op->abi, error);
+    r = ended(session, r, "commit", error);
     if (r) {
         if (gravity(r) < 2) {
             struct rh_error ignored = RH_ERROR_INIT;
@@ -145,8 +156,8 @@ int rh_session_rollback(struct rh_session *session, struct rh_error *error)
         abi.deadline_us = grace;
     abi.cancel_fd = -1;
     session->in_transaction = false;
-    r = rh_session_note(session,
-                        session->connector->tx->rollback(session->lease.conn, &abi, error));
+    r = session->connector->tx->rollback(session->lease.conn, &abi, error);
+    r = ended(session, r, "rollback", error);
     if (!r)
         session->lease.poisoned = false;
     return r;
@@ -159,9 +170,9 @@ int rh_session_savepoint(struct rh_session *session, struct rh_error *error)
         return r;
     if (session->n_savepoints >= MAX_SAVEPOINTS)
         return rh_fail(error, RH_INVALID, "savepoints are nested too deeply");
-    r = rh_session_note(session,
-                        session->connector->tx->savepoint(session->lease.conn, &session->op->abi,
-                                                          session->n_savepoints + 1, error));
+    r = session->connector->tx->savepoint(session->lease.conn, &session->op->abi,
+                                          session->n_savepoints + 1, error);
+    r = ended(session, r, "savepoint", error);
     if (!r)
         session->n_savepoints++;
     return r;
@@ -180,9 +191,9 @@ int rh_session_release(struct rh_session *session, struct rh_error *error)
     int r = check_savepoint(session, error);
     if (r)
         return r;
-    r = rh_session_note(session,
-                        session->connector->tx->release(session->lease.conn, &session->op->abi,
-                                                        session->n_savepoints, error));
+    r = session->connector->tx->release(session->lease.conn, &session->op->abi,
+                                        session->n_savepoints, error);
+    r = ended(session, r, "release", error);
     if (!r)
         session->n_savepoints--;
     return r;
@@ -193,9 +204,9 @@ int rh_session_rollback_to(struct rh_session *session, struct rh_error *error)
     int r = check_savepoint(session, error);
     if (r)
         return r;
-    r = rh_session_note(session,
-                        session->connector->tx->rollback_to(session->lease.conn, &session->op->abi,
-                                                            session->n_savepoints, error));
+    r = session->connector->tx->rollback_to(session->lease.conn, &session->op->abi,
+                                            session->n_savepoints, error);
+    r = ended(session, r, "rollback_to", error);
     /* The savepoint is still there after going back to it. */
     return r ? r : rh_session_release(session, error);
 }

@@ -50,6 +50,15 @@ static int fail_needs(const struct rh_query *query, const struct rh_plan *plan,
              : rh_error_hint(error, "add a condition on its key");
 }
 
+/* An AND or OR of nothing, which a folded condition becomes. A connector without a planner need not
+ * know what that means. */
+static bool is_constant(const struct rh_query *query, uint32_t position)
+{
+    const struct rh_node *node = &query->nodes[position];
+
+    return (node->op == RH_OP_AND || node->op == RH_OP_OR) && node->n == 0;
+}
+
 static int ask(struct rh_arena *arena, struct rh_session *session, const struct rh_query *query,
                bool push_nothing, struct rh_plan *ret_plan, struct rh_error *error)
 {
@@ -63,7 +72,8 @@ static int ask(struct rh_arena *arena, struct rh_session *session, const struct 
         return rh_fail_nomem(error);
     if (!push_nothing && !session->connector->plan) {
         for (uint32_t i = 0; i < query->n_conjuncts; i++)
-            plan.verdicts[i] = (uint8_t)rh_legal_upper(library, query, query->conjuncts[i]);
+            if (!is_constant(query, query->conjuncts[i]))
+                plan.verdicts[i] = (uint8_t)rh_legal_upper(library, query, query->conjuncts[i]);
     } else if (!push_nothing) {
         r = session->connector->plan(session->lease.conn, query, &plan, error);
         r = rh_session_note(session, rh_check_outcome(r, "plan", error));

@@ -1,11 +1,8 @@
 /*
  * A catalogue, checked and copied.
  *
- * What a connector answers is foreign data: strides may be those of a newer ABI, counts and
- * positions may be wrong. Everything is checked before it is copied, so that the rest of the SDK
- * may index without asking. Refused: names that are empty, not UTF-8 or contain a NUL; unknown
- * types and must-understand flags; positions outside of the table; two columns or two tables with
- * the same name.
+ * What a connector answers is foreign data: the host's check (host/check.h) comes first, then every
+ * part is copied. Refused besides: must-understand flags of a newer ABI.
  *
  * Tables are found through two maps: "schema NUL name" for full names, and the bare name, whose
  * entry is AMBIGUOUS when several schemas have it and none of them is the default one.
@@ -15,21 +12,19 @@
 #include "base/err.h"
 #include "base/map.h"
 #include "base/text.h"
+#include "host/check.h"
 #include "rows/near.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #define MAX_BYTES ((size_t)2 << 30)
-#define MAX_TABLES 1000000u
-#define MAX_COLUMNS 100000u
 #define MAX_NAME_BYTES 4096u
 
 /* The table is the first member: a table of a set is the address of its entry. */
 struct entry {
     struct rh_table table;
     struct rh_map columns; /* name → position + 1 */
-    struct rh_text full;   /* schema NUL name */
 };
 
 struct rh_tableset {
@@ -48,236 +43,141 @@ static struct entry ambiguous;
 
 /* ---- Copying ----------------------------------------------------------------------------- */
 
-/* What a copy works with: where to and what to blame. */
+#define KNOWN_COLUMN_FLAGS                                                                         \
+    (RH_COLUMN_NOT_NULL | RH_COLUMN_DEFAULT | RH_COLUMN_GENERATED | RH_COLUMN_IDENTITY |           \
+     RH_COLUMN_BINARY_ORDER | RH_COLUMN_OPAQUE | RH_COLUMN_EXACT_EQUAL | RH_COLUMN_INFERRED)
+#define MUST_UNDERSTAND 0xffffu
+
+/* Where copies go. `full` once it did not fit: checked at the end, like a buffer. */
 struct copier {
     struct rh_arena *arena;
-    struct rh_text table; /* for messages */
-    struct rh_error *error;
+    bool full;
 };
-
-static int unsound(struct copier *c, const char *what)
-{
-    struct rh_text table = rh_near_clip(c->table);
-    return rh_fail(c->error, RH_CONTRACT, "the connector's table \"%.*s\" %s", RH_TEXT_ARG(table),
-                   what);
-}
-
-static int copy_text(struct copier *c, struct rh_text from, struct rh_text *to)
-{
-    if (from.len && !from.data)
-        return unsound(c, "has a text without data");
-    if (from.len > UINT32_MAX)
-        return unsound(c, "has an overlong text");
-    if (!rh_text_is_utf8(from))
-        return unsound(c, "has a text that is not UTF-8");
-    bool ok = true;
-    *to = rh_arena_text(c->arena, from, &ok);
-    return ok ? 0 : rh_fail_nomem(c->error);
-}
-
-/* A name of a table, column, index or schema (which may be empty). */
-static int copy_name(struct copier *c, struct rh_text from, bool may_be_empty, struct rh_text *to)
-{
-    if (!from.len && !may_be_empty)
-        return unsound(c, "has an empty name");
-    if (from.len > MAX_NAME_BYTES)
-        return unsound(c, "has an overlong name");
-    if (from.len && from.data && memchr(from.data, 0, from.len))
-        return unsound(c, "has a name with a NUL character");
-    return copy_text(c, from, to);
-}
-
-/* Checks an array that crosses with a stride. */
-static int check_array(struct copier *c, const void *items, uint32_t n, uint32_t stride,
-                       size_t item_size)
-{
-    if (n && (!items || stride < item_size || stride % 8))
-        return unsound(c, "has an array with a wrong stride or without data");
-    return 0;
-}
 
 static const void *item_at(const void *items, uint32_t stride, uint32_t position)
 {
     return (const char *)items + (size_t)stride * position;
 }
 
-static int copy_positions(struct copier *c, const uint32_t *from, uint32_t n, uint32_t n_columns,
-                          const uint32_t **to)
+static void *copy_room(struct copier *c, uint32_t n, size_t size)
 {
-    if (!n) {
-        *to = NULL;
-        return 0;
-    }
-    if (!from || n > n_columns)
-        return unsound(c, "has a key or index with wrong columns");
-    uint32_t *copy = rh_arena_array(c->arena, n, sizeof(*copy));
-    if (!copy)
-        return rh_fail_nomem(c->error);
-    for (uint32_t i = 0; i < n; i++) {
-        if (from[i] >= n_columns)
-            return unsound(c, "has a key or index with a column that does not exist");
-        copy[i] = from[i];
-    }
-    *to = copy;
-    return 0;
+    void *room = n ? rh_arena_array(c->arena, n, size) : NULL;
+    if (n && !room)
+        c->full = true;
+    return room;
 }
 
-static int copy_texts(struct copier *c, const struct rh_text *from, uint32_t n,
-                      const struct rh_text **to)
+static struct rh_text copy_text(struct copier *c, struct rh_text from)
 {
-    if (!n) {
-        *to = NULL;
-        return 0;
-    }
-    if (!from)
-        return unsound(c, "has a list of texts without data");
-    struct rh_text *copy = rh_arena_array(c->arena, n, sizeof(*copy));
-    if (!copy)
-        return rh_fail_nomem(c->error);
-    for (uint32_t i = 0; i < n; i++) {
-        int r = copy_text(c, from[i], &copy[i]);
-        if (r)
-            return r;
-    }
-    *to = copy;
-    return 0;
+    bool ok = true;
+    struct rh_text to = rh_arena_text(c->arena, from, &ok);
+    if (!ok)
+        c->full = true;
+    return to;
 }
 
-#define KNOWN_COLUMN_FLAGS                                                                         \
-    (RH_COLUMN_NOT_NULL | RH_COLUMN_DEFAULT | RH_COLUMN_GENERATED | RH_COLUMN_IDENTITY |           \
-     RH_COLUMN_BINARY_ORDER | RH_COLUMN_OPAQUE | RH_COLUMN_EXACT_EQUAL | RH_COLUMN_INFERRED)
-
-static int copy_column(struct copier *c, const struct rh_column *from, struct rh_column *to)
+static const uint32_t *copy_positions(struct copier *c, const uint32_t *from, uint32_t n)
 {
-    if (from->type <= RH_TYPE_NULL || from->type >= RH_N_TYPES)
-        return unsound(c, "has a column of an unknown type");
-    if (from->flags & 0xffffu & ~KNOWN_COLUMN_FLAGS)
-        return unsound(c, "has a column with an unknown flag");
-    if (from->reserved)
-        return unsound(c, "has a column with a reserved field that is not zero");
-    *to = *from;
-    int r = copy_name(c, from->name, false, &to->name);
-    if (!r)
-        r = copy_text(c, from->native_type, &to->native_type);
-    if (!r)
-        r = copy_text(c, from->default_text, &to->default_text);
-    if (!r)
-        r = copy_text(c, from->comment, &to->comment);
-    if (!r)
-        r = copy_texts(c, from->options, from->n_options, &to->options);
-    return r;
+    uint32_t *to = copy_room(c, n, sizeof(*to));
+    if (to)
+        memcpy(to, from, n * sizeof(*to));
+    return to;
 }
 
-static int copy_columns(struct copier *c, const struct rh_table *from, struct entry *to)
+static const struct rh_text *copy_texts(struct copier *c, const struct rh_text *from, uint32_t n)
 {
-    if (from->n_columns > MAX_COLUMNS)
-        return unsound(c, "has too many columns");
-    int r =
-        check_array(c, from->columns, from->n_columns, from->column_stride, sizeof(*from->columns));
-    if (r)
-        return r;
-    struct rh_column *copy = rh_arena_array(c->arena, from->n_columns, sizeof(*copy));
-    if (!copy)
-        return rh_fail_nomem(c->error);
-    for (uint32_t i = 0; i < from->n_columns; i++) {
-        r = copy_column(c, item_at(from->columns, from->column_stride, i), &copy[i]);
-        if (r)
-            return r;
-        void *old = NULL;
-        if (!rh_map_put(&to->columns, copy[i].name, (void *)((uintptr_t)i + 1), &old))
-            return rh_fail_nomem(c->error);
-        if (old)
-            return unsound(c, "has two columns with the same name");
+    struct rh_text *to = copy_room(c, n, sizeof(*to));
+    for (uint32_t i = 0; to && i < n; i++)
+        to[i] = copy_text(c, from[i]);
+    return to;
+}
+
+static void copy_columns(struct copier *c, const struct rh_table *from, struct entry *entry)
+{
+    struct rh_column *to = copy_room(c, from->n_columns, sizeof(*to));
+    for (uint32_t i = 0; to && i < from->n_columns; i++) {
+        const struct rh_column *column = item_at(from->columns, from->column_stride, i);
+        to[i] = *column;
+        to[i].name = copy_text(c, column->name);
+        to[i].native_type = copy_text(c, column->native_type);
+        to[i].default_text = copy_text(c, column->default_text);
+        to[i].comment = copy_text(c, column->comment);
+        to[i].options = copy_texts(c, column->options, column->n_options);
+        if (!rh_map_put(&entry->columns, to[i].name, (void *)((uintptr_t)i + 1), NULL))
+            c->full = true;
     }
-    to->table.columns = copy;
-    to->table.n_columns = from->n_columns;
-    to->table.column_stride = sizeof(*copy);
-    return 0;
+    entry->table.columns = to;
+    entry->table.n_columns = to ? from->n_columns : 0;
+    entry->table.column_stride = sizeof(*to);
 }
 
-static int copy_indexes(struct copier *c, const struct rh_table *from, struct rh_table *to)
+static void copy_indexes(struct copier *c, const struct rh_table *from, struct rh_table *table)
 {
-    int r =
-        check_array(c, from->indexes, from->n_indexes, from->index_stride, sizeof(*from->indexes));
-    if (r)
-        return r;
-    struct rh_index *copy = rh_arena_array(c->arena, from->n_indexes, sizeof(*copy));
-    if (!copy)
-        return rh_fail_nomem(c->error);
-    for (uint32_t i = 0; i < from->n_indexes; i++) {
+    struct rh_index *to = copy_room(c, from->n_indexes, sizeof(*to));
+    for (uint32_t i = 0; to && i < from->n_indexes; i++) {
         const struct rh_index *index = item_at(from->indexes, from->index_stride, i);
-        copy[i].flags = index->flags;
-        copy[i].n_columns = index->n_columns;
-        r = copy_name(c, index->name, true, &copy[i].name);
-        if (!r)
-            r = copy_positions(c, index->columns, index->n_columns, to->n_columns,
-                               &copy[i].columns);
-        if (r)
-            return r;
+        to[i] = (struct rh_index){
+            .name = copy_text(c, index->name),
+            .columns = copy_positions(c, index->columns, index->n_columns),
+            .n_columns = index->n_columns,
+            .flags = index->flags,
+        };
     }
-    to->indexes = copy;
-    to->n_indexes = from->n_indexes;
-    to->index_stride = sizeof(*copy);
-    return 0;
+    table->indexes = to;
+    table->n_indexes = from->n_indexes;
+    table->index_stride = sizeof(*to);
 }
 
-static int copy_foreign_keys(struct copier *c, const struct rh_table *from, struct rh_table *to)
+static void copy_foreign_keys(struct copier *c, const struct rh_table *from, struct rh_table *table)
 {
-    int r = check_array(c, from->foreign_keys, from->n_foreign_keys, from->foreign_key_stride,
-                        sizeof(*from->foreign_keys));
-    if (r)
-        return r;
-    struct rh_foreign_key *copy = rh_arena_array(c->arena, from->n_foreign_keys, sizeof(*copy));
-    if (!copy)
-        return rh_fail_nomem(c->error);
-    for (uint32_t i = 0; i < from->n_foreign_keys; i++) {
+    struct rh_foreign_key *to = copy_room(c, from->n_foreign_keys, sizeof(*to));
+    for (uint32_t i = 0; to && i < from->n_foreign_keys; i++) {
         const struct rh_foreign_key *key = item_at(from->foreign_keys, from->foreign_key_stride, i);
-        copy[i].n_columns = key->n_columns;
-        r = copy_name(c, key->name, true, &copy[i].name);
-        if (!r)
-            r = copy_name(c, key->schema, true, &copy[i].schema);
-        if (!r)
-            r = copy_name(c, key->table, false, &copy[i].table);
-        if (!r)
-            r = copy_positions(c, key->columns, key->n_columns, to->n_columns, &copy[i].columns);
-        if (!r)
-            r = copy_texts(c, key->ref_columns, key->n_columns, &copy[i].ref_columns);
-        if (r)
-            return r;
+        to[i] = (struct rh_foreign_key){
+            .name = copy_text(c, key->name),
+            .schema = copy_text(c, key->schema),
+            .table = copy_text(c, key->table),
+            .columns = copy_positions(c, key->columns, key->n_columns),
+            .ref_columns = copy_texts(c, key->ref_columns, key->n_columns),
+            .n_columns = key->n_columns,
+        };
     }
-    to->foreign_keys = copy;
-    to->n_foreign_keys = from->n_foreign_keys;
-    to->foreign_key_stride = sizeof(*copy);
-    return 0;
+    table->foreign_keys = to;
+    table->n_foreign_keys = from->n_foreign_keys;
+    table->foreign_key_stride = sizeof(*to);
 }
 
-static int copy_table(struct copier *c, const struct rh_table *from, struct entry *entry)
+static void copy_table(struct copier *c, const struct rh_table *from, struct entry *entry)
 {
-    struct rh_table *to = &entry->table;
-    c->table = from->name.data ? from->name : rh_text_make("", 0);
-    if (from->struct_size < sizeof(*from))
-        return unsound(c, "has a wrong struct_size");
-    if (from->kind > RH_TABLE_FOREIGN || (from->flags & 0xffffu & ~RH_TABLE_READ_ONLY))
-        return unsound(c, "has an unknown kind or flag");
-    to->struct_size = sizeof(*to);
-    to->kind = from->kind;
-    to->flags = from->flags;
-    to->n_key = from->n_key;
-    to->est_rows = from->est_rows;
-    int r = copy_name(c, from->schema, true, &to->schema);
-    if (!r)
-        r = copy_name(c, from->name, false, &to->name);
-    if (!r)
-        r = copy_text(c, from->comment, &to->comment);
-    if (!r)
-        r = copy_columns(c, from, entry);
-    if (!r)
-        r = copy_positions(c, from->key, from->n_key, to->n_columns, &to->key);
-    if (!r)
-        r = copy_indexes(c, from, to);
-    if (!r)
-        r = copy_foreign_keys(c, from, to);
-    return r;
+    entry->table = (struct rh_table){
+        .struct_size = sizeof(entry->table),
+        .kind = from->kind,
+        .flags = from->flags,
+        .schema = copy_text(c, from->schema),
+        .name = copy_text(c, from->name),
+        .comment = copy_text(c, from->comment),
+        .key = copy_positions(c, from->key, from->n_key),
+        .n_key = from->n_key,
+        .est_rows = from->est_rows,
+    };
+    copy_columns(c, from, entry);
+    copy_indexes(c, from, &entry->table);
+    copy_foreign_keys(c, from, &entry->table);
+}
+
+/* Flags of a newer ABI that change what a table or column is cannot be passed over. */
+static int check_flags(const struct rh_table *table, struct rh_error *error)
+{
+    bool known = !(table->flags & MUST_UNDERSTAND & ~RH_TABLE_READ_ONLY);
+    for (uint32_t i = 0; i < table->n_columns; i++) {
+        const struct rh_column *column = item_at(table->columns, table->column_stride, i);
+        known = known && !(column->flags & MUST_UNDERSTAND & ~KNOWN_COLUMN_FLAGS);
+    }
+    struct rh_text shown = rh_near_clip(table->name);
+    return known ? 0
+                 : rh_fail(error, RH_CONTRACT,
+                           "the connector's description of table \"%.*s\": an unknown flag",
+                           RH_TEXT_ARG(shown));
 }
 
 /* ---- Index by name ----------------------------------------------------------------------- */
@@ -295,23 +195,17 @@ static struct rh_text full_name(struct rh_arena *arena, struct rh_text schema, s
     return rh_text_make(data, len);
 }
 
-static int index_table(struct rh_tableset *set, struct entry *entry, struct copier *c)
+static bool index_table(struct rh_tableset *set, struct entry *entry)
 {
-    entry->full = full_name(set->arena, entry->table.schema, entry->table.name);
-    void *old = NULL;
-    if (!entry->full.data || !rh_map_put(&set->by_full, entry->full, entry, &old))
-        return rh_fail_nomem(c->error);
-    if (old)
-        return unsound(c, "is listed twice");
-
+    struct rh_text full = full_name(set->arena, entry->table.schema, entry->table.name);
+    if (!full.data || !rh_map_put(&set->by_full, full, entry, NULL))
+        return false;
     bool is_default = rh_text_equal(entry->table.schema, set->default_schema);
     struct entry *other = rh_map_get(&set->by_name, entry->table.name);
-    bool other_is_default =
-        other && other != &ambiguous && rh_text_equal(other->table.schema, set->default_schema);
-    if (other_is_default)
-        return 0;
+    if (other && other != &ambiguous && rh_text_equal(other->table.schema, set->default_schema))
+        return true;
     struct entry *winner = is_default || !other ? entry : &ambiguous;
-    return rh_map_put(&set->by_name, entry->table.name, winner, &old) ? 0 : rh_fail_nomem(c->error);
+    return rh_map_put(&set->by_name, entry->table.name, winner, NULL);
 }
 
 static int by_schema_and_name(const void *a, const void *b)
@@ -324,33 +218,31 @@ static int by_schema_and_name(const void *a, const void *b)
 
 static int fill(struct rh_tableset *set, const struct rh_catalog *catalog, struct rh_error *error)
 {
-    struct copier c = {.arena = set->arena, .table = RH_TEXT_INIT("?"), .error = error};
-    if (catalog->struct_size < sizeof(*catalog) || catalog->n_tables > MAX_TABLES)
-        return rh_fail(error, RH_CONTRACT, "the connector's catalogue has a wrong size");
-    int r = check_array(&c, catalog->tables, catalog->n_tables, catalog->table_stride,
-                        sizeof(*catalog->tables));
-    if (!r)
-        r = copy_name(&c, catalog->default_schema, true, &set->default_schema);
+    struct copier c = {.arena = set->arena};
+    int r = rh_check_catalog(catalog, error);
     if (r)
         return r;
-    set->entries = rh_arena_array(set->arena, catalog->n_tables, sizeof(*set->entries));
-    set->sorted = rh_arena_array(set->arena, catalog->n_tables, sizeof(struct rh_table *));
-    if (!set->entries || !set->sorted)
-        return rh_fail_nomem(error);
-    for (uint32_t i = 0; i < catalog->n_tables; i++) {
+    set->default_schema = copy_text(&c, catalog->default_schema);
+    set->entries = copy_room(&c, catalog->n_tables, sizeof(*set->entries));
+    set->sorted = copy_room(&c, catalog->n_tables, sizeof(const struct rh_table *));
+    for (uint32_t i = 0; !c.full && i < catalog->n_tables; i++) {
+        const struct rh_table *table = item_at(catalog->tables, catalog->table_stride, i);
         struct entry *entry = &set->entries[i];
-        rh_map_init(&entry->columns);
-        set->n_made++;
-        r = copy_table(&c, item_at(catalog->tables, catalog->table_stride, i), entry);
-        if (!r)
-            r = index_table(set, entry, &c);
+        r = check_flags(table, error);
         if (r)
             return r;
+        rh_map_init(&entry->columns);
+        set->n_made++;
+        copy_table(&c, table, entry);
+        if (!index_table(set, entry))
+            c.full = true;
         set->sorted[i] = &entry->table;
     }
+    if (c.full)
+        return rh_fail_nomem(error);
     set->n = catalog->n_tables;
     if (set->n)
-        qsort(set->sorted, set->n, sizeof(struct rh_table *), by_schema_and_name);
+        qsort(set->sorted, set->n, sizeof(const struct rh_table *), by_schema_and_name);
     return 0;
 }
 

@@ -232,12 +232,14 @@ static struct rh_cond *parse_list(struct rh_url_scan *scan, enum rh_cond_kind ki
     } while (rh_url_skip(scan, ','));
     if (rh_url_expect(scan, ')'))
         return NULL;
-    struct rh_cond *cond = rh_spec_cond(scan->builder, kind, scan->pointer);
-    if (cond && kind == RH_COND_NOT)
+    if (kind != RH_COND_OR)
         first = rh_spec_all(scan->builder, first, n, scan->pointer);
+    if (kind == RH_COND_AND || !first)
+        return first;
+    struct rh_cond *cond = rh_spec_cond(scan->builder, kind, scan->pointer);
     if (cond)
         cond->child = first;
-    return cond && first ? cond : NULL;
+    return cond;
 }
 
 struct rh_cond *rh_url_list(struct rh_url_scan *scan, enum rh_cond_kind kind)

@@ -6,14 +6,17 @@
 
 #include "rows/read.h"
 
-/* Rows to be written, one after the other, from any format. next: fills the row's object (names
- * borrowed until the next call) or RH_END; the arena is reset by the writer between batches. */
+/* Rows to be written, one after the other, from any format. next: fills the row's object (in the
+ * arena, which the writer resets between batches) or RH_END. */
 struct rh_row_source {
     int (*next)(struct rh_row_source *source, struct rh_arena *arena, struct rh_json **ret_object,
                 struct rh_error *error);
+    bool single; /* the input is one object: pointers in errors name no row */
+    bool bare;   /* strings are bare text: the column's type decides what they are (CSV) */
 };
 /* One object or an array of objects / NDJSON / CSV with a header line (RFC 4180; empty unquoted
- * field = NULL). The text is borrowed. Owned by the arena. */
+ * field = NULL). The text is borrowed. Owned by the arena. Errors (also of next): INVALID, codes
+ * "invalid-json", "invalid-csv", with the line or row. */
 int rh_row_source_json(struct rh_arena *arena, struct rh_text body,
                        struct rh_row_source **ret_source, struct rh_error *error);
 int rh_row_source_ndjson(struct rh_arena *arena, struct rh_text body,
@@ -26,7 +29,8 @@ enum rh_returning { RH_RETURNING_NONE, RH_RETURNING_KEYS, RH_RETURNING_ROWS };
 /* Where results go while rows are written; each may be NULL. */
 struct rh_write_sink {
     void *context;
-    /* Returned rows, in input order; columns as announced. Borrowed for the call. */
+    /* Returned rows, in input order; columns as announced. Borrowed for the call. In an atomic
+     * write they are final only when that has succeeded. */
     int (*rows)(void *context, const struct rh_column *columns, uint32_t n_columns,
                 const struct rh_batch *batch, struct rh_error *error);
     /* Not atomic: the outcome of input row `row` (error NULL: written). */

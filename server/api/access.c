@@ -25,8 +25,9 @@ static void hash_key(struct rh_text key, uint8_t ret_hash[RH_ACCESS_HASH_BYTES])
 static char *make_key(void)
 {
     uint8_t random[KEY_RANDOM_BYTES];
-    size_t size = sizeof(KEY_PREFIX) + sodium_base64_ENCODED_LEN(
-                                           KEY_RANDOM_BYTES, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    size_t size =
+        sizeof(KEY_PREFIX) +
+        sodium_base64_ENCODED_LEN(KEY_RANDOM_BYTES, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     char *key = malloc(size);
 
     if (!key)
@@ -67,14 +68,13 @@ static int write_key(const char *path, const char *key, struct rh_error *error)
 {
     size_t n = strlen(key);
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    bool done = fd >= 0 && write(fd, key, n) == (ssize_t)n && write(fd, "\n", 1) == 1 &&
-                fsync(fd) == 0;
+    bool done =
+        fd >= 0 && write(fd, key, n) == (ssize_t)n && write(fd, "\n", 1) == 1 && fsync(fd) == 0;
     int failed = errno;
 
     if (fd >= 0)
         close(fd);
-    return done ? RH_OK
-                : rh_fail(error, RH_CONFIG, "cannot write %s: %s", path, strerror(failed));
+    return done ? RH_OK : rh_fail(error, RH_CONFIG, "cannot write %s: %s", path, strerror(failed));
 }
 
 static int find_key(const char *folder, const char *configured, char **ret_key, bool *ret_made,

@@ -50,8 +50,9 @@ int rh_call_datasource(struct rh_call *call, struct rh_datasource **ret_datasour
                        struct rh_error *error)
 {
     if (!call->datasource) {
-        int rc = rh_datasource_cache_get(call->api->datasources, &call->op, rh_call_app(call),
-                                         rh_call_value(call, "datasource"), &call->datasource, error);
+        int rc =
+            rh_datasource_cache_get(call->api->datasources, &call->op, rh_call_app(call),
+                                    rh_call_value(call, "datasource"), &call->datasource, error);
         if (rc != RH_OK)
             return rc;
     }
@@ -66,14 +67,20 @@ static bool is_json_type(struct rh_text type)
            rh_text_is(type, "application/x-www-form-urlencoded");
 }
 
+int rh_call_check_json(struct rh_call *call, struct rh_error *error)
+{
+    if (is_json_type(call->media_type))
+        return RH_OK;
+    rh_fail(error, RH_INVALID, "the body is %.*s, but must be application/json",
+            RH_TEXT_ARG(call->media_type));
+    return rh_error_code(error, "unsupported-media-type");
+}
+
 int rh_call_body(struct rh_call *call, struct rh_json **ret_body, struct rh_error *error)
 {
-    if (!is_json_type(call->media_type)) {
-        rh_fail(error, RH_INVALID, "the body is %.*s, but must be application/json",
-                RH_TEXT_ARG(call->media_type));
-        return rh_error_code(error, "unsupported-media-type");
-    }
-    return rh_json_parse(call->arena, call->body, ret_body, error);
+    int rc = rh_call_check_json(call, error);
+
+    return rc == RH_OK ? rh_json_parse(call->arena, call->body, ret_body, error) : rc;
 }
 
 int rh_call_check_members(const struct rh_json *object, const char *pointer,
@@ -82,8 +89,8 @@ int rh_call_check_members(const struct rh_json *object, const char *pointer,
     char at[MAX_POINTER];
 
     if (object->kind != RH_JSON_OBJECT) {
-        rh_fail(error, RH_INVALID, "%s must be an object, but is %s", *pointer ? pointer : "the body",
-                rh_json_kind_name(object->kind));
+        rh_fail(error, RH_INVALID, "%s must be an object, but is %s",
+                *pointer ? pointer : "the body", rh_json_kind_name(object->kind));
         return rh_error_pointer(error, pointer);
     }
     for (const struct rh_json *member = object->child; member; member = member->next) {
@@ -268,7 +275,8 @@ static void add_failure_headers(struct rh_call *call, const struct rh_error *err
         wait_ms = 1000;
     if (!wait_ms)
         return;
-    snprintf(seconds, sizeof(seconds), "%llu", (unsigned long long)(wait_ms / 1000 + (wait_ms % 1000 != 0)));
+    snprintf(seconds, sizeof(seconds), "%llu",
+             (unsigned long long)(wait_ms / 1000 + (wait_ms % 1000 != 0)));
     rh_http_reply_header(call->http, "Retry-After", rh_text_of(seconds));
 }
 

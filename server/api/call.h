@@ -30,11 +30,11 @@ struct rh_call {
     struct rh_text request_id;
     struct rh_text values[RH_COMMAND_MAX_PARAMETERS]; /* of the command's parameters; no text = not
                                                          given */
-    struct rh_text query;   /* the raw query string */
+    struct rh_text query;                             /* the raw query string */
     struct rh_text body;
-    struct rh_text media_type;            /* of the body, without parameters; no text = not given */
-    struct rh_datasource *datasource;     /* rh_call_datasource; given back at the end */
-    bool streaming;                       /* a stream was opened: the answer has begun */
+    struct rh_text media_type;        /* of the body, without parameters; no text = not given */
+    struct rh_datasource *datasource; /* rh_call_datasource; given back at the end */
+    bool streaming;                   /* a stream was opened: the answer has begun */
 };
 
 /* ---- What was asked ---------------------------------------------------------------------- */
@@ -49,6 +49,8 @@ struct rh_text rh_call_app(const struct rh_call *call);
 /* The datasource that {app} and {datasource} name; borrowed for the call. */
 int rh_call_datasource(struct rh_call *call, struct rh_datasource **ret_datasource,
                        struct rh_error *error);
+/* Only its media type: "unsupported-media-type" unless it is JSON or not given. */
+int rh_call_check_json(struct rh_call *call, struct rh_error *error);
 /* The body as JSON. "unsupported-media-type"; INVALID, code "invalid-json". */
 int rh_call_body(struct rh_call *call, struct rh_json **ret_body, struct rh_error *error);
 /* The body as a JSON object to be edited, whose members are all among `known` (NULL-terminated;

@@ -34,10 +34,12 @@ enum rh_permission {
     RH_ADMIN,  /* the server itself */
 };
 
-#define RH_COMMAND_READ_ONLY 0x01u  /* changes nothing */
-#define RH_COMMAND_STREAMS 0x02u    /* may answer NDJSON and CSV without limit */
-#define RH_COMMAND_INLINE 0x04u     /* never blocks: runs on the epoll thread, without arena and operation */
-#define RH_COMMAND_OPEN_QUERY 0x08u /* URL parameters besides the declared ones are column conditions */
+#define RH_COMMAND_READ_ONLY 0x01u /* changes nothing */
+#define RH_COMMAND_STREAMS 0x02u   /* may answer NDJSON and CSV without limit */
+#define RH_COMMAND_INLINE                                                                          \
+    0x04u /* never blocks: runs on the epoll thread, without arena and operation */
+#define RH_COMMAND_OPEN_QUERY                                                                      \
+    0x08u /* URL parameters besides the declared ones are column conditions */
 #define RH_COMMAND_LARGE_BODY 0x10u /* bodies up to max_import_bytes, of any media type */
 
 #define RH_COMMAND_MAX_PARAMETERS 24
@@ -94,8 +96,9 @@ int rh_command_parameter(const struct rh_command *command, struct rh_text name);
 #define RH_SCHEMA_COUNT "{\"type\":\"integer\",\"minimum\":0}"
 #define RH_PARAMETER_APP                                                                           \
     {                                                                                              \
-        "app", RH_IN_PATH, true, RH_SCHEMA_TEXT, "Name of the app: `shop`, or `shop@dev` for the "  \
-                                                "definitions being edited"                         \
+        "app", RH_IN_PATH, true, RH_SCHEMA_TEXT,                                                   \
+            "Name of the app: `shop`, or `shop@dev` for the "                                      \
+            "definitions being edited"                                                             \
     }
 #define RH_PARAMETER_DATASOURCE                                                                    \
     {                                                                                              \
@@ -103,11 +106,13 @@ int rh_command_parameter(const struct rh_command *command, struct rh_text name);
     }
 #define RH_PARAMETER_TABLE                                                                         \
     {                                                                                              \
-        "table", RH_IN_PATH, true, RH_SCHEMA_TEXT, "Name of the table: `orders`, or `sales.orders` " \
-                                                  "where the source has schemas"                   \
+        "table", RH_IN_PATH, true, RH_SCHEMA_TEXT,                                                 \
+            "Name of the table: `orders`, or `sales.orders` "                                      \
+            "where the source has schemas"                                                         \
     }
 #define RH_PARAMETER_KEY                                                                           \
     {                                                                                              \
-        "key", RH_IN_PATH, true, RH_SCHEMA_TEXT, "Primary key; the parts of a composite key are "   \
-                                                "joined by `,`, each percent-encoded"              \
+        "key", RH_IN_PATH, true, RH_SCHEMA_TEXT,                                                   \
+            "Primary key; the parts of a composite key are "                                       \
+            "joined by `,`, each percent-encoded"                                                  \
     }

@@ -4,10 +4,9 @@
 #include "base/text.h"
 
 static const struct rh_command_list *const LISTS[] = {
-    &rh_health_commands,     &rh_document_commands,  &rh_rpc_commands,
-    &rh_admin_commands,      &rh_connector_commands, &rh_app_commands,
-    &rh_datasource_commands, &rh_table_commands,     &rh_row_read_commands,
-    &rh_row_write_commands,  &rh_transaction_commands, &rh_native_commands,
+    &rh_health_commands,    &rh_document_commands,  &rh_rpc_commands,         &rh_admin_commands,
+    &rh_connector_commands, &rh_app_commands,       &rh_datasource_commands,  &rh_table_commands,
+    &rh_row_read_commands,  &rh_row_write_commands, &rh_transaction_commands, &rh_native_commands,
 };
 
 const struct rh_command *rh_command_at(unsigned position)

@@ -23,12 +23,14 @@ static const struct rh_config_item ITEMS[RH_N_CONFIG] = {
                         "Folder for everything that the server keeps"},
     [RH_CONFIG_PLUGINS] = {"plugins", RH_CONFIG_TEXT, "", 0, 0, 0,
                            "Folder of the connectors; without it, the one beside the program"},
-    [RH_CONFIG_ADMIN_KEY] = {"admin_key", RH_CONFIG_TEXT, "", 0, 0, RH_CONFIG_SECRET,
-                             "The administrator's API key, at least 20 characters; without it, one is made at the "
-                             "first start and kept in admin.key in the data folder"},
-    [RH_CONFIG_MASTER_KEY] = {"master_key", RH_CONFIG_TEXT, "", 0, 0, RH_CONFIG_SECRET,
-                              "Key that stored secrets are encrypted under, 64 hex digits; without it, one "
-                              "is made at the first start and kept in the data folder"},
+    [RH_CONFIG_ADMIN_KEY] =
+        {"admin_key", RH_CONFIG_TEXT, "", 0, 0, RH_CONFIG_SECRET,
+         "The administrator's API key, at least 20 characters; without it, one is made at the "
+         "first start and kept in admin.key in the data folder"},
+    [RH_CONFIG_MASTER_KEY] =
+        {"master_key", RH_CONFIG_TEXT, "", 0, 0, RH_CONFIG_SECRET,
+         "Key that stored secrets are encrypted under, 64 hex digits; without it, one "
+         "is made at the first start and kept in the data folder"},
     [RH_CONFIG_DEMO] = {"demo", RH_CONFIG_SWITCH, "false", 0, 0, 0,
                         "Make the app \"demo\" with a shop to try things on"},
     [RH_CONFIG_DEMO_POSTGRES] = {"demo_postgres", RH_CONFIG_TEXT, "", 0, 0, RH_CONFIG_SECRET,
@@ -45,21 +47,25 @@ static const struct rh_config_item ITEMS[RH_N_CONFIG] = {
                                   INT64_C(1) << 40, 0, "Largest request body"},
     [RH_CONFIG_MAX_IMPORT_BYTES] = {"max_import_bytes", RH_CONFIG_NUMBER, "1073741824", 1024,
                                     INT64_C(1) << 40, 0, "Largest body of an import"},
-    [RH_CONFIG_REQUEST_TIMEOUT_MS] = {"request_timeout_ms", RH_CONFIG_NUMBER, "30000", 10, 86400000,
-                                      0, "Time that a request may take; for streams and imports, between two "
-                                         "steps forward"},
-    [RH_CONFIG_STALL_TIMEOUT_MS] = {"stall_timeout_ms", RH_CONFIG_NUMBER, "60000", 10, 86400000, 0,
-                                    "Time that a client may take to read the next part of a stream"},
+    [RH_CONFIG_REQUEST_TIMEOUT_MS] =
+        {"request_timeout_ms", RH_CONFIG_NUMBER, "30000", 10, 86400000, 0,
+         "Time that a request may take; for streams and imports, between two "
+         "steps forward"},
+    [RH_CONFIG_STALL_TIMEOUT_MS] =
+        {"stall_timeout_ms", RH_CONFIG_NUMBER, "60000", 10, 86400000, 0,
+         "Time that a client may take to read the next part of a stream"},
     [RH_CONFIG_STOP_TIMEOUT_MS] = {"stop_timeout_ms", RH_CONFIG_NUMBER, "30000", 0, 86400000, 0,
                                    "Time that running requests are given when the server stops"},
     [RH_CONFIG_LOG_LEVEL] = {"log_level", RH_CONFIG_TEXT, "info", 0, 0, RH_CONFIG_RELOADABLE,
                              "error, warn, info or debug"},
-    [RH_CONFIG_CORS_ORIGINS] = {"cors_origins", RH_CONFIG_TEXT, "", 0, 0, 0,
-                                "Web origins that may call the API, separated by commas; * for all"},
-    [RH_CONFIG_BUDGET_SCAN_ROWS] = {"budget_scan_rows", RH_CONFIG_NUMBER, "2000000", 0,
-                                    INT64_MAX, 0, "Rows that a request may make the server scan"},
+    [RH_CONFIG_CORS_ORIGINS] =
+        {"cors_origins", RH_CONFIG_TEXT, "", 0, 0, 0,
+         "Web origins that may call the API, separated by commas; * for all"},
+    [RH_CONFIG_BUDGET_SCAN_ROWS] = {"budget_scan_rows", RH_CONFIG_NUMBER, "2000000", 0, INT64_MAX,
+                                    0, "Rows that a request may make the server scan"},
     [RH_CONFIG_BUDGET_MEMORY_BYTES] = {"budget_memory_bytes", RH_CONFIG_NUMBER, "67108864", 65536,
-                                       INT64_C(1) << 40, 0, "Memory that a sort or group of a request may hold"},
+                                       INT64_C(1) << 40, 0,
+                                       "Memory that a sort or group of a request may hold"},
     [RH_CONFIG_BUDGET_SPILL_BYTES] = {"budget_spill_bytes", RH_CONFIG_NUMBER, "4294967296", 0,
                                       INT64_C(1) << 50, 0,
                                       "Temporary disk space that a request may take beyond that"},
@@ -112,8 +118,8 @@ static int find(struct rh_text written, const char *source, struct rh_error *err
                 : rh_error_hint(error, "--help lists all settings");
 }
 
-static int parse_number(const struct rh_config_item *item, struct rh_text value, int64_t *ret_number,
-                        struct rh_error *error)
+static int parse_number(const struct rh_config_item *item, struct rh_text value,
+                        int64_t *ret_number, struct rh_error *error)
 {
     if (!rh_text_to_i64(value, ret_number) || *ret_number < item->min || *ret_number > item->max)
         return rh_fail(error, RH_CONFIG, "%s is \"%.*s\", but must be a number from %lld to %lld",
@@ -121,8 +127,8 @@ static int parse_number(const struct rh_config_item *item, struct rh_text value,
     return RH_OK;
 }
 
-static int parse_switch(const struct rh_config_item *item, struct rh_text value, int64_t *ret_number,
-                        struct rh_error *error)
+static int parse_switch(const struct rh_config_item *item, struct rh_text value,
+                        int64_t *ret_number, struct rh_error *error)
 {
     static const char *const yes[] = {"true", "yes", "on", "1"};
     static const char *const no[] = {"false", "no", "off", "0"};
@@ -331,11 +337,12 @@ static void add_variable_name(struct rh_buf *buf, const char *name)
 
 void rh_config_help(struct rh_buf *buf)
 {
-    rh_buf_add_str(buf, "usage: rowhouse-server [--SETTING VALUE]…\n\n"
-                        "  --config FILE\n      INI file with `name = value` lines\n"
-                        "  --print-reference\n      Print the reference of all commands (Markdown) and end\n"
-                        "  --version, --help\n\n"
-                        "Settings, from the file, the environment or the command line (the later wins):\n\n");
+    rh_buf_add_str(
+        buf, "usage: rowhouse-server [--SETTING VALUE]…\n\n"
+             "  --config FILE\n      INI file with `name = value` lines\n"
+             "  --print-reference\n      Print the reference of all commands (Markdown) and end\n"
+             "  --version, --help\n\n"
+             "Settings, from the file, the environment or the command line (the later wins):\n\n");
     for (int i = 0; i < RH_N_CONFIG; i++) {
         rh_buf_add_str(buf, "  --");
         add_flag_name(buf, ITEMS[i].name);

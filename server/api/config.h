@@ -16,7 +16,8 @@ enum rh_config_type { RH_CONFIG_TEXT, RH_CONFIG_NUMBER, RH_CONFIG_SWITCH };
 #define RH_CONFIG_RELOADABLE 0x2u /* read again on SIGHUP */
 
 struct rh_config_item {
-    const char *name; /* "max_body_bytes": flag --max-body-bytes, variable ROWHOUSE_MAX_BODY_BYTES */
+    const char
+        *name; /* "max_body_bytes": flag --max-body-bytes, variable ROWHOUSE_MAX_BODY_BYTES */
     enum rh_config_type type;
     const char *fallback; /* default, as it would be written; "" = none */
     int64_t min, max;     /* numbers */

@@ -53,8 +53,9 @@ static int list(struct rh_call *call, struct rh_error *error)
 static json_t *operators_of(const struct rh_connector *connector)
 {
     static const char *const names[RH_N_OPS] = {
-        "",     "and",  "or",       "eq",      "lt",   "lte",    "gt",    "gte",     "in",      "like",   "starts",
-        "ends", "contains", "matches", "null", "absent", "empty", "has_all", "has_any", "exists", "seek"};
+        "",     "and",    "or",    "eq",      "lt",      "lte",      "gt",
+        "gte",  "in",     "like",  "starts",  "ends",    "contains", "matches",
+        "null", "absent", "empty", "has_all", "has_any", "exists",   "seek"};
     static const char *const types[RH_N_TYPES] = {
         "missing", "null", "bool", "int",      "uint",      "float",    "decimal", "text",
         "bytes",   "date", "time", "datetime", "timestamp", "interval", "uuid",    "json"};

@@ -33,8 +33,8 @@ int rh_name_check(struct rh_text name, const char *pointer, struct rh_error *err
         return RH_OK;
     rh_fail(error, RH_INVALID, "\"%.*s\" is no valid name", RH_TEXT_ARG(name));
     rh_error_pointer(error, pointer);
-    return rh_error_hint(error, "a letter, then letters, digits, _ and -, all lower case, at most %d",
-                         RH_NAME_MAX);
+    return rh_error_hint(
+        error, "a letter, then letters, digits, _ and -, all lower case, at most %d", RH_NAME_MAX);
 }
 
 void rh_definition_app_key(char ret_key[RH_DEFINITION_KEY_SIZE], struct rh_text app)
@@ -110,8 +110,8 @@ static void secret_context(char ret_context[CONTEXT_SIZE], struct rh_text app,
 {
     char key[RH_DEFINITION_KEY_SIZE];
 
-    rh_definition_datasource_key(key, app,
-                                 rh_text_of(json_string_value(json_object_get(definition, "name"))));
+    rh_definition_datasource_key(
+        key, app, rh_text_of(json_string_value(json_object_get(definition, "name"))));
     snprintf(ret_context, CONTEXT_SIZE, "%s#%s", key, setting);
 }
 
@@ -300,10 +300,9 @@ int rh_definition_make(struct rh_api *api, struct rh_text app, const json_t *def
     limits_of(api, definition, &limits, &budget);
     rc = unseal_config(api, app, definition, config, error);
     if (rc == RH_OK)
-        rc = rh_datasource_new(api->registry,
-                               json_string_value(json_object_get(definition, "name")),
-                               library->connector.id, config, &limits, &budget, ret_datasource,
-                               error);
+        rc = rh_datasource_new(
+            api->registry, json_string_value(json_object_get(definition, "name")),
+            library->connector.id, config, &limits, &budget, ret_datasource, error);
     json_decref(config);
     return rc;
 }

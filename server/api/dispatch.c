@@ -80,9 +80,9 @@ static void end_call(struct rh_call *call)
     uint64_t took_us = rh_clock_us() - call->http->received_us;
 
     rh_metrics_count(call->api->metrics, call->position, call->http->status, took_us);
-    rh_log(RH_LOG_DEBUG, "request", "%s %.*s %u %llu us %.*s", rh_http_method_name(call->http->method),
-           RH_TEXT_ARG(call->http->path), call->http->status, (unsigned long long)took_us,
-           RH_TEXT_ARG(call->request_id));
+    rh_log(RH_LOG_DEBUG, "request", "%s %.*s %u %llu us %.*s",
+           rh_http_method_name(call->http->method), RH_TEXT_ARG(call->http->path),
+           call->http->status, (unsigned long long)took_us, RH_TEXT_ARG(call->request_id));
 }
 
 /* ---- On the epoll thread ----------------------------------------------------------------- */

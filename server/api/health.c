@@ -1,4 +1,5 @@
 /* Commands: is the server alive, is it ready, how does it do, and who is asking. */
+#include "base/err.h"
 #include "server/api/call.h"
 
 static int live(struct rh_call *call, struct rh_error *error)
@@ -34,11 +35,11 @@ static int metrics(struct rh_call *call, struct rh_error *error)
 
 static int me(struct rh_call *call, struct rh_error *error)
 {
-    return rh_call_reply_json(
-        call, 200,
-        json_pack("{s:s, s:s, s:[s,s,s,s]}", "kind", "key", "name", "administrator", "permissions",
-                  "read", "write", "build", "admin"),
-        error);
+    return rh_call_reply_json(call, 200,
+                              json_pack("{s:s, s:s, s:[s,s,s,s]}", "kind", "key", "name",
+                                        "administrator", "permissions", "read", "write", "build",
+                                        "admin"),
+                              error);
 }
 
 static const struct rh_command COMMANDS[] = {

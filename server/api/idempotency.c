@@ -71,14 +71,15 @@ static int repeat(struct rh_call *call, const struct rh_idempotency *once, const
         return conflict(error, "idempotency-mismatch",
                         "this idempotency key was used for another request");
     if (!state || strcmp(state, "done") != 0)
-        return conflict(error, "in-progress",
-                        "the first request with this idempotency key has not ended, or the server was "
-                        "stopped while it ran");
+        return conflict(
+            error, "in-progress",
+            "the first request with this idempotency key has not ended, or the server was "
+            "stopped while it ran");
     if (!json_is_string(body))
         return conflict(error, "answer-not-kept",
                         "the request was carried out, but its answer was too large to be kept");
-    buf = rh_call_reply_type(
-        call, (unsigned)json_integer_value(json_object_get(stored, "status")), NULL);
+    buf = rh_call_reply_type(call, (unsigned)json_integer_value(json_object_get(stored, "status")),
+                             NULL);
     json_object_foreach(json_object_get(stored, "headers"), name, value)
     {
         const char *known = kept_header_name(name);
@@ -153,12 +154,13 @@ static json_t *answer_of(const struct rh_call *call, const struct rh_idempotency
         if (kept_header_name(http->headers[i].name))
             json_object_set_new(headers, http->headers[i].name,
                                 json_string(http->header_text.data + http->headers[i].offset));
-    answer = json_pack("{s:s, s:s, s:I, s:i, s:o}", "fingerprint", once->fingerprint, "state", "done",
-                       "expires_s", (json_int_t)(now_s() + KEPT_SECONDS), "status",
+    answer = json_pack("{s:s, s:s, s:I, s:i, s:o}", "fingerprint", once->fingerprint, "state",
+                       "done", "expires_s", (json_int_t)(now_s() + KEPT_SECONDS), "status",
                        (int)http->status, "headers", headers);
     if (answer && !call->streaming && http->reply.len <= MAX_KEPT_BYTES)
-        json_object_set_new(answer, "body",
-                            json_stringn(http->reply.data ? http->reply.data : "", http->reply.len));
+        json_object_set_new(
+            answer, "body",
+            json_stringn(http->reply.data ? http->reply.data : "", http->reply.len));
     return answer;
 }
 

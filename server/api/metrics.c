@@ -13,14 +13,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const unsigned STATUSES[] = {200, 201, 204, 207, 304, 400, 401, 403, 404, 405, 406, 409, 412,
-                                    413, 415, 422, 429, 499, 500, 502, 503, 504, 0};
+static const unsigned STATUSES[] = {200, 201, 204, 207, 304, 400, 401, 403, 404, 405, 406, 409,
+                                    412, 413, 415, 422, 429, 499, 500, 502, 503, 504, 0};
 #define N_STATUSES (sizeof(STATUSES) / sizeof(STATUSES[0]))
 
 /* Upper bounds of the histogram's buckets. */
-static const uint64_t BUCKETS_US[] = {250,    500,    1000,   2500,    5000,    10000,   25000,
-                                      50000,  100000, 250000, 500000,  1000000, 2500000, 5000000,
-                                      10000000, 30000000};
+static const uint64_t BUCKETS_US[] = {250,     500,     1000,     2500,    5000,   10000,
+                                      25000,   50000,   100000,   250000,  500000, 1000000,
+                                      2500000, 5000000, 10000000, 30000000};
 #define N_BUCKETS (sizeof(BUCKETS_US) / sizeof(BUCKETS_US[0]))
 
 struct counters {

@@ -14,8 +14,7 @@ int rh_parameters_unknown(const struct rh_command *command, struct rh_text name,
     unsigned best = 4;
 
     for (unsigned i = 0; i < command->n_parameters; i++) {
-        unsigned distance =
-            rh_text_distance(name, rh_text_of(command->parameters[i].name), best);
+        unsigned distance = rh_text_distance(name, rh_text_of(command->parameters[i].name), best);
         if (command->parameters[i].place == RH_IN_QUERY && distance < best) {
             best = distance;
             near = command->parameters[i].name;

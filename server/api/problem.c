@@ -14,7 +14,7 @@ static const struct rh_problem PROBLEMS[] = {
 #define CLASS(symbol, code, status, title) {code, status, title, RH_##symbol},
     RH_ERROR_MAP(CLASS)
 #undef CLASS
-    {"invalid-json", 400, "The body is not well-formed JSON", RH_INVALID},
+        {"invalid-json", 400, "The body is not well-formed JSON", RH_INVALID},
     {"too-deep", 400, "Nested too deeply", RH_INVALID},
     {"invalid-query", 400, "Invalid query", RH_INVALID},
     {"invalid-filter", 400, "Invalid filter", RH_INVALID},
@@ -40,6 +40,7 @@ static const struct rh_problem PROBLEMS[] = {
     {"stale", 412, "Changed in the meantime", RH_CONFLICT},
     {"too-large", 413, "The body is too large", RH_RESOURCE},
     {"unsupported-media-type", 415, "Unsupported media type", RH_INVALID},
+    {"read-only", 422, "A statement that changes data", RH_PERMISSION},
     {"no-key", 422, "The table has no key", RH_UNSUPPORTED},
     {"idempotency-mismatch", 422, "The idempotency key belongs to another request", RH_CONFLICT},
     {"out-of-memory", 503, "Out of memory", RH_RESOURCE},
@@ -91,12 +92,18 @@ static void add_errors(struct rh_buf *buf, const struct rh_error *error)
 static const char *constraint_name(uint32_t constraint)
 {
     switch (constraint) {
-    case RH_CONSTRAINT_UNIQUE: return "unique";
-    case RH_CONSTRAINT_FOREIGN_KEY: return "foreign-key";
-    case RH_CONSTRAINT_CHECK: return "check";
-    case RH_CONSTRAINT_NOT_NULL: return "not-null";
-    case RH_CONSTRAINT_AMBIGUOUS_KEY: return "ambiguous-key";
-    default: return "";
+    case RH_CONSTRAINT_UNIQUE:
+        return "unique";
+    case RH_CONSTRAINT_FOREIGN_KEY:
+        return "foreign-key";
+    case RH_CONSTRAINT_CHECK:
+        return "check";
+    case RH_CONSTRAINT_NOT_NULL:
+        return "not-null";
+    case RH_CONSTRAINT_AMBIGUOUS_KEY:
+        return "ambiguous-key";
+    default:
+        return "";
     }
 }
 

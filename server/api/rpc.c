@@ -58,8 +58,8 @@ static int take_parameters(struct rh_call *call, const struct rh_json *body, str
         else
             rc = take_member(call, member, &query, error);
     }
-    call->query = rh_text_make(rh_arena_dup(call->arena, query.data ? query.data : "", query.len),
-                               query.len);
+    call->query =
+        rh_text_make(rh_arena_dup(call->arena, query.data ? query.data : "", query.len), query.len);
     if (rc == RH_OK && (query.failed || !call->query.data))
         rc = rh_fail_nomem(error);
     rh_buf_free(&query);
@@ -114,8 +114,9 @@ static const struct rh_command COMMANDS[] = {
      .method = "POST",
      .path = "/api/rpc/{command}",
      .summary = "Run any command by name",
-     .help = "The body is an object with the command's parameters, whatever their place, and its body "
-             "as the member `body`. The answer is that of the command.",
+     .help =
+         "The body is an object with the command's parameters, whatever their place, and its body "
+         "as the member `body`. The answer is that of the command.",
      .parameters = PARAMETERS,
      .n_parameters = RH_N(PARAMETERS),
      .permission = RH_PUBLIC,

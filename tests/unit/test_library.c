@@ -125,7 +125,7 @@ START_TEST(takes_tables_of_every_size)
         ck_assert_ptr_nonnull(table);
         image.struct_size = size;
         memcpy((void *)table, &image, size < 4 ? 4 : size);
-        if (size < least || size % 4 != 0)
+        if (size < least || size % sizeof(void *) != 0)
             refused(table, "its table has the impossible size");
         else if (size < whole)
             refused(table, "lacks the required function");
@@ -287,6 +287,24 @@ START_TEST(refuses_groups_that_are_malformed)
 }
 END_TEST
 
+/* Its members are of 4 bytes, so it may stand at any multiple of 4. */
+START_TEST(takes_limits_from_where_they_are)
+{
+    static const struct {
+        _Alignas(8) uint32_t before;
+        struct rh_limits limits;
+    } odd = {.limits = {.struct_size = 8, .parameters = 99, .in_values = 7}};
+    struct rh_connector table = minimal;
+    struct rh_library *library;
+
+    table.limits = &odd.limits;
+    library = adopted(&table);
+    ck_assert_uint_eq(library->limits.parameters, 99);
+    ck_assert_uint_eq(library->limits.in_values, 0); /* behind its size */
+    rh_library_free(library);
+}
+END_TEST
+
 START_TEST(gives_services)
 {
     const struct rh_host *host = rh_host_services();
@@ -328,4 +346,5 @@ TESTS_MAIN("library", copies_the_table, answers_unsupported_in_every_gap,
            needs_every_required_function, takes_tables_of_every_size, refuses_impossible_numbers,
            ignores_flags_that_may_be_ignored, refuses_impossible_texts, expands_the_operators,
            refuses_rows_that_are_no_operators, steps_over_longer_operators,
-           refuses_groups_that_are_malformed, gives_services, survives_failed_allocations)
+           refuses_groups_that_are_malformed, takes_limits_from_where_they_are, gives_services,
+           survives_failed_allocations)

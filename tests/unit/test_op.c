@@ -54,7 +54,25 @@ START_TEST(tells_a_target_that_comes_late)
     rh_cancel_fire(&cancel);
     rh_cancel_aim(&cancel, count, &conn);
     ck_assert_int_eq(conn.n_cancels, 1);
-    rh_cancel_aim(&cancel, NULL, NULL);
+    rh_cancel_release(&cancel, &conn);
+    rh_cancel_fini(&cancel);
+}
+END_TEST
+
+START_TEST(tells_all_its_targets)
+{
+    struct rh_cancel cancel;
+    struct rh_conn conns[RH_CANCEL_TARGETS + 1] = {0};
+
+    ck_assert_int_eq(rh_cancel_init(&cancel, NULL), RH_OK);
+    for (int i = 0; i < RH_CANCEL_TARGETS + 1; i++)
+        ck_assert(rh_cancel_aim(&cancel, count, &conns[i]) == (i < RH_CANCEL_TARGETS));
+    rh_cancel_release(&cancel, &conns[1]);
+    rh_cancel_release(&cancel, &conns[1]);
+    rh_cancel_aim(&cancel, count, &conns[RH_CANCEL_TARGETS]); /* the one that was too many */
+    rh_cancel_fire(&cancel);
+    for (int i = 0; i < RH_CANCEL_TARGETS + 1; i++)
+        ck_assert_int_eq(conns[i].n_cancels, i != 1);
     rh_cancel_fini(&cancel);
 }
 END_TEST
@@ -73,7 +91,7 @@ START_TEST(is_as_new_after_rearm)
         ck_assert(!is_readable(cancel.fd));
     }
     rh_cancel_aim(&cancel, count, &conn);
-    rh_cancel_aim(&cancel, NULL, NULL);
+    rh_cancel_release(&cancel, &conn);
     rh_cancel_fire(&cancel);
     ck_assert_int_eq(conn.n_cancels, 0);
     rh_cancel_fini(&cancel);
@@ -130,8 +148,8 @@ static void *fire(void *context)
     return NULL;
 }
 
-/* Once aim has returned, the target before is out of reach: it may be freed. */
-START_TEST(aiming_away_is_a_barrier)
+/* Once release has returned, the connection is out of reach: it may be freed. */
+START_TEST(releasing_is_a_barrier)
 {
     for (int i = 0; i < 200; i++) {
         struct rh_cancel cancel;
@@ -144,7 +162,7 @@ START_TEST(aiming_away_is_a_barrier)
 
             rh_cancel_aim(&cancel, count, &conn);
             ck_assert_int_eq(pthread_create(&thread, NULL, fire, &cancel), 0);
-            rh_cancel_aim(&cancel, NULL, NULL);
+            rh_cancel_release(&cancel, &conn);
             n = conn.n_cancels;
             pthread_join(thread, NULL);
             ck_assert_int_eq(conn.n_cancels, n);
@@ -154,5 +172,6 @@ START_TEST(aiming_away_is_a_barrier)
 }
 END_TEST
 
-TESTS_MAIN("op", fires_once_and_stays_so, tells_a_target_that_comes_late, is_as_new_after_rearm,
-           says_so_when_there_is_no_descriptor, ends_an_operation_in_time, aiming_away_is_a_barrier)
+TESTS_MAIN("op", fires_once_and_stays_so, tells_a_target_that_comes_late, tells_all_its_targets,
+           is_as_new_after_rearm, says_so_when_there_is_no_descriptor, ends_an_operation_in_time,
+           releasing_is_a_barrier)

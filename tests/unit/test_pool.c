@@ -356,6 +356,59 @@ START_TEST(lets_a_waiter_go_when_it_is_cancelled)
 }
 END_TEST
 
+static void ignore(struct rh_conn *conn)
+{
+}
+
+/* The token's places are taken, as by a request that reads five datasources. */
+START_TEST(lets_a_waiter_go_that_its_token_cannot_tell)
+{
+    struct rh_pool_limits limits = limits_of(1);
+    struct world world = make(&limits);
+    struct rh_operation op = operation(&world, NULL, LONG_US);
+    struct rh_lease lease = borrowed(&world, &op);
+    struct fake others[RH_CANCEL_TARGETS];
+    struct thread thread;
+    struct rh_cancel cancel;
+    uint64_t start_us = rh_clock_us();
+
+    ck_assert_int_eq(rh_cancel_init(&cancel, NULL), RH_OK);
+    for (int i = 0; i < RH_CANCEL_TARGETS; i++)
+        ck_assert(rh_cancel_aim(&cancel, ignore, &others[i].base));
+    start(&thread, &world, &cancel);
+    await_waiters(&world, 1);
+    rh_cancel_fire(&cancel);
+    pthread_join(thread.id, NULL);
+    ck_assert_int_eq(thread.rc, RH_CANCELLED);
+    ck_assert_uint_lt(rh_clock_us() - start_us, LONG_US);
+    rh_pool_return(&lease, RH_OK);
+    rh_cancel_fini(&cancel);
+    unmake(&world);
+}
+END_TEST
+
+START_TEST(keeps_two_leases_of_one_token_apart)
+{
+    struct world world = make(NULL);
+    struct rh_cancel cancel;
+    struct rh_operation op;
+    struct rh_lease one, two;
+    struct fake *outer;
+
+    ck_assert_int_eq(rh_cancel_init(&cancel, NULL), RH_OK);
+    op = operation(&world, &cancel, LONG_US);
+    one = borrowed(&world, &op);
+    two = borrowed(&world, &op);
+    outer = (struct fake *)one.conn;
+    rh_pool_return(&two, RH_OK);
+    rh_cancel_fire(&cancel);
+    ck_assert_int_eq(outer->n_cancels, 1);
+    rh_pool_return(&one, RH_OK);
+    rh_cancel_fini(&cancel);
+    unmake(&world);
+}
+END_TEST
+
 /* ---- Poison, age, health ------------------------------------------------------------------ */
 
 START_TEST(closes_what_is_in_doubt_and_keeps_the_rest)
@@ -458,13 +511,16 @@ START_TEST(tests_all_idle_ones_when_one_is_found_dead)
     struct rh_operation op = operation(&world, NULL, LONG_US);
     struct rh_lease one = borrowed(&world, &op), two = borrowed(&world, &op);
 
+    uint64_t suspect_us;
+
     rh_pool_return(&one, RH_OK);
-    while (rh_clock_us() == two.since_us)
-        continue;
     rh_pool_return(&two, RH_UNAVAILABLE);
+    suspect_us = rh_clock_us();
     one = borrowed(&world, &op);
     ck_assert_int_eq(fake.n_pings, 1);
     ck_assert_int_eq(fake.n_opened, 2);
+    while (rh_clock_us() <= suspect_us)
+        continue;
     rh_pool_return(&one, RH_OK);
     one = borrowed(&world, &op);
     ck_assert_int_eq(fake.n_pings, 1);
@@ -679,6 +735,7 @@ START_TEST(sends_waiters_away_when_it_ends)
     struct rh_operation op = operation(&world, NULL, LONG_US);
     struct rh_lease lease = borrowed(&world, &op);
     struct thread threads[2];
+    uint64_t start_us = rh_clock_us();
 
     start(&threads[0], &world, NULL);
     start(&threads[1], &world, NULL);
@@ -688,6 +745,7 @@ START_TEST(sends_waiters_away_when_it_ends)
         pthread_join(threads[i].id, NULL);
         ck_assert_int_eq(threads[i].rc, RH_UNAVAILABLE);
     }
+    ck_assert_uint_lt(rh_clock_us() - start_us, LONG_US);
     rh_pool_return(&lease, RH_OK);
     world.pool = NULL;
     unmake(&world);
@@ -815,6 +873,7 @@ END_TEST
 TESTS_MAIN("pool", lends_an_idle_connection_again, is_busy_when_all_are_lent_until_the_deadline,
            obeys_the_connectors_own_limit, serves_waiters_in_their_order,
            gives_a_waiter_the_place_of_a_closed_connection, lets_a_waiter_go_when_it_is_cancelled,
+           lets_a_waiter_go_that_its_token_cannot_tell, keeps_two_leases_of_one_token_apart,
            closes_what_is_in_doubt_and_keeps_the_rest, cancels_the_connection_at_work_and_closes_it,
            closes_what_cannot_be_reset, tests_what_was_idle_for_long,
            tests_all_idle_ones_when_one_is_found_dead, closes_what_is_too_old,

@@ -42,7 +42,7 @@ START_TEST(cells_survive_growth)
         ck_assert_uint_eq(batch.n_rows, 5000);
         ck_assert_uint_eq(batch.n_cols, 4);
         for (int i = 0; i < 5000; i++) {
-            const struct rh_value *cells = batch.cells + i * 4;
+            const struct rh_value *cells = &batch.cells[(size_t)i * 4];
             snprintf(text, sizeof text, "row %d of round %d", i, round);
             check_cell(&cells[0], RH_TYPE_TEXT, text);
             ck_assert_int_eq(cells[1].as.i, i);

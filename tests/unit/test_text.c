@@ -21,6 +21,7 @@ START_TEST(compares_and_cuts)
     ck_assert(rh_text_starts(RH_TEXT("abc"), "ab") && rh_text_starts(RH_TEXT(""), ""));
     ck_assert(!rh_text_starts(RH_TEXT("a"), "ab"));
     ck_assert(rh_text_ends(RH_TEXT("abc"), "bc") && !rh_text_ends(RH_TEXT("c"), "bc"));
+    ck_assert(rh_text_ends(RH_TEXT("bc"), "bc") && rh_text_ends((struct rh_text){NULL, 0}, ""));
     ck_assert(rh_text_is(rh_text_trim(RH_TEXT(" \t\r\n\v\fa b ")), "a b"));
     ck_assert_uint_eq(rh_text_trim(RH_TEXT("  ")).len, 0);
     ck_assert_uint_eq(rh_text_trim((struct rh_text){NULL, 0}).len, 0);
@@ -193,7 +194,8 @@ START_TEST(writes_doubles_shortest)
                  {0.05, "0.05"},
                  {1e300, "1e+300"},
                  {5e-324, "5e-324"},
-                 {0.00001, "1e-05"}, {0.001, "0.001"},
+                 {0.00001, "1e-05"},
+                 {0.001, "0.001"},
                  {1.0 / 3, "0.3333333333333333"},
                  {0.1 + 0.2, "0.30000000000000004"},
                  {9007199254740993.0, "9007199254740992"},
@@ -330,6 +332,8 @@ START_TEST(measures_distance)
         unsigned distance = rh_text_distance(rh_text_make(a, n), rh_text_make(b, n), 5);
         ck_assert_uint_eq(distance, n <= 128 ? 1 : 5);
     }
+    ck_assert_uint_eq(rh_text_distance(rh_text_make(a, 129), rh_text_make(a, 128), 5), 5);
+    ck_assert_uint_eq(rh_text_distance(rh_text_make(a, 128), rh_text_make(a, 127), 5), 1);
     ck_assert_uint_eq(rh_text_distance(rh_text_make(a, 200), rh_text_make(a, 200), 5), 0);
 }
 END_TEST

@@ -1,0 +1,608 @@
+/*
+ * Native statements: one, through the extended protocol (so that two cannot hide in one text), with
+ * parameters $1, $2, … whose types the server infers from where they stand.
+ *
+ * Results come as text, which every type has, and are turned into values by type; what has no
+ * value type here, or does not read as one, is a TEXT cell, so nothing is lost. A statement that
+ * only reads is streamed row by row; anything else is taken in whole, so that leaving its rows
+ * unread cannot undo it.
+ *
+ * With RH_OP_READ_ONLY the statement runs in a read-only transaction (a read-only savepoint inside
+ * the host's) that is rolled back at the end. Transaction control is refused: that is what the tx
+ * group is for.
+ */
+#include "native.h"
+
+#include "connector/civil.h"
+#include "connector/rowset.h"
+#include "encode.h"
+#include "oid.h"
+#include "read.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH_BYTES (1u << 20)
+#define SOON_US 10000
+
+enum guard { GUARD_NONE, GUARD_TRANSACTION, GUARD_SAVEPOINT };
+
+struct rh_pg_native_cursor {
+    struct rh_conn *conn;
+    struct rh_rowset rows;
+    PGresult *result; /* at hand */
+    int row;          /* next in it */
+    Oid *oids;
+    bool streaming; /* more results follow */
+    enum guard guard;
+};
+
+/* ---- parameters ---- */
+
+/* The text form; binary for bytes. */
+static int add_parameter(struct rh_pg_params *params, const struct rh_value *value,
+                         struct rh_error *error)
+{
+    char room[64];
+    struct rh_value text = {.type = RH_TYPE_TEXT, .as.data = room};
+    struct rh_interval interval;
+    int n = 0;
+
+    switch (value->type) {
+    case RH_TYPE_BOOL:
+        n = snprintf(room, sizeof room, "%s", value->as.i ? "true" : "false");
+        break;
+    case RH_TYPE_INT:
+        n = snprintf(room, sizeof room, "%" PRId64, value->as.i);
+        break;
+    case RH_TYPE_UINT:
+        n = snprintf(room, sizeof room, "%" PRIu64, value->as.u);
+        break;
+    case RH_TYPE_FLOAT:
+        n = snprintf(room, sizeof room, "%.17g", value->as.f);
+        break;
+    case RH_TYPE_DATE:
+        n = (int)rh_civil_format_date(room, value->as.i);
+        break;
+    case RH_TYPE_TIME:
+        n = (int)rh_civil_format_time(room, value->as.i);
+        break;
+    case RH_TYPE_DATETIME:
+        n = (int)rh_civil_format_datetime(room, value->as.i);
+        break;
+    case RH_TYPE_TIMESTAMP:
+        n = (int)rh_civil_format_timestamp(room, value->as.i);
+        break;
+    case RH_TYPE_INTERVAL:
+        memcpy(&interval, value->as.data, sizeof interval);
+        n = (int)rh_civil_format_interval(room, &interval);
+        break;
+    case RH_TYPE_UUID:
+        for (int i = 0; i < 16; i++)
+            n += snprintf(room + n, sizeof room - (size_t)n, "%02x",
+                          ((const unsigned char *)value->as.data)[i]);
+        break;
+    default: /* NULL, BYTES, and what is text already */
+        text = *value;
+        if (text.type == RH_TYPE_DECIMAL || text.type == RH_TYPE_JSON)
+            text.type = RH_TYPE_TEXT;
+        n = (int)text.len;
+    }
+    text.len = (uint32_t)n;
+    return rh_pg_params_add_untyped(params, &text, error);
+}
+
+static int load_parameters(struct rh_conn *conn, const struct rh_native_spec *spec,
+                           struct rh_error *error)
+{
+    rh_pg_params_clear(&conn->params);
+    for (uint32_t i = 0; i < spec->n_parameters; i++) {
+        int rc = add_parameter(&conn->params, &spec->parameters[i], error);
+        if (rc)
+            return rc;
+    }
+    rh_pg_params_seal(&conn->params);
+    return RH_OK;
+}
+
+/* ---- the statement's kind ---- */
+
+static void skip_comments(struct rh_text *text)
+{
+    for (;;) {
+        const char *end = NULL;
+        *text = rh_text_trim(*text);
+        if (rh_text_starts(*text, "--")) {
+            end = memchr(text->data, '\n', text->len);
+            end = end ? end + 1 : text->data + text->len;
+        } else if (rh_text_starts(*text, "/*")) {
+            end = memmem(text->data + 2, text->len - 2, "*/", 2);
+            end = end ? end + 2 : text->data + text->len;
+        } else if (rh_text_starts(*text, "(")) {
+            end = text->data + 1;
+        } else {
+            return;
+        }
+        text->len -= (uint64_t)(end - text->data);
+        text->data = end;
+    }
+}
+
+static bool first_word_is(struct rh_text text, const char *const *words)
+{
+    size_t n = 0;
+
+    skip_comments(&text);
+    while (n < text.len && isalpha((unsigned char)text.data[n]))
+        n++;
+    for (; *words; words++) {
+        if (strlen(*words) == n && strncasecmp(text.data, *words, n) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_reading(struct rh_text text)
+{
+    static const char *const words[] = {"select", "with", "values", "table", "show", "explain",
+                                        NULL};
+    return first_word_is(text, words);
+}
+
+static bool is_transaction_control(struct rh_text text)
+{
+    static const char *const words[] = {"begin",    "start",     "commit",  "end",  "rollback",
+                                        "abort",    "savepoint", "release", "prepare", NULL};
+    return first_word_is(text, words);
+}
+
+/* ---- values ---- */
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 32);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Hex digits, with dashes allowed between; false when it is anything else. */
+static bool add_hex(struct rh_rowset *rows, struct rh_value *cell, uint8_t type,
+                    struct rh_text text)
+{
+    char *bytes = malloc(text.len / 2 + 1);
+    size_t n = 0;
+    int high = -1;
+    bool ok = bytes != NULL;
+
+    for (uint64_t i = 0; ok && i < text.len; i++) {
+        int digit = hex_digit(text.data[i]);
+        if (digit < 0) {
+            ok = text.data[i] == '-' && high < 0 && type == RH_TYPE_UUID;
+        } else if (high < 0) {
+            high = digit;
+        } else {
+            bytes[n++] = (char)(high << 4 | digit);
+            high = -1;
+        }
+    }
+    ok = ok && high < 0 && (type != RH_TYPE_UUID || n == 16);
+    if (ok)
+        rh_rowset_bytes(rows, cell, type, bytes, n);
+    free(bytes);
+    return ok;
+}
+
+static bool convert_civil(struct rh_rowset *rows, struct rh_value *cell, Oid oid,
+                          struct rh_text text)
+{
+    struct rh_interval interval;
+    struct rh_value made = {.type = RH_TYPE_NULL};
+
+    switch (oid) {
+    case PG_OID_DATE:
+        made.type = RH_TYPE_DATE;
+        if (!rh_civil_parse_date(text, &made.as.i))
+            return false;
+        break;
+    case PG_OID_TIME:
+        made.type = RH_TYPE_TIME;
+        if (!rh_civil_parse_time(text, &made.as.i))
+            return false;
+        break;
+    case PG_OID_TIMESTAMP:
+        made.type = RH_TYPE_DATETIME;
+        if (!rh_civil_parse_datetime(text, &made.as.i))
+            return false;
+        break;
+    case PG_OID_TIMESTAMPTZ:
+        made.type = RH_TYPE_TIMESTAMP;
+        if (!rh_civil_parse_timestamp(text, &made.as.i))
+            return false;
+        break;
+    default:
+        if (!rh_civil_parse_interval(text, &interval))
+            return false;
+        rh_rowset_bytes(rows, cell, RH_TYPE_INTERVAL, &interval, sizeof interval);
+        return true;
+    }
+    *cell = made;
+    return true;
+}
+
+static bool convert(struct rh_rowset *rows, struct rh_value *cell, Oid oid, struct rh_text text)
+{
+    switch (oid) {
+    case PG_OID_BOOL:
+        *cell = (struct rh_value){.type = RH_TYPE_BOOL, .as.i = text.data[0] == 't'};
+        return true;
+    case PG_OID_INT2:
+    case PG_OID_INT4:
+    case PG_OID_INT8:
+    case PG_OID_OID:
+        cell->type = RH_TYPE_INT;
+        return rh_text_to_i64(text, &cell->as.i);
+    case PG_OID_FLOAT4:
+    case PG_OID_FLOAT8: /* also "NaN", "Infinity"; libpq ends each value with a NUL */
+        *cell = (struct rh_value){.type = RH_TYPE_FLOAT, .as.f = strtod(text.data, NULL)};
+        return true;
+    case PG_OID_NUMERIC:
+        if (memchr(text.data, 'I', text.len))
+            return false;
+        rh_rowset_bytes(rows, cell, RH_TYPE_DECIMAL, text.data, text.len);
+        return true;
+    case PG_OID_JSON:
+    case PG_OID_JSONB:
+        rh_rowset_bytes(rows, cell, RH_TYPE_JSON, text.data, text.len);
+        return true;
+    case PG_OID_BYTEA:
+        if (!rh_text_starts(text, "\\x"))
+            return false;
+        return add_hex(rows, cell, RH_TYPE_BYTES, rh_text_make(text.data + 2, text.len - 2));
+    case PG_OID_UUID:
+        return add_hex(rows, cell, RH_TYPE_UUID, text);
+    case PG_OID_DATE:
+    case PG_OID_TIME:
+    case PG_OID_TIMESTAMP:
+    case PG_OID_TIMESTAMPTZ:
+    case PG_OID_INTERVAL:
+        return convert_civil(rows, cell, oid, text);
+    default:
+        return false;
+    }
+}
+
+static const struct {
+    Oid oid;
+    uint32_t type;
+    const char *name;
+} known_types[] = {
+    {PG_OID_BOOL, RH_TYPE_BOOL, "boolean"},
+    {PG_OID_BYTEA, RH_TYPE_BYTES, "bytea"},
+    {PG_OID_NAME, RH_TYPE_TEXT, "name"},
+    {PG_OID_INT8, RH_TYPE_INT, "bigint"},
+    {PG_OID_INT2, RH_TYPE_INT, "smallint"},
+    {PG_OID_INT4, RH_TYPE_INT, "integer"},
+    {PG_OID_TEXT, RH_TYPE_TEXT, "text"},
+    {PG_OID_OID, RH_TYPE_INT, "oid"},
+    {PG_OID_JSON, RH_TYPE_JSON, "json"},
+    {PG_OID_FLOAT4, RH_TYPE_FLOAT, "real"},
+    {PG_OID_FLOAT8, RH_TYPE_FLOAT, "double precision"},
+    {PG_OID_BPCHAR, RH_TYPE_TEXT, "character"},
+    {PG_OID_VARCHAR, RH_TYPE_TEXT, "character varying"},
+    {PG_OID_DATE, RH_TYPE_DATE, "date"},
+    {PG_OID_TIME, RH_TYPE_TIME, "time without time zone"},
+    {PG_OID_TIMESTAMP, RH_TYPE_DATETIME, "timestamp without time zone"},
+    {PG_OID_TIMESTAMPTZ, RH_TYPE_TIMESTAMP, "timestamp with time zone"},
+    {PG_OID_INTERVAL, RH_TYPE_INTERVAL, "interval"},
+    {PG_OID_NUMERIC, RH_TYPE_DECIMAL, "numeric"},
+    {PG_OID_UUID, RH_TYPE_UUID, "uuid"},
+    {PG_OID_JSONB, RH_TYPE_JSON, "jsonb"},
+};
+
+/* The columns of the result, in the op's arena. */
+static int describe(struct rh_conn *conn, const struct rh_op *op, const PGresult *result,
+                    struct rh_native_result *ret_result, struct rh_error *error)
+{
+    int n = PQnfields(result);
+    struct rh_column *columns =
+        conn->host->alloc(op->arena, (uint64_t)(n ? n : 1) * sizeof *columns);
+
+    if (!columns)
+        return rh_fail_nomem(error);
+    for (int i = 0; i < n; i++) {
+        struct rh_column *column = &columns[i];
+        size_t len = strlen(PQfname(result, i));
+        char *name = conn->host->alloc(op->arena, len + 1);
+        if (!name)
+            return rh_fail_nomem(error);
+        memcpy(name, PQfname(result, i), len);
+        column->name = rh_text_make(name, len);
+        column->type = RH_TYPE_TEXT;
+        column->native_id = PQftype(result, i);
+        for (size_t k = 0; k < sizeof known_types / sizeof known_types[0]; k++) {
+            if (known_types[k].oid != column->native_id)
+                continue;
+            column->type = known_types[k].type;
+            column->native_type = rh_text_of(known_types[k].name);
+        }
+    }
+    ret_result->columns = columns;
+    ret_result->n_columns = (uint32_t)n;
+    return RH_OK;
+}
+
+/* ---- running ---- */
+
+static int raise_guard(struct rh_conn *conn, const struct rh_op *op, enum guard *ret_guard,
+                       struct rh_error *error)
+{
+    int rc = RH_OK;
+
+    *ret_guard = GUARD_NONE;
+    if (!(op->flags & RH_OP_READ_ONLY))
+        return RH_OK;
+    if (PQtransactionStatus(conn->pg) == PQTRANS_IDLE) {
+        rc = rh_pg_command(conn, op, "BEGIN READ ONLY", error);
+        if (!rc)
+            *ret_guard = GUARD_TRANSACTION;
+        return rc;
+    }
+    rc = rh_pg_command(conn, op, "SAVEPOINT rh_native;SET LOCAL transaction_read_only=on", error);
+    if (!rc)
+        *ret_guard = GUARD_SAVEPOINT;
+    return rc;
+}
+
+static void lower_guard(struct rh_conn *conn, enum guard guard)
+{
+    const char *text = guard == GUARD_TRANSACTION
+                           ? "ROLLBACK"
+                           : "ROLLBACK TO SAVEPOINT rh_native;RELEASE SAVEPOINT rh_native";
+
+    if (guard == GUARD_NONE) {
+        if (!conn->single_row)
+            return;
+        text = ""; /* in a pipeline libpq would go on row by row; a plain statement ends that */
+    }
+    conn->single_row = false;
+    if (conn->broken)
+        return;
+    if (!PQsendQuery(conn->pg, text) || PQflush(conn->pg) < 0)
+        conn->broken = true;
+    else
+        conn->owed = true;
+}
+
+/* Sends, and takes the first result; streaming: one row of it. */
+static int execute(struct rh_conn *conn, const struct rh_op *op, const char *text, bool streaming,
+                   PGresult **ret_result, struct rh_error *error)
+{
+    const struct rh_pg_params *p = &conn->params;
+    int rc = RH_OK;
+
+    if (!streaming)
+        return rh_pg_run(conn, op, text, p, 0, ret_result, error);
+    if (!PQsendQueryParams(conn->pg, text, p->n, p->oids, p->values, p->lengths, p->formats, 0) ||
+        !PQsetSingleRowMode(conn->pg))
+        return rh_pg_lost(conn, error);
+    conn->single_row = true;
+    rc = rh_pg_next_result(conn, op, ret_result, error);
+    if (rc)
+        return rc;
+    if (*ret_result && PQresultStatus(*ret_result) == PGRES_SINGLE_TUPLE)
+        return RH_OK;
+    rc = *ret_result ? rh_pg_check(*ret_result, error) : rh_pg_lost(conn, error);
+    if (!conn->broken) { /* takes in the end of the statement */
+        PGresult *end = NULL;
+        int ended = rh_pg_next_result(conn, op, &end, error);
+        PQclear(end);
+        rc = rc ? rc : ended;
+    }
+    if (rc) {
+        PQclear(*ret_result);
+        *ret_result = NULL;
+    }
+    return rc;
+}
+
+static struct rh_pg_native_cursor *make_cursor(struct rh_conn *conn, PGresult *result)
+{
+    struct rh_pg_native_cursor *native = calloc(1, sizeof *native);
+    int n = PQnfields(result);
+
+    if (native)
+        native->oids = calloc((size_t)n + 1, sizeof *native->oids);
+    if (!native || !native->oids) {
+        free(native);
+        PQclear(result);
+        return NULL;
+    }
+    native->conn = conn;
+    native->result = result;
+    native->streaming = PQresultStatus(result) == PGRES_SINGLE_TUPLE;
+    rh_rowset_init(&native->rows, (uint32_t)n, BATCH_BYTES);
+    for (int i = 0; i < n; i++)
+        native->oids[i] = PQftype(result, i);
+    return native;
+}
+
+static bool is_copy(struct rh_text text)
+{
+    static const char *const words[] = {"copy", NULL};
+    return first_word_is(text, words);
+}
+
+static int check_spec(const struct rh_native_spec *spec, struct rh_error *error)
+{
+    if (!spec->text.len || memchr(spec->text.data, '\0', spec->text.len))
+        return rh_fail(error, RH_INVALID, "the text of the statement is empty or holds a NUL");
+    if (is_transaction_control(spec->text)) {
+        rh_fail(error, RH_UNSUPPORTED, "transaction control cannot be used here");
+        return rh_error_hint(error, "Use a transaction of Rowhouse");
+    }
+    if (is_copy(spec->text))
+        return rh_fail(error, RH_UNSUPPORTED, "COPY cannot be used here");
+    return RH_OK;
+}
+
+static int32_t run(struct rh_conn *conn, const struct rh_op *op, const struct rh_native_spec *spec,
+                   struct rh_native_result *ret_result, struct rh_error *error)
+{
+    struct rh_pg_native_cursor *native = NULL;
+    PGresult *result = NULL;
+    enum guard guard = GUARD_NONE;
+    char *text = NULL;
+    int rc = rh_pg_enter(conn, op, error);
+
+    if (!rc && conn->cursor)
+        rc = rh_fail(error, RH_CONTRACT, "a cursor is open on this connection already");
+    if (!rc)
+        rc = check_spec(spec, error);
+    if (!rc)
+        rc = load_parameters(conn, spec, error);
+    if (rc)
+        goto out;
+    text = strndup(spec->text.data, spec->text.len);
+    if (!text) {
+        rc = rh_fail_nomem(error);
+        goto out;
+    }
+    rc = raise_guard(conn, op, &guard, error);
+    if (rc)
+        goto out;
+    conn->dirty = conn->dirty || guard == GUARD_NONE;
+    rc = execute(conn, op, text, is_reading(spec->text), &result, error);
+    if (rc)
+        goto out;
+    ret_result->n_affected = strtoull(PQcmdTuples(result), NULL, 10);
+    if (PQnfields(result) == 0)
+        goto out;
+    rc = describe(conn, op, result, ret_result, error);
+    if (rc)
+        goto out;
+    native = make_cursor(conn, result);
+    result = NULL;
+    if (native) {
+        native->guard = guard;
+        guard = GUARD_NONE;
+        ret_result->cursor = rh_pg_cursor_of_native(conn, native);
+    }
+    if (!ret_result->cursor)
+        rc = rh_fail_nomem(error);
+out:
+    if (PQtransactionStatus(conn->pg) == PQTRANS_ACTIVE && !ret_result->cursor && !conn->broken &&
+        !conn->owed)
+        rh_pg_interrupt(conn); /* streaming, and nobody will read it */
+    if (!ret_result->cursor)
+        lower_guard(conn, guard);
+    PQclear(result);
+    free(text);
+    rh_pg_leave(conn);
+    return rc;
+}
+
+/* ---- the cursor ---- */
+
+bool rh_pg_native_is_streaming(const struct rh_pg_native_cursor *native)
+{
+    return native->streaming;
+}
+
+static int next_result(struct rh_pg_native_cursor *native, const struct rh_op *op,
+                       struct rh_error *error)
+{
+    PGresult *end = NULL;
+    int rc = RH_OK;
+
+    PQclear(native->result);
+    native->result = NULL;
+    native->row = 0;
+    rc = rh_pg_next_result(native->conn, op, &native->result, error);
+    if (!rc && !native->result)
+        rc = rh_pg_lost(native->conn, error);
+    if (!rc && PQresultStatus(native->result) != PGRES_SINGLE_TUPLE) {
+        native->streaming = false;
+        rc = rh_pg_check(native->result, error);
+        if (!native->conn->broken) {
+            int ended = rh_pg_next_result(native->conn, op, &end, error);
+            PQclear(end);
+            rc = rc ? rc : ended;
+        }
+    }
+    if (rc)
+        native->streaming = false;
+    return rc;
+}
+
+static void add_row(struct rh_pg_native_cursor *native)
+{
+    struct rh_value *cells = rh_rowset_row(&native->rows);
+    int row = native->row++;
+
+    for (uint32_t i = 0; cells && i < native->rows.n_cols; i++) {
+        struct rh_text text = {PQgetvalue(native->result, row, (int)i),
+                               (uint64_t)PQgetlength(native->result, row, (int)i)};
+        if (PQgetisnull(native->result, row, (int)i)) {
+            cells[i].type = RH_TYPE_NULL;
+        } else if (!convert(&native->rows, &cells[i], native->oids[i], text)) {
+            cells[i] = (struct rh_value){.type = RH_TYPE_NULL};
+            rh_rowset_bytes(&native->rows, &cells[i], RH_TYPE_TEXT, text.data, text.len);
+        }
+    }
+}
+
+int rh_pg_native_next(struct rh_pg_native_cursor *native, const struct rh_op *op, uint32_t max_rows,
+                      struct rh_batch *ret_batch, struct rh_error *error)
+{
+    int rc = rh_pg_enter_cursor(native->conn, op, error);
+
+    rh_rowset_clear(&native->rows, max_rows ? max_rows : 1);
+    while (!rc && rh_rowset_has_room(&native->rows)) {
+        if (native->result && native->row < PQntuples(native->result))
+            add_row(native);
+        else if (native->streaming)
+            rc = next_result(native, op, error);
+        else
+            break;
+    }
+    if (!rc)
+        rc = rh_rowset_batch(&native->rows, ret_batch, error);
+    rh_pg_leave(native->conn);
+    return rc;
+}
+
+void rh_pg_native_finish(struct rh_pg_native_cursor *native)
+{
+    struct rh_conn *conn = native->conn;
+
+    while (native->streaming && !conn->broken) {
+        struct rh_op op = {.deadline_us = conn->host->now_us(conn->host) + SOON_US,
+                           .cancel_fd = -1};
+        if (!rh_pg_await(conn, 1000)) {
+            rh_pg_interrupt(conn);
+            break;
+        }
+        if (next_result(native, &op, NULL))
+            break;
+    }
+    lower_guard(conn, native->guard);
+    native->guard = GUARD_NONE;
+}
+
+void rh_pg_native_free(struct rh_pg_native_cursor *native)
+{
+    rh_rowset_fini(&native->rows);
+    PQclear(native->result);
+    free(native->oids);
+    free(native);
+}
+
+const struct rh_native rh_pg_native = {
+    .struct_size = sizeof(struct rh_native),
+    .language = RH_TEXT_INIT("SQL (PostgreSQL)"),
+    .run = run,
+};

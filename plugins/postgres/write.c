@@ -1,0 +1,544 @@
+/*
+ * Writing.
+ *
+ *   many new rows, nothing to return    COPY (copy.c)
+ *   new rows, upserts                   INSERT with many rows of VALUES
+ *   rows by key                         one prepared statement per row, all in one pipeline: exact
+ *                                       order, counts per row, and the row at fault is known
+ *   rows by condition                   one statement
+ *
+ * Atomicity: a single statement, and a pipeline outside a transaction, are a transaction of their
+ * own. Where the outcome must be looked at before it is kept (does a key match two rows?), BEGIN and
+ * COMMIT stand around it; inside the host's transaction a savepoint does, so that a failed call
+ * leaves that transaction usable.
+ *
+ * When an INSERT of many rows fails on one of them, nothing has been kept, and the rows are tried
+ * again one by one: that finds the row at fault, and makes two rows with one key in an upsert work.
+ */
+#include "write.h"
+
+#include "dialect.h"
+#include "read.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define COPY_ROWS 64       /* from how many rows on COPY is used */
+#define CHUNK_PARAMETERS 4096
+#define CHUNK_ROWS 512
+#define RETRY_ROWS 10000   /* up to how many rows are tried one by one after an error */
+#define PREPARE_ROWS 3     /* from how many rows on a keyed statement is prepared */
+#define FLUSH_EVERY 64     /* statements in a pipeline between flushes */
+
+/* ---- what a write returns ---- */
+
+struct rh_pg_returned {
+    struct rh_pg_rows **parts; /* one per statement */
+    size_t n, cap;
+    uint64_t n_rows;
+    struct rh_value *cells; /* of all parts together, when there are several */
+};
+
+void rh_pg_returned_free(struct rh_conn *conn)
+{
+    struct rh_pg_returned *returned = conn->returned;
+
+    conn->returned = NULL;
+    if (!returned)
+        return;
+    for (size_t i = 0; i < returned->n; i++)
+        rh_pg_rows_free(returned->parts[i]);
+    free(returned->parts);
+    free(returned->cells);
+    free(returned);
+}
+
+/* Takes the result. */
+static int keep_result(struct rh_conn *conn, const struct rh_write_spec *spec, PGresult *result,
+                       struct rh_error *error)
+{
+    struct rh_pg_returned *returned = conn->returned;
+    struct rh_pg_rows *rows = NULL;
+
+    if (PQntuples(result) == 0) {
+        PQclear(result);
+        return RH_OK;
+    }
+    if (!returned)
+        returned = conn->returned = calloc(1, sizeof *returned);
+    if (returned && returned->n == returned->cap) {
+        size_t cap = returned->cap ? returned->cap * 2 : 4;
+        void *grown = reallocarray(returned->parts, cap, sizeof *returned->parts);
+        if (grown) {
+            returned->parts = grown;
+            returned->cap = cap;
+        }
+    }
+    rows = rh_pg_rows_new(spec->n_returning);
+    if (!returned || returned->n == returned->cap || !rows) {
+        rh_pg_rows_free(rows);
+        PQclear(result);
+        return rh_fail_nomem(error);
+    }
+    for (uint32_t i = 0; i < spec->n_returning; i++)
+        rows->types[i] =
+            (uint8_t)rh_sql_column_at(spec->returning, spec->returning_stride, i)->type;
+    returned->parts[returned->n++] = rows;
+    returned->n_rows += (uint64_t)PQntuples(result);
+    return rh_pg_rows_take(rows, result, error);
+}
+
+static int give_returned(struct rh_conn *conn, const struct rh_write_spec *spec,
+                         struct rh_batch *ret_batch, struct rh_error *error)
+{
+    struct rh_pg_returned *returned = conn->returned;
+    struct rh_batch part = {.struct_size = sizeof part};
+    size_t at = 0;
+    int rc = RH_OK;
+
+    ret_batch->n_cols = spec->n_returning;
+    if (!returned)
+        return RH_OK;
+    if (returned->n == 1)
+        return rh_pg_rows_decode(returned->parts[0], 0, returned->parts[0]->n_rows, ret_batch,
+                                 error);
+    returned->cells =
+        reallocarray(NULL, returned->n_rows, sizeof *returned->cells * spec->n_returning);
+    if (!returned->cells)
+        return rh_fail_nomem(error);
+    for (size_t i = 0; i < returned->n && !rc; i++) {
+        rc = rh_pg_rows_decode(returned->parts[i], 0, returned->parts[i]->n_rows, &part, error);
+        if (!rc && part.n_rows) {
+            size_t n = (size_t)part.n_rows * part.n_cols;
+            memcpy(returned->cells + at, part.cells, n * sizeof *part.cells);
+            at += n;
+        }
+    }
+    ret_batch->n_rows = returned->n_rows;
+    ret_batch->cells = returned->cells;
+    return rc;
+}
+
+/* ---- the transaction around a call ---- */
+
+struct scope {
+    struct rh_conn *conn;
+    const struct rh_op *op;
+    const struct rh_write_spec *spec;
+    bool nested;     /* inside the host's transaction: a savepoint */
+    bool explicitly; /* BEGIN and COMMIT stand around it */
+    bool committing; /* what was sent may have been kept */
+    uint64_t n_affected;
+};
+
+static const char *opening(const struct scope *scope)
+{
+    if (scope->nested)
+        return "SAVEPOINT rh_write";
+    return scope->explicitly ? "BEGIN" : NULL;
+}
+
+static int scope_keep(struct scope *scope, struct rh_error *error)
+{
+    if (scope->nested)
+        return rh_pg_command(scope->conn, scope->op, "RELEASE SAVEPOINT rh_write", error);
+    if (!scope->explicitly)
+        return RH_OK;
+    scope->committing = true;
+    return rh_pg_command(scope->conn, scope->op, "COMMIT", error);
+}
+
+/* With a little time of its own: the deadline may be what made it necessary. */
+static void scope_undo(struct scope *scope)
+{
+    struct rh_conn *conn = scope->conn;
+    struct rh_error ignored = RH_ERROR_INIT;
+    struct rh_op op = {.deadline_us = conn->host->now_us(conn->host) + 2000000, .cancel_fd = -1};
+    PGTransactionStatusType status = PQTRANS_UNKNOWN;
+
+    rh_pg_returned_free(conn);
+    if (conn->broken)
+        return;
+    status = PQtransactionStatus(conn->pg);
+    if (status == PQTRANS_IDLE)
+        return;
+    if (rh_pg_command(conn, &op,
+                      scope->nested
+                          ? "ROLLBACK TO SAVEPOINT rh_write;RELEASE SAVEPOINT rh_write"
+                          : "ROLLBACK",
+                      &ignored) &&
+        !scope->nested)
+        conn->broken = true;
+}
+
+/* An end without an answer, after the change may have been kept. */
+static int judge(struct scope *scope, int rc, struct rh_error *error)
+{
+    struct rh_conn *conn = scope->conn;
+    bool no_answer = rc == RH_UNAVAILABLE || rc == RH_TIMEOUT || rc == RH_CANCELLED;
+
+    if (!no_answer || scope->nested || !scope->committing)
+        return rc;
+    if (!conn->broken && (conn->ended_well || (error && error->sqlstate[0])))
+        return rc;
+    conn->broken = true;
+    rh_error_clear(error);
+    rh_fail(error, RH_UNKNOWN_OUTCOME,
+            rc == RH_UNAVAILABLE ? "the connection was lost before the server confirmed the change"
+                                 : "the server did not confirm the change in time");
+    return rh_error_hint(error, "Look whether the rows have changed before trying again");
+}
+
+/* ---- statements ---- */
+
+typedef void build_fn(struct rh_sql *sql, const struct rh_write_spec *spec, uint64_t first,
+                      uint64_t n);
+
+static void build_update(struct rh_sql *sql, const struct rh_write_spec *spec, uint64_t row,
+                         uint64_t n)
+{
+    (void)n;
+    rh_sql_update(sql, spec, row);
+}
+
+static void build_delete(struct rh_sql *sql, const struct rh_write_spec *spec, uint64_t row,
+                         uint64_t n)
+{
+    (void)n;
+    rh_sql_delete(sql, spec, row);
+}
+
+static int build(const struct scope *scope, build_fn *how, uint64_t first, uint64_t n,
+                 struct rh_error *error)
+{
+    struct rh_conn *conn = scope->conn;
+    int rc = RH_OK;
+
+    if (conn->sql.dialect)
+        rh_sql_clear(&conn->sql);
+    else
+        rh_sql_init(&conn->sql, &rh_pg_dialect, conn);
+    how(&conn->sql, scope->spec, first, n);
+    rc = rh_sql_check(&conn->sql, error);
+    if (rc)
+        return rc;
+    rc = rh_pg_params_load(&conn->params, &conn->sql, error);
+    if (rc && n == 1 && error && !scope->spec->where)
+        error->row = first;
+    return rc;
+}
+
+static int take_result(struct scope *scope, PGresult *result, struct rh_error *error)
+{
+    scope->n_affected += strtoull(PQcmdTuples(result), NULL, 10);
+    return keep_result(scope->conn, scope->spec, result, error);
+}
+
+/* One statement that is a transaction of its own. */
+static int run_alone(struct scope *scope, build_fn *how, uint64_t n, struct rh_error *error)
+{
+    struct rh_conn *conn = scope->conn;
+    PGresult *result = NULL;
+    int rc = build(scope, how, 0, n, error);
+
+    if (rc)
+        return rc;
+    scope->committing = true;
+    rc = rh_pg_run_prepared(conn, scope->op, rh_sql_string(&conn->sql), &conn->params, &result,
+                            error);
+    if (rc && n == 1 && error && !scope->spec->where)
+        error->row = 0;
+    return rc ? rc : take_result(scope, result, error);
+}
+
+/* How many rows go into the statement that begins with `first`. */
+static uint64_t rows_together(const struct scope *scope, build_fn *how, uint64_t first,
+                              uint64_t chunk)
+{
+    uint64_t left = scope->spec->n_rows - first;
+    uint64_t n = left < chunk ? left : chunk;
+
+    return how == rh_sql_insert && n == 1 ? 1 : rh_sql_rows_alike(scope->spec, first, n);
+}
+
+struct prepared {
+    char name[RH_PG_STATEMENT_NAME_SIZE];
+    char *text;
+    Oid *oids;
+    int n;
+};
+
+/* The first chunk's statement, when most of the others will be like it. */
+static int prepare_first(struct scope *scope, build_fn *how, uint64_t chunk,
+                         struct prepared *prepared, struct rh_error *error)
+{
+    struct rh_conn *conn = scope->conn;
+    uint64_t n = rows_together(scope, how, 0, chunk);
+    int rc = RH_OK;
+
+    if (scope->spec->n_rows / n < PREPARE_ROWS)
+        return RH_OK;
+    rc = build(scope, how, 0, n, error);
+    if (rc)
+        return rc;
+    rc = rh_pg_prepare(conn, scope->op, rh_sql_string(&conn->sql), &conn->params, true,
+                       prepared->name, error);
+    if (rc || !prepared->name[0])
+        return rc;
+    prepared->n = conn->params.n;
+    prepared->text = strdup(rh_sql_string(&conn->sql));
+    prepared->oids = reallocarray(NULL, (size_t)prepared->n + 1, sizeof(Oid));
+    if (!prepared->text || !prepared->oids)
+        return rh_fail_nomem(error);
+    memcpy(prepared->oids, conn->params.oids, (size_t)prepared->n * sizeof(Oid));
+    return RH_OK;
+}
+
+static bool is_prepared(const struct prepared *prepared, struct rh_conn *conn)
+{
+    return prepared->text && prepared->n == conn->params.n &&
+           memcmp(prepared->oids, conn->params.oids, (size_t)prepared->n * sizeof(Oid)) == 0 &&
+           strcmp(prepared->text, rh_sql_string(&conn->sql)) == 0;
+}
+
+static int send_all(struct scope *scope, build_fn *how, uint64_t chunk,
+                    const struct prepared *prepared, uint64_t *ret_sent, struct rh_error *error)
+{
+    struct rh_conn *conn = scope->conn;
+    const char *open = opening(scope);
+    int rc = open ? rh_pg_pipe_send(conn, NULL, open, NULL, error) : RH_OK;
+
+    for (uint64_t first = 0; !rc && first < scope->spec->n_rows;) {
+        uint64_t n = rows_together(scope, how, first, chunk);
+        rc = build(scope, how, first, n, error);
+        if (!rc)
+            rc = rh_pg_pipe_send(conn, is_prepared(prepared, conn) ? prepared->name : NULL,
+                                 rh_sql_string(&conn->sql), &conn->params, error);
+        if (rc)
+            break;
+        first += n;
+        if (++*ret_sent % FLUSH_EVERY == 0)
+            rc = rh_pg_flush(conn, scope->op, error);
+    }
+    return rc;
+}
+
+/* keyed: each statement is for one row and must not match two. */
+static int take_all(struct scope *scope, uint64_t sent, uint64_t chunk, bool keyed,
+                    struct rh_error *error)
+{
+    int rc = opening(scope) ? rh_pg_pipe_result(scope->conn, scope->op, NULL, error) : RH_OK;
+
+    for (uint64_t i = 0; !rc && i < sent; i++) {
+        PGresult *result = NULL;
+        rc = rh_pg_pipe_result(scope->conn, scope->op, &result, error);
+        if (rc && chunk == 1 && error)
+            error->row = i;
+        if (!rc && keyed && strtoull(PQcmdTuples(result), NULL, 10) > 1) {
+            PQclear(result);
+            rc = rh_fail(error, RH_CONSTRAINT, "the key matches more than one row");
+            if (error && rc == RH_CONSTRAINT) {
+                error->constraint = RH_CONSTRAINT_AMBIGUOUS_KEY;
+                error->row = i;
+            }
+            return rc;
+        }
+        if (!rc)
+            rc = take_result(scope, result, error);
+    }
+    return rc;
+}
+
+static int run_pipeline(struct scope *scope, build_fn *how, uint64_t chunk, bool keyed,
+                        struct rh_error *error)
+{
+    struct rh_conn *conn = scope->conn;
+    struct prepared prepared = {.n = 0};
+    uint64_t sent = 0;
+    int rc = prepare_first(scope, how, chunk, &prepared, error), ended = RH_OK;
+
+    if (rc)
+        goto out;
+    rc = rh_pg_pipe_begin(conn, error);
+    if (rc)
+        goto out;
+    rc = send_all(scope, how, chunk, &prepared, &sent, error);
+    if (rc) {
+        rh_pg_pipe_abandon(conn, scope->op);
+        goto out;
+    }
+    if (!scope->nested && !scope->explicitly)
+        scope->committing = true;
+    rc = rh_pg_pipe_sync(conn, error);
+    if (!rc)
+        rc = take_all(scope, sent, chunk, keyed, error);
+    ended = rh_pg_pipe_end(conn, scope->op, error);
+    rc = rc ? rc : ended;
+out:
+    free(prepared.text);
+    free(prepared.oids);
+    return rc;
+}
+
+/* ---- the group ---- */
+
+static int enter(struct scope *scope, struct rh_write_result *ret_result, struct rh_error *error)
+{
+    struct rh_conn *conn = scope->conn;
+    int rc = rh_pg_enter(conn, scope->op, error);
+
+    rh_pg_returned_free(conn);
+    ret_result->n_affected = 0;
+    if (rc)
+        return rc;
+    if (scope->op->flags & RH_OP_READ_ONLY)
+        return rh_fail(error, RH_PERMISSION, "the operation is read-only");
+    rh_sql_fini(&conn->sql);
+    rh_sql_init(&conn->sql, &rh_pg_dialect, conn);
+    scope->nested = PQtransactionStatus(conn->pg) == PQTRANS_INTRANS;
+    if (PQtransactionStatus(conn->pg) == PQTRANS_INERROR)
+        return rh_fail(error, RH_INVALID, "the transaction has failed and must be rolled back");
+    return RH_OK;
+}
+
+static int leave(struct scope *scope, int rc, struct rh_write_result *ret_result,
+                 struct rh_error *error)
+{
+    if (!rc)
+        rc = give_returned(scope->conn, scope->spec, &ret_result->returned, error);
+    if (!rc)
+        ret_result->n_affected = scope->n_affected;
+    else
+        rh_pg_returned_free(scope->conn);
+    rc = judge(scope, rc, error);
+    rh_pg_leave(scope->conn);
+    return rc;
+}
+
+static int keep_or_undo(struct scope *scope, int rc, struct rh_error *error)
+{
+    if (!rc)
+        rc = scope_keep(scope, error);
+    if (rc)
+        scope_undo(scope);
+    return rc;
+}
+
+static int insert_by_copy(struct scope *scope, struct rh_error *error)
+{
+    int rc = RH_OK;
+
+    if (scope->nested)
+        rc = rh_pg_command(scope->conn, scope->op, opening(scope), error);
+    else
+        scope->committing = true;
+    if (!rc)
+        rc = rh_pg_copy(scope->conn, scope->op, scope->spec, &scope->n_affected, error);
+    return keep_or_undo(scope, rc, error);
+}
+
+static int insert_in_chunks(struct scope *scope, build_fn *how, uint64_t chunk,
+                            struct rh_error *error)
+{
+    int rc = RH_OK;
+
+    scope->n_affected = 0;
+    if (!scope->nested && rows_together(scope, how, 0, chunk) == scope->spec->n_rows)
+        return run_alone(scope, how, scope->spec->n_rows, error);
+    rc = run_pipeline(scope, how, chunk, false, error);
+    return keep_or_undo(scope, rc, error);
+}
+
+/* Whether COPY refused the table, not the rows: row-level security, a view. */
+static bool is_refusal(const struct rh_error *error)
+{
+    return strcmp(error->sqlstate, "0A000") == 0 || strcmp(error->sqlstate, "42809") == 0;
+}
+
+static int insert_rows(struct scope *scope, build_fn *how, struct rh_error *error)
+{
+    const struct rh_write_spec *spec = scope->spec;
+    struct rh_error first = RH_ERROR_INIT;
+    uint64_t chunk = CHUNK_PARAMETERS / (spec->n_columns ? spec->n_columns : 1);
+    int rc = RH_OK;
+
+    chunk = chunk < 1 ? 1 : chunk > CHUNK_ROWS ? CHUNK_ROWS : chunk;
+    if (how == rh_sql_insert && spec->n_rows >= COPY_ROWS && spec->n_returning == 0 &&
+        rh_pg_copy_suits(spec)) {
+        rc = insert_by_copy(scope, &first);
+        if (!rc || !is_refusal(&first)) {
+            if (rc && error && !error->error_class)
+                *error = first;
+            return rc;
+        }
+        rh_error_clear(&first);
+    }
+    rc = insert_in_chunks(scope, how, chunk, &first);
+    if ((rc == RH_CONSTRAINT || rc == RH_DATA) && chunk > 1 && spec->n_rows > 1 &&
+        spec->n_rows <= RETRY_ROWS && first.row == RH_NO_ROW && !scope->conn->broken)
+        return insert_in_chunks(scope, how, 1, error);
+    if (rc && error && !error->error_class)
+        *error = first;
+    return rc;
+}
+
+int rh_pg_insert(struct rh_conn *conn, const struct rh_op *op, const struct rh_write_spec *spec,
+                 struct rh_write_result *ret_result, struct rh_error *error)
+{
+    struct scope scope = {.conn = conn, .op = op, .spec = spec};
+    int rc = enter(&scope, ret_result, error);
+
+    if (!rc && spec->n_rows)
+        rc = insert_rows(&scope, rh_sql_insert, error);
+    return leave(&scope, rc, ret_result, error);
+}
+
+int rh_pg_upsert(struct rh_conn *conn, const struct rh_op *op, const struct rh_write_spec *spec,
+                 struct rh_write_result *ret_result, struct rh_error *error)
+{
+    struct scope scope = {.conn = conn, .op = op, .spec = spec};
+    int rc = enter(&scope, ret_result, error);
+
+    if (!rc && spec->n_key == 0)
+        rc = rh_fail(error, RH_INVALID, "an upsert needs the columns of a key");
+    if (!rc && spec->n_rows)
+        rc = insert_rows(&scope, rh_sql_upsert, error);
+    return leave(&scope, rc, ret_result, error);
+}
+
+static int change(struct scope *scope, build_fn *how, struct rh_write_result *ret_result,
+                  struct rh_error *error)
+{
+    int rc = enter(scope, ret_result, error);
+
+    if (rc)
+        return leave(scope, rc, ret_result, error);
+    if (scope->spec->where) {
+        if (scope->nested)
+            rc = rh_pg_command(scope->conn, scope->op, opening(scope), error);
+        if (!rc)
+            rc = run_alone(scope, how, 1, error);
+        rc = keep_or_undo(scope, rc, error);
+    } else if (scope->spec->n_rows) {
+        scope->explicitly = !scope->nested;
+        rc = run_pipeline(scope, how, 1, true, error);
+        rc = keep_or_undo(scope, rc, error);
+    }
+    return leave(scope, rc, ret_result, error);
+}
+
+int rh_pg_update(struct rh_conn *conn, const struct rh_op *op, const struct rh_write_spec *spec,
+                 struct rh_write_result *ret_result, struct rh_error *error)
+{
+    struct scope scope = {.conn = conn, .op = op, .spec = spec};
+
+    return change(&scope, build_update, ret_result, error);
+}
+
+int rh_pg_remove(struct rh_conn *conn, const struct rh_op *op, const struct rh_write_spec *spec,
+                 struct rh_write_result *ret_result, struct rh_error *error)
+{
+    struct scope scope = {.conn = conn, .op = op, .spec = spec};
+
+    return change(&scope, build_delete, ret_result, error);
+}

@@ -1,0 +1,8 @@
+/*
+ * Inserting, updating, deleting.
+ */
+#pragma once
+
+#include "connection.h"
+
+extern const struct rh_write rh_sqlite_write;

@@ -1,0 +1,271 @@
+/* Running a query and comparing what came out. */
+#include "oracle.h"
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "rows/cell.h"
+#include "rows/encode.h"
+#include "rows/rowstore.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_ROWS 20000
+#define MAX_PAGES 500
+
+/* ---- Running ----------------------------------------------------------------------------- */
+
+static void fail(struct answer *answer, const struct rh_error *error)
+{
+    answer->outcome = error->error_class;
+    snprintf(answer->message, sizeof(answer->message), "%s", error->message);
+}
+
+static bool add_rows(struct rh_arena *arena, struct answer *answer, const struct rh_batch *batch)
+{
+    uint32_t n = batch->n_cols;
+    struct rh_value *cells;
+
+    if (answer->n_rows + batch->n_rows > MAX_ROWS)
+        return false;
+    cells = rh_arena_array(arena, (answer->n_rows + batch->n_rows) * n + 1, sizeof(*cells));
+    if (!cells)
+        return false;
+    if (answer->n_rows)
+        memcpy(cells, answer->cells, answer->n_rows * n * sizeof(*cells));
+    for (uint64_t i = 0; i < batch->n_rows; i++) {
+        const struct rh_value *row = batch->cells + i * n;
+        void *room = rh_arena_alloc(arena, rh_row_size(row, n));
+        if (!room)
+            return false;
+        memcpy(cells + (answer->n_rows + i) * n, rh_row_copy(room, row, n), n * sizeof(*cells));
+    }
+    answer->cells = cells;
+    answer->n_rows += batch->n_rows;
+    return true;
+}
+
+static int collect(struct rh_read *read, struct rh_arena *arena, struct answer *answer,
+                   struct rh_error *error)
+{
+    struct rh_batch batch = {.struct_size = sizeof(batch)};
+    struct rh_page page;
+    int r;
+
+    answer->columns = rh_read_columns(read, &answer->n_columns);
+    while ((r = rh_read_next(read, &batch, error)) == RH_OK) {
+        if (batch.n_cols != answer->n_columns || batch.n_rows == 0)
+            return rh_fail(error, RH_INTERNAL, "a batch has the wrong size");
+        if (!add_rows(arena, answer, &batch))
+            return rh_fail_nomem(error);
+    }
+    if (r == RH_END)
+        r = rh_read_page(read, &page, error);
+    if (r < 0)
+        return r;
+    answer->count = page.count;
+    answer->next = page.next;
+    answer->prev = page.prev;
+    return RH_OK;
+}
+
+void answer_get(struct source *source, struct rh_operation *op, const struct question *question,
+                uint64_t page_size, struct rh_text after, struct rh_text before, bool push_nothing,
+                struct answer *ret_answer)
+{
+    struct rh_arena *arena = op->abi.arena;
+    struct rh_read_options options = {.push_nothing = push_nothing};
+    struct rh_error error = RH_ERROR_INIT;
+    struct answer answer = {.count = -1};
+    struct rh_json *body = NULL;
+    struct rh_spec *spec = NULL;
+    struct rh_read *read = NULL;
+    struct rh_buf plan;
+    int r = rh_json_parse(arena, question->json, &body, &error);
+
+    if (r == RH_OK)
+        r = rh_spec_parse_json(arena, body, &spec, &error);
+    if (r == RH_OK) {
+        spec->after = after;
+        spec->before = before;
+        if (page_size)
+            spec->limit = page_size;
+        r = rh_read_open(&source->session, rh_text_of(question->table->name), spec, &options, &read,
+                         &error);
+    }
+    if (r == RH_OK)
+        r = collect(read, arena, &answer, &error);
+    if (read) {
+        rh_buf_init(&plan, sizeof(answer.plan) - 1);
+        rh_read_plan_header(read, &plan);
+        snprintf(answer.plan, sizeof(answer.plan), "%.*s", (int)plan.len, plan.data);
+        rh_buf_free(&plan);
+    }
+    rh_read_close(read);
+    if (r < 0)
+        fail(&answer, &error);
+    *ret_answer = answer;
+}
+
+/* The page before `at`, compared with the one that was read forwards. */
+static bool same_backwards(struct source *source, struct rh_operation *op,
+                           const struct question *question, uint64_t page_size, bool push_nothing,
+                           const struct answer *forwards, struct rh_text at)
+{
+    struct answer back;
+
+    answer_get(source, op, question, page_size, (struct rh_text){0}, at, push_nothing, &back);
+    if (back.outcome == RH_OK && back.next.data &&
+        answer_compare(op->abi.arena, forwards, &back, true))
+        return true;
+    printf("backwards: %s %s\n", rh_error_class_name(back.outcome), back.message);
+    return false;
+}
+
+void answer_get_paged(struct source *source, struct rh_operation *op,
+                      const struct question *question, uint64_t page_size, bool push_nothing,
+                      struct answer *ret_answer)
+{
+    const struct rh_text none = {NULL, 0};
+    struct answer all = {.count = -1}, page = {0}, previous = {0};
+    struct rh_text after = none;
+
+    for (unsigned n = 0; n < MAX_PAGES; n++) {
+        answer_get(source, op, question, page_size, after, none, push_nothing, &page);
+        if (page.outcome != RH_OK) {
+            *ret_answer = page;
+            return;
+        }
+        if (n && page.prev.data &&
+            !same_backwards(source, op, question, page_size, push_nothing, &previous, page.prev)) {
+            all.outcome = RH_INTERNAL;
+            snprintf(all.message, sizeof(all.message), "page %u differs on the way back", n);
+            break;
+        }
+        all.columns = page.columns;
+        all.n_columns = page.n_columns;
+        memcpy(all.plan, page.plan, sizeof(all.plan));
+        struct rh_batch batch = {
+            .n_cols = page.n_columns, .n_rows = page.n_rows, .cells = page.cells};
+        if (!add_rows(op->abi.arena, &all, &batch)) {
+            all.outcome = RH_RESOURCE;
+            break;
+        }
+        if (!page.next.data)
+            break;
+        after = page.next;
+        previous = page;
+    }
+    *ret_answer = all;
+}
+
+/* ---- Comparing --------------------------------------------------------------------------- */
+
+static bool same_cell(struct rh_arena *arena, const struct rh_value *a, const struct rh_value *b)
+{
+    struct rh_error ignored = RH_ERROR_INIT;
+    struct rh_json *x = NULL, *y = NULL;
+
+    if (rh_cell_is_null(a) || rh_cell_is_null(b))
+        return rh_cell_is_null(a) && rh_cell_is_null(b);
+    if (a->type != b->type)
+        return false;
+    if (a->type == RH_TYPE_JSON)
+        return rh_json_parse(arena, rh_cell_text(a), &x, &ignored) == RH_OK &&
+               rh_json_parse(arena, rh_cell_text(b), &y, &ignored) == RH_OK && rh_json_equal(x, y);
+    if (a->type == RH_TYPE_FLOAT && isfinite(a->as.f) && isfinite(b->as.f))
+        return fabs(a->as.f - b->as.f) <=
+               1e-9 * fmax(fabs(a->as.f), fabs(b->as.f)) + (fabs(a->as.f) < 1 ? 1e-6 : 0);
+    return rh_cell_equal(a, b);
+}
+
+static int n_sort_cells;
+
+static int compare_rows(const void *a, const void *b)
+{
+    const struct rh_value *x = a, *y = b;
+
+    for (int i = 0; i < n_sort_cells; i++) {
+        int r = rh_cell_compare(&x[i], &y[i]);
+        if (r)
+            return r;
+    }
+    return 0;
+}
+
+static void sort_rows(struct rh_arena *arena, struct answer *answer)
+{
+    size_t bytes = answer->n_rows * answer->n_columns * sizeof(*answer->cells);
+    struct rh_value *copy = rh_arena_alloc(arena, bytes + 1);
+
+    if (!copy || answer->n_rows == 0)
+        return;
+    memcpy(copy, answer->cells, bytes);
+    answer->cells = copy;
+    n_sort_cells = (int)answer->n_columns;
+    qsort(copy, answer->n_rows, answer->n_columns * sizeof(*copy), compare_rows);
+}
+
+void answer_print(const struct answer *answer)
+{
+    struct rh_buf buf;
+
+    if (answer->outcome != RH_OK) {
+        printf("    %s: %s\n", rh_error_class_name(answer->outcome), answer->message);
+        return;
+    }
+    printf("    %llu rows, count %lld, %s\n", (unsigned long long)answer->n_rows,
+           (long long)answer->count, answer->plan);
+    rh_buf_init(&buf, (size_t)1 << 20);
+    for (uint64_t i = 0; i < answer->n_rows && i < 40; i++) {
+        rh_buf_clear(&buf);
+        for (uint32_t c = 0; c < answer->n_columns; c++) {
+            const struct rh_value *cell = &answer->cells[i * answer->n_columns + c];
+            rh_buf_add_str(&buf, c ? ", " : "    ");
+            rh_buf_addf(&buf, "%u:", cell->type);
+            rh_encode_value(&buf, cell, false);
+        }
+        printf("%.*s\n", (int)buf.len, buf.data);
+    }
+    rh_buf_free(&buf);
+}
+
+static bool report(const char *what, uint64_t row, const struct answer *expected,
+                   const struct answer *actual)
+{
+    printf("  DIFFERENT: %s", what);
+    if (row != RH_NO_ROW)
+        printf(" in row %llu", (unsigned long long)row);
+    printf("\n  expected\n");
+    answer_print(expected);
+    printf("  actual\n");
+    answer_print(actual);
+    return false;
+}
+
+bool answer_compare(struct rh_arena *arena, const struct answer *expected,
+                    const struct answer *actual, bool as_sequence)
+{
+    struct answer a = *expected, b = *actual;
+
+    if (a.outcome != b.outcome)
+        return report("outcome", RH_NO_ROW, expected, actual);
+    if (a.outcome != RH_OK)
+        return true;
+    if (a.n_columns != b.n_columns || a.n_rows != b.n_rows)
+        return report("number of rows", RH_NO_ROW, expected, actual);
+    if (a.count != b.count)
+        return report("count", RH_NO_ROW, expected, actual);
+    if (!as_sequence) {
+        sort_rows(arena, &a);
+        sort_rows(arena, &b);
+    }
+    for (uint64_t i = 0; i < a.n_rows; i++)
+        for (uint32_t c = 0; c < a.n_columns; c++)
+            if (!same_cell(arena, &a.cells[i * a.n_columns + c], &b.cells[i * b.n_columns + c]))
+                return report("a cell", i, &a, &b);
+    return true;
+}

@@ -1,0 +1,200 @@
+/*
+ * The pushdown oracle.
+ *
+ *     oracle [--queries N] [--seed S] [--only K] [--paging] [--lie NAME] [--verbose]
+ *
+ * --only K runs query K of the seed alone. --lie: SQLite with one false claim; then the run succeeds
+ * when the lie is found out. Without --lie it exits with 1 on the first difference, after printing
+ * the query (which `--seed S --only K` repeats), both answers and both plans.
+ */
+#include "oracle.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_SOURCES 3
+#define ARENA_BYTES ((size_t)1 << 30)
+#define QUERY_US UINT64_C(60000000)
+
+struct oracle {
+    uint64_t n_queries, seed, only;
+    bool paging, verbose;
+    const char *lie;
+    struct rh_registry *registry;
+    struct rh_arena *arena;
+    struct rh_operation op;
+    struct source memory;
+    struct source others[MAX_SOURCES];
+    uint32_t n_others;
+    char sqlite_path[64];
+    uint64_t n_runs, n_refused;
+};
+
+static void refresh(struct oracle *o)
+{
+    rh_arena_reset(o->arena);
+    o->op.abi.deadline_us = rh_clock_us() + QUERY_US;
+}
+
+/* ---- One query --------------------------------------------------------------------------- */
+
+static bool check_one(struct oracle *o, struct source *source, const struct question *question,
+                      const struct answer *expected, uint64_t page_size, bool push_nothing)
+{
+    struct answer actual;
+
+    if (question->table->exact_only && source->inexact)
+        return true;
+    if (page_size)
+        answer_get_paged(source, &o->op, question, page_size, push_nothing, &actual);
+    else
+        answer_get(source, &o->op, question, 0, (struct rh_text){0}, (struct rh_text){0},
+                   push_nothing, &actual);
+    o->n_runs++;
+    if (answer_compare(o->arena, expected, &actual, question->total))
+        return true;
+    printf("  source %s%s\n", source->name, push_nothing ? ", nothing pushed down" : "");
+    return false;
+}
+
+static bool has_slice(const struct question *question)
+{
+    return !memmem(question->json.data, question->json.len, "\"limit\":10000", 13) ||
+           memmem(question->json.data, question->json.len, "\"offset\"", 8);
+}
+
+/* False: a difference. */
+static bool check_query(struct oracle *o, uint64_t number)
+{
+    struct dice dice = {.state = o->seed * UINT64_C(1000003) + number};
+    struct question question;
+    struct answer expected;
+    uint64_t page_size = 0;
+    bool same;
+
+    refresh(o);
+    question_make(o->arena, &dice, o->others[0].name != NULL, o->paging, &question);
+    if (o->paging)
+        page_size = 1 + dice_below(&dice, 25);
+    /* Which rows a limit leaves is not decided without a total order. */
+    if (!question.total && !o->paging && has_slice(&question))
+        return true;
+    if (!question.total && o->paging)
+        return true;
+    if (o->verbose)
+        printf("%llu %s %.*s\n", (unsigned long long)number, question.table->name,
+               RH_TEXT_ARG(question.json));
+    answer_get(&o->memory, &o->op, &question, o->paging ? 10000 : 0, (struct rh_text){0},
+               (struct rh_text){0}, true, &expected);
+    expected.next = expected.prev = (struct rh_text){0};
+    if (expected.outcome != RH_OK)
+        o->n_refused++;
+    same = check_one(o, &o->memory, &question, &expected, page_size, false);
+    for (uint32_t i = 0; same && i < o->n_others; i++)
+        same = check_one(o, &o->others[i], &question, &expected, page_size, false) &&
+               check_one(o, &o->others[i], &question, &expected, page_size, true);
+    if (!same)
+        printf("  table %s, seed %llu, query %llu:\n%.*s\n", question.table->name,
+               (unsigned long long)o->seed, (unsigned long long)number, RH_TEXT_ARG(question.json));
+    return same;
+}
+
+/* ---- All --------------------------------------------------------------------------------- */
+
+static bool start(struct oracle *o)
+{
+    const char *postgres = getenv("ROWHOUSE_TEST_POSTGRES");
+    const char *folder = getenv("TMPDIR");
+    int fd;
+
+    o->arena = rh_arena_new(ARENA_BYTES);
+    if (!o->arena || !source_start(&o->registry))
+        return false;
+    rh_operation_init(&o->op, o->arena, NULL, rh_clock_us() + QUERY_US);
+    snprintf(o->sqlite_path, sizeof(o->sqlite_path), "%s/oracle-XXXXXX",
+             folder && strlen(folder) < 40 ? folder : "/tmp");
+    fd = mkstemp(o->sqlite_path);
+    if (fd < 0) {
+        perror("oracle: temporary file");
+        return false;
+    }
+    close(fd);
+    if (!source_open(&o->memory, o->registry, "memory", "oracle", NULL, &o->op))
+        return false;
+    if (!source_open(&o->others[o->n_others++], o->registry, "sqlite", o->sqlite_path, o->lie,
+                     &o->op))
+        return false;
+    if (postgres && postgres[0] && !o->lie &&
+        !source_open(&o->others[o->n_others++], o->registry, "postgres", postgres, NULL, &o->op))
+        return false;
+    return true;
+}
+
+static void stop(struct oracle *o)
+{
+    if (o->arena)
+        refresh(o);
+    for (uint32_t i = 0; i < o->n_others; i++)
+        source_close(&o->others[i], &o->op);
+    source_close(&o->memory, &o->op);
+    rh_registry_free(o->registry);
+    rh_arena_free(o->arena);
+    if (o->sqlite_path[0])
+        unlink(o->sqlite_path);
+}
+
+static bool parse(struct oracle *o, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
+        uint64_t *number = strcmp(word, "--queries") == 0 ? &o->n_queries
+                           : strcmp(word, "--seed") == 0  ? &o->seed
+                           : strcmp(word, "--only") == 0  ? &o->only
+                                                          : NULL;
+
+        if (number && value && rh_text_to_u64(rh_text_of(value), number))
+            i++;
+        else if (strcmp(word, "--lie") == 0 && value)
+            o->lie = argv[++i];
+        else if (strcmp(word, "--paging") == 0)
+            o->paging = true;
+        else if (strcmp(word, "--verbose") == 0)
+            o->verbose = true;
+        else
+            return false;
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    struct oracle o = {.n_queries = 2000, .seed = 1, .only = RH_NO_ROW};
+    bool same = true;
+    uint64_t begin_us, n = 0;
+
+    if (!parse(&o, argc, argv)) {
+        fprintf(stderr, "usage: oracle [--queries N] [--seed S] [--only K] [--paging] "
+                        "[--lie NAME] [--verbose]\n");
+        return 2;
+    }
+    if (!start(&o)) {
+        stop(&o);
+        return 2;
+    }
+    begin_us = rh_clock_us();
+    if (o.only != RH_NO_ROW)
+        same = check_query(&o, o.only);
+    for (; o.only == RH_NO_ROW && same && n < o.n_queries; n++)
+        same = check_query(&o, n);
+    printf("oracle: %llu queries, %llu runs, %llu refused everywhere, %.1f s: %s\n",
+           (unsigned long long)n, (unsigned long long)o.n_runs, (unsigned long long)o.n_refused,
+           (double)(rh_clock_us() - begin_us) / 1e6, same ? "no difference" : "DIFFERENT");
+    stop(&o);
+    return same == (o.lie == NULL) ? 0 : 1;
+}

@@ -4,8 +4,7 @@
  */
 #pragma once
 
-#define RELATIONS                                                                                  \
-    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+#define RELATIONS " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
 #define VISIBLE                                                                                    \
     " c.relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT c.relispartition"                             \
     " AND CASE WHEN $1::jsonb IS NULL"                                                             \
@@ -44,8 +43,8 @@ static const char columns_sql[] =
     " pg_get_expr(ad.adbin, ad.adrelid), a.attidentity::text, a.attgenerated::text,"
     " cd.description, coalesce(coll.by_code_point, false)::text,"
     " coalesce(coll.exact, false)::text,"
-    " (t.typtype IN ('e', 'r', 'm') OR t.typname = 'cidr' OR sortable.opcintype IS NOT NULL)::text"
-    RELATIONS
+    " (t.typtype IN ('e', 'r', 'm') OR t.typname = 'cidr' OR sortable.opcintype IS NOT "
+    "NULL)::text" RELATIONS
     " LEFT JOIN pg_description td ON td.objoid = c.oid AND td.classoid = 'pg_class'::regclass"
     " AND td.objsubid = 0"
     " LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
@@ -86,8 +85,7 @@ enum {
 
 static const char indexes_sql[] =
     "SELECT c.oid::text, ic.relname::text, i.indisprimary::text, i.indisunique::text,"
-    " (i.indpred IS NOT NULL)::text, k.number::text"
-    RELATIONS
+    " (i.indpred IS NOT NULL)::text, k.number::text" RELATIONS
     " JOIN pg_index i ON i.indrelid = c.oid AND i.indisvalid AND i.indislive"
     " AND i.indexprs IS NULL"
     " JOIN pg_class ic ON ic.oid = i.indexrelid AND ic.relam = 403"
@@ -106,8 +104,7 @@ enum {
 
 static const char foreign_keys_sql[] =
     "SELECT c.oid::text, f.oid::text, f.conname::text, rn.nspname::text, rc.relname::text,"
-    " k.number::text, ra.attname::text"
-    RELATIONS
+    " k.number::text, ra.attname::text" RELATIONS
     " JOIN pg_constraint f ON f.conrelid = c.oid AND f.contype = 'f' AND f.conparentid = 0"
     " JOIN pg_class rc ON rc.oid = f.confrelid"
     " JOIN pg_namespace rn ON rn.oid = rc.relnamespace"
@@ -125,8 +122,7 @@ enum {
     KEY_REF_COLUMN,
 };
 
-static const char enums_sql[] =
-    "SELECT enumtypid::text, enumlabel::text"
-    " FROM pg_enum ORDER BY enumtypid, enumsortorder";
+static const char enums_sql[] = "SELECT enumtypid::text, enumlabel::text"
+                                " FROM pg_enum ORDER BY enumtypid, enumsortorder";
 
 static const char schema_sql[] = "SELECT current_schema()::text";

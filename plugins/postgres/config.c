@@ -34,10 +34,10 @@ static const struct {
 /* What a URL may say besides. Not: service and passfile (they read other files), options and
  * client_encoding (they would change what this connector relies on). */
 static const char *const url_extras[] = {
-    "hostaddr",           "channel_binding",     "connect_timeout",      "keepalives",
-    "keepalives_idle",    "keepalives_interval", "keepalives_count",     "tcp_user_timeout",
-    "sslcrl",             "sslpassword",         "ssl_min_protocol_version",
-    "target_session_attrs", "krbsrvname",        "gssencmode",
+    "hostaddr",        "channel_binding",     "connect_timeout",          "keepalives",
+    "keepalives_idle", "keepalives_interval", "keepalives_count",         "tcp_user_timeout",
+    "sslcrl",          "sslpassword",         "ssl_min_protocol_version", "target_session_attrs",
+    "krbsrvname",      "gssencmode",
 };
 
 static const char *given(const struct rh_pg_config *config, const char *keyword)

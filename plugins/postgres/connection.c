@@ -14,7 +14,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define CANCEL_MS 500  /* for the request to get to the server */
+#define CANCEL_MS 500     /* for the request to get to the server */
 #define DRAIN_US 1000000u /* for the server to fall idle after it */
 
 /* ---- waiting ---- */
@@ -27,8 +27,8 @@ static void clear_wake(struct rh_conn *conn)
 }
 
 /* RH_OK when the socket is ready, else CANCELLED or TIMEOUT. */
-static int wait_socket(struct rh_conn *conn, const struct rh_op *op, short events, bool *ret_readable,
-                       struct rh_error *error)
+static int wait_socket(struct rh_conn *conn, const struct rh_op *op, short events,
+                       bool *ret_readable, struct rh_error *error)
 {
     for (;;) {
         struct pollfd fds[3] = {{.fd = PQsocket(conn->pg), .events = events},
@@ -179,9 +179,26 @@ void rh_pg_interrupt(struct rh_conn *conn)
 
 /* ---- calls ---- */
 
+/* A server that went away while nothing was asked has closed the socket: found out here, where
+ * nothing has been sent and any operation may be tried again elsewhere. */
+static bool has_hung_up(struct rh_conn *conn)
+{
+    struct pollfd poller = {.fd = PQsocket(conn->pg), .events = POLLIN};
+
+    if (conn->owed || conn->cursor || PQtransactionStatus(conn->pg) == PQTRANS_ACTIVE)
+        return false;
+    /* Its last words first, the end of the stream then. */
+    while (poll(&poller, 1, 0) > 0) {
+        if (!PQconsumeInput(conn->pg) || PQstatus(conn->pg) != CONNECTION_OK)
+            return true;
+    }
+    return false;
+}
+
 static int enter(struct rh_conn *conn, const struct rh_op *op, struct rh_error *error)
 {
     atomic_store(&conn->state, RH_PG_RUNNING);
+    conn->broken = conn->broken || has_hung_up(conn);
     if (conn->broken) {
         rh_fail(error, RH_UNAVAILABLE, "the connection to the server was lost");
         if (error)

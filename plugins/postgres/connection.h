@@ -32,13 +32,13 @@ struct rh_conn {
     int wake_fd;      /* eventfd: wakes the poll of the running call */
     atomic_int state; /* RH_PG_*; written by any thread */
     struct rh_pg_cancel cancel;
-    bool broken;     /* poison: set when the session is in a state that is not known */
-    bool dirty;      /* a native statement may have changed session settings */
-    bool single_row; /* the last statement asked for its rows one by one */
-    bool owed;       /* an answer is on its way that nobody waits for */
-    bool ended_well; /* after an interrupt: the server said that the statement failed */
-    bool pipe_synced; /* the end of the pipeline has been sent */
-    bool utf8;       /* server encoding */
+    bool broken;           /* poison: set when the session is in a state that is not known */
+    bool dirty;            /* a native statement may have changed session settings */
+    bool single_row;       /* the last statement asked for its rows one by one */
+    bool owed;             /* an answer is on its way that nobody waits for */
+    bool ended_well;       /* after an interrupt: the server said that the statement failed */
+    bool pipe_synced;      /* the end of the pipeline has been sent */
+    bool utf8;             /* server encoding */
     bool code_point_order; /* bytes of the server encoding sort like code points */
     int64_t statement_timeout_ms;
     char *schemas;            /* JSON array, NULL = all */

@@ -26,8 +26,8 @@ static unsigned copy_oid(const struct rh_column *column)
 /* A text for a column of another type has to be parsed by the server, which COPY BINARY won't. */
 static bool cell_suits(unsigned oid, const struct rh_value *cell)
 {
-    bool text_column = oid == PG_OID_TEXT || oid == PG_OID_VARCHAR || oid == PG_OID_BPCHAR ||
-                       oid == PG_OID_NAME;
+    bool text_column =
+        oid == PG_OID_TEXT || oid == PG_OID_VARCHAR || oid == PG_OID_BPCHAR || oid == PG_OID_NAME;
 
     return cell->type != RH_TYPE_TEXT || text_column;
 }
@@ -123,8 +123,8 @@ static int add_row(struct rh_buf *to, const struct rh_write_spec *spec, uint64_t
     return to->failed ? rh_fail_nomem(error) : RH_OK;
 }
 
-static int put(struct rh_conn *conn, const struct rh_op *op, struct rh_buf *from,
-               size_t *unflushed, struct rh_error *error)
+static int put(struct rh_conn *conn, const struct rh_op *op, struct rh_buf *from, size_t *unflushed,
+               struct rh_error *error)
 {
     for (;;) {
         int put = PQputCopyData(conn->pg, from->data, (int)from->len);

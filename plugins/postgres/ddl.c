@@ -11,8 +11,7 @@
 static const struct rh_ddl_change *change_at(const struct rh_ddl_change *changes, uint32_t stride,
                                              uint32_t i)
 {
-    return (const struct rh_ddl_change *)(const void *)((const char *)changes +
-                                                        (size_t)stride * i);
+    return (const struct rh_ddl_change *)(const void *)((const char *)changes + (size_t)stride * i);
 }
 
 static int build_all(struct rh_conn *conn, const struct rh_ddl_change *changes, uint32_t n,

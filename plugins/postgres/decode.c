@@ -226,9 +226,9 @@ static bool us_of(int64_t us, int64_t *ret_us)
 
 /* Bytes that a fixed-width decoder reads. */
 static const uint8_t widths[] = {
-    [DECODE_NONE] = 0,   [DECODE_BOOL] = 1,   [DECODE_INT2] = 2,      [DECODE_INT4] = 4,
-    [DECODE_INT8] = 8,   [DECODE_OID] = 4,    [DECODE_FLOAT4] = 4,    [DECODE_FLOAT8] = 8,
-    [DECODE_BYTES] = 0,  [DECODE_DECIMAL] = 1, [DECODE_JSONB] = 1,    [DECODE_DATE] = 4,
+    [DECODE_NONE] = 0,      [DECODE_BOOL] = 1,      [DECODE_INT2] = 2,   [DECODE_INT4] = 4,
+    [DECODE_INT8] = 8,      [DECODE_OID] = 4,       [DECODE_FLOAT4] = 4, [DECODE_FLOAT8] = 8,
+    [DECODE_BYTES] = 0,     [DECODE_DECIMAL] = 1,   [DECODE_JSONB] = 1,  [DECODE_DATE] = 4,
     [DECODE_TIMESTAMP] = 8, [DECODE_INTERVAL] = 16,
 };
 

@@ -40,15 +40,15 @@
 /* ---- kinds of columns ---- */
 
 enum kind {
-    KIND_BARE,    /* the same in all forms */
+    KIND_BARE, /* the same in all forms */
     KIND_NUMERIC,
     KIND_MONEY,
-    KIND_TEXT,    /* with a collation */
+    KIND_TEXT, /* with a collation */
     KIND_BPCHAR,
     KIND_CHAR,
     KIND_JSON,
-    KIND_NESTED,  /* arrays, composites: JSON here */
-    KIND_OTHER,   /* TEXT here, something else there */
+    KIND_NESTED, /* arrays, composites: JSON here */
+    KIND_OTHER,  /* TEXT here, something else there */
 };
 
 static enum kind kind_of(const struct rh_column *column)
@@ -259,8 +259,8 @@ static bool are_labels(const struct rh_column *column, const struct rh_value *va
 static void add_enum_equal(struct rh_sql *sql, const struct rh_column *column,
                            const struct rh_node *node, const struct rh_value *values)
 {
-    enum rh_sql_form form = !sql->having && are_labels(column, values, node->n) ? RH_SQL_ORDER
-                                                                               : RH_SQL_VALUE;
+    enum rh_sql_form form =
+        !sql->having && are_labels(column, values, node->n) ? RH_SQL_ORDER : RH_SQL_VALUE;
     rh_sql_operand(sql, column, form);
     if (node->op == RH_OP_EQ) {
         rh_sql_add(sql, " = ");
@@ -504,7 +504,8 @@ static uint32_t exact_text(const struct rh_conn *conn, const struct rh_node *nod
     case RH_OP_GTE:
         return conn->code_point_order ? upper : RH_VERDICT_NONE;
     case RH_OP_LIKE:
-        if (!rh_match_pattern_is_valid(rh_kit_value_text(value)))
+        /* In other encodings "_" may stand for a byte. */
+        if (!conn->code_point_order || !rh_match_pattern_is_valid(rh_kit_value_text(value)))
             return RH_VERDICT_NONE;
         break;
     default:
@@ -515,8 +516,8 @@ static uint32_t exact_text(const struct rh_conn *conn, const struct rh_node *nod
     return upper;
 }
 
-static uint32_t exact(const void *state, const struct rh_column *column,
-                      const struct rh_node *node, const struct rh_value *values, uint32_t upper)
+static uint32_t exact(const void *state, const struct rh_column *column, const struct rh_node *node,
+                      const struct rh_value *values, uint32_t upper)
 {
     const struct rh_conn *conn = state;
 
@@ -576,8 +577,7 @@ static enum rh_sql_pair pair(const void *state, const struct rh_column *a,
                    (b->type == RH_TYPE_INT || b->type == RH_TYPE_DECIMAL);
 
     (void)state;
-    if ((a->type != b->type && !numbers) || a->type == RH_TYPE_JSON ||
-        a->type == RH_TYPE_INTERVAL)
+    if ((a->type != b->type && !numbers) || a->type == RH_TYPE_JSON || a->type == RH_TYPE_INTERVAL)
         return RH_SQL_PAIR_NO;
     if (a->type != RH_TYPE_TEXT)
         return RH_SQL_PAIR_PLAIN;
@@ -595,7 +595,10 @@ static enum rh_sql_pair pair(const void *state, const struct rh_column *a,
 #define JSONS RH_TYPE_BIT(RH_TYPE_JSON)
 #define ANY_TYPE (COMPARABLE | JSONS | RH_TYPE_BIT(RH_TYPE_INTERVAL))
 #define BOTH(op, types)                                                                            \
-    {(op), (types), RH_VERDICT_EXACT, 0}, {(op) | RH_OP_NOT, (types), RH_VERDICT_EXACT, 0}
+    {(op), (types), RH_VERDICT_EXACT, 0},                                                          \
+    {                                                                                              \
+        (op) | RH_OP_NOT, (types), RH_VERDICT_EXACT, 0                                             \
+    }
 
 const struct rh_operator rh_pg_operators[RH_PG_N_OPERATORS] = {
     BOTH(RH_OP_EQ, COMPARABLE),
@@ -626,13 +629,20 @@ const struct rh_operator rh_pg_operators[RH_PG_N_OPERATORS] = {
 static void add_type_name(struct rh_sql *sql, const struct rh_column *column)
 {
     static const char *const names[RH_N_TYPES] = {
-        [RH_TYPE_BOOL] = "boolean",       [RH_TYPE_INT] = "bigint",
-        [RH_TYPE_UINT] = "numeric(20)",   [RH_TYPE_FLOAT] = "double precision",
-        [RH_TYPE_DECIMAL] = "numeric",    [RH_TYPE_TEXT] = "text",
-        [RH_TYPE_BYTES] = "bytea",        [RH_TYPE_DATE] = "date",
-        [RH_TYPE_TIME] = "time",          [RH_TYPE_DATETIME] = "timestamp",
-        [RH_TYPE_TIMESTAMP] = "timestamptz", [RH_TYPE_INTERVAL] = "interval",
-        [RH_TYPE_UUID] = "uuid",          [RH_TYPE_JSON] = "jsonb",
+        [RH_TYPE_BOOL] = "boolean",
+        [RH_TYPE_INT] = "bigint",
+        [RH_TYPE_UINT] = "numeric(20)",
+        [RH_TYPE_FLOAT] = "double precision",
+        [RH_TYPE_DECIMAL] = "numeric",
+        [RH_TYPE_TEXT] = "text",
+        [RH_TYPE_BYTES] = "bytea",
+        [RH_TYPE_DATE] = "date",
+        [RH_TYPE_TIME] = "time",
+        [RH_TYPE_DATETIME] = "timestamp",
+        [RH_TYPE_TIMESTAMP] = "timestamptz",
+        [RH_TYPE_INTERVAL] = "interval",
+        [RH_TYPE_UUID] = "uuid",
+        [RH_TYPE_JSON] = "jsonb",
     };
 
     if (column->native_type.len) {

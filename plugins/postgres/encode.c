@@ -15,12 +15,12 @@
 static const struct {
     unsigned element, array;
 } arrays[] = {
-    {PG_OID_BOOL, 1000},      {PG_OID_BYTEA, 1001},       {PG_OID_NAME, 1003},
-    {PG_OID_INT2, 1005},      {PG_OID_INT4, 1007},        {PG_OID_TEXT, 1009},
-    {PG_OID_BPCHAR, 1014},    {PG_OID_INT8, 1016},        {PG_OID_FLOAT8, 1022},
-    {PG_OID_OID, 1028},       {PG_OID_TIMESTAMP, 1115},   {PG_OID_DATE, 1182},
-    {PG_OID_TIME, 1183},      {PG_OID_TIMESTAMPTZ, 1185}, {PG_OID_INTERVAL, 1187},
-    {PG_OID_NUMERIC, 1231},   {PG_OID_UUID, 2951},        {PG_OID_JSONB, 3807},
+    {PG_OID_BOOL, 1000},    {PG_OID_BYTEA, 1001},       {PG_OID_NAME, 1003},
+    {PG_OID_INT2, 1005},    {PG_OID_INT4, 1007},        {PG_OID_TEXT, 1009},
+    {PG_OID_BPCHAR, 1014},  {PG_OID_INT8, 1016},        {PG_OID_FLOAT8, 1022},
+    {PG_OID_OID, 1028},     {PG_OID_TIMESTAMP, 1115},   {PG_OID_DATE, 1182},
+    {PG_OID_TIME, 1183},    {PG_OID_TIMESTAMPTZ, 1185}, {PG_OID_INTERVAL, 1187},
+    {PG_OID_NUMERIC, 1231}, {PG_OID_UUID, 2951},        {PG_OID_JSONB, 3807},
 };
 
 unsigned rh_pg_array_oid(unsigned oid)
@@ -41,13 +41,20 @@ bool rh_pg_is_binary(unsigned oid)
 static unsigned oid_of_type(uint8_t type)
 {
     static const unsigned oids[RH_N_TYPES] = {
-        [RH_TYPE_BOOL] = PG_OID_BOOL,         [RH_TYPE_INT] = PG_OID_INT8,
-        [RH_TYPE_UINT] = PG_OID_NUMERIC,      [RH_TYPE_FLOAT] = PG_OID_FLOAT8,
-        [RH_TYPE_DECIMAL] = PG_OID_NUMERIC,   [RH_TYPE_TEXT] = PG_OID_TEXT,
-        [RH_TYPE_BYTES] = PG_OID_BYTEA,       [RH_TYPE_DATE] = PG_OID_DATE,
-        [RH_TYPE_TIME] = PG_OID_TIME,         [RH_TYPE_DATETIME] = PG_OID_TIMESTAMP,
-        [RH_TYPE_TIMESTAMP] = PG_OID_TIMESTAMPTZ, [RH_TYPE_INTERVAL] = PG_OID_INTERVAL,
-        [RH_TYPE_UUID] = PG_OID_UUID,         [RH_TYPE_JSON] = PG_OID_JSONB,
+        [RH_TYPE_BOOL] = PG_OID_BOOL,
+        [RH_TYPE_INT] = PG_OID_INT8,
+        [RH_TYPE_UINT] = PG_OID_NUMERIC,
+        [RH_TYPE_FLOAT] = PG_OID_FLOAT8,
+        [RH_TYPE_DECIMAL] = PG_OID_NUMERIC,
+        [RH_TYPE_TEXT] = PG_OID_TEXT,
+        [RH_TYPE_BYTES] = PG_OID_BYTEA,
+        [RH_TYPE_DATE] = PG_OID_DATE,
+        [RH_TYPE_TIME] = PG_OID_TIME,
+        [RH_TYPE_DATETIME] = PG_OID_TIMESTAMP,
+        [RH_TYPE_TIMESTAMP] = PG_OID_TIMESTAMPTZ,
+        [RH_TYPE_INTERVAL] = PG_OID_INTERVAL,
+        [RH_TYPE_UUID] = PG_OID_UUID,
+        [RH_TYPE_JSON] = PG_OID_JSONB,
     };
 
     return type < RH_N_TYPES ? oids[type] : 0;

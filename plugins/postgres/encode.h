@@ -57,5 +57,5 @@ static inline void rh_pg_put_u64(char *to, uint64_t value)
     __builtin_memcpy(to, &value, sizeof value);
 }
 
-#define RH_PG_EPOCH_DAYS 10957                     /* 2000-01-01 */
+#define RH_PG_EPOCH_DAYS 10957 /* 2000-01-01 */
 #define RH_PG_EPOCH_US INT64_C(946684800000000)

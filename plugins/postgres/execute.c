@@ -190,8 +190,8 @@ int rh_pg_pipe_send(struct rh_conn *conn, const char *name, const char *text,
     if (name && *name)
         sent = PQsendQueryPrepared(conn->pg, name, p->n, p->values, p->lengths, p->formats, 1);
     else
-        sent = PQsendQueryParams(conn->pg, text, p->n, p->oids, p->values, p->lengths, p->formats,
-                                 1);
+        sent =
+            PQsendQueryParams(conn->pg, text, p->n, p->oids, p->values, p->lengths, p->formats, 1);
     return sent ? RH_OK : rh_pg_lost(conn, error);
 }
 

@@ -147,15 +147,15 @@ static bool first_word_is(struct rh_text text, const char *const *words)
 
 static bool is_reading(struct rh_text text)
 {
-    static const char *const words[] = {"select", "with", "values", "table", "show", "explain",
-                                        NULL};
+    static const char *const words[] = {"select", "with",    "values", "table",
+                                        "show",   "explain", NULL};
     return first_word_is(text, words);
 }
 
 static bool is_transaction_control(struct rh_text text)
 {
-    static const char *const words[] = {"begin",    "start",     "commit",  "end",  "rollback",
-                                        "abort",    "savepoint", "release", "prepare", NULL};
+    static const char *const words[] = {"begin", "start",     "commit",  "end",     "rollback",
+                                        "abort", "savepoint", "release", "prepare", NULL};
     return first_word_is(text, words);
 }
 

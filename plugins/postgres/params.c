@@ -191,8 +191,7 @@ static void name_column(const struct rh_sql_parameter *parameter, struct rh_erro
     }
 }
 
-int rh_pg_params_load(struct rh_pg_params *params, const struct rh_sql *sql,
-                      struct rh_error *error)
+int rh_pg_params_load(struct rh_pg_params *params, const struct rh_sql *sql, struct rh_error *error)
 {
     rh_pg_params_clear(params);
     for (uint32_t i = 0; i < sql->n_parameters; i++) {

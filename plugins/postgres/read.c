@@ -22,6 +22,7 @@
 #define PLAIN_ROWS 1000 /* a limit up to this makes a plain statement */
 #define FIRST_ROWS 128
 #define MAX_ROWS 4096
+#define MAX_WIDE_ROWS 1024 /* when values may become much larger than those seen so far */
 #define FETCH_BYTES (256u * 1024)
 #define SOON_US 10000
 #define GROWTH 16 /* of the number of rows from one FETCH to the next, at most */
@@ -33,6 +34,7 @@ struct rh_cursor {
     int next_row;
     PGresult *ahead; /* the slice after this one, when it was taken in early */
     int asked;       /* rows that the last FETCH asked for */
+    int max_rows;    /* … and may ask for */
     uint32_t n_fetches;
     bool declared;  /* there is a cursor at the server */
     bool own_tx;    /* in a transaction of our own */
@@ -82,6 +84,16 @@ static struct rh_pg_rows *rows_for(const struct rh_query *query)
 
 /* ---- opening ---- */
 
+static int most_rows(const struct rh_pg_rows *rows)
+{
+    for (uint32_t i = 0; i < rows->n_cols; i++) {
+        if (rows->types[i] == RH_TYPE_TEXT || rows->types[i] == RH_TYPE_BYTES ||
+            rows->types[i] == RH_TYPE_JSON)
+            return MAX_WIDE_ROWS;
+    }
+    return MAX_ROWS;
+}
+
 static bool is_small(const struct rh_query *query)
 {
     return query->limit <= PLAIN_ROWS || (query->n_aggregates && !query->n_groups);
@@ -117,7 +129,7 @@ static int take_slice(struct rh_cursor *cursor, PGresult *result, struct rh_erro
         size_t rows = FETCH_BYTES / bytes + 1;
         if (rows > (size_t)cursor->asked * GROWTH)
             rows = (size_t)cursor->asked * GROWTH;
-        cursor->asked = rows > MAX_ROWS ? MAX_ROWS : (int)rows;
+        cursor->asked = rows > (size_t)cursor->max_rows ? cursor->max_rows : (int)rows;
     }
     return rc;
 }
@@ -127,15 +139,15 @@ static int open_cursor(struct rh_cursor *cursor, const struct rh_op *op,
 {
     struct rh_conn *conn = cursor->conn;
     bool own_tx = PQtransactionStatus(conn->pg) == PQTRANS_IDLE;
-    bool goal = (query->flags & RH_QUERY_ROW_GOAL) && query->row_goal > 0 &&
-                query->row_goal <= PLAIN_ROWS;
-    const char *begin =
-        query->flags & RH_QUERY_LOCK ? "BEGIN" : "BEGIN TRANSACTION READ ONLY";
+    bool goal =
+        (query->flags & RH_QUERY_ROW_GOAL) && query->row_goal > 0 && query->row_goal <= PLAIN_ROWS;
+    const char *begin = query->flags & RH_QUERY_LOCK ? "BEGIN" : "BEGIN TRANSACTION READ ONLY";
     PGresult *result = NULL;
     char fetch[64];
     int rc = RH_OK, ended = RH_OK;
 
     cursor->asked = goal ? (int)query->row_goal : FIRST_ROWS;
+    cursor->max_rows = most_rows(cursor->rows);
     fetch_text(fetch, cursor->asked);
     rc = rh_pg_pipe_begin(conn, error);
     if (!rc && own_tx)

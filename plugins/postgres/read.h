@@ -13,9 +13,9 @@ struct rh_pg_rows {
     PGresult *result; /* owned, may be NULL */
     int n_rows;
     uint32_t n_cols;
-    uint32_t n_intervals;  /* columns of that type */
-    uint8_t *types;        /* RH_TYPE_* that each column shall have */
-    uint8_t *decoders;     /* chosen from the result's own types */
+    uint32_t n_intervals;   /* columns of that type */
+    uint8_t *types;         /* RH_TYPE_* that each column shall have */
+    uint8_t *decoders;      /* chosen from the result's own types */
     struct rh_value *cells; /* reused from slice to slice */
     size_t cap_cells;
     struct rh_interval *intervals;

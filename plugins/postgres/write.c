@@ -23,12 +23,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COPY_ROWS 64       /* from how many rows on COPY is used */
+#define COPY_ROWS 64 /* from how many rows on COPY is used */
 #define CHUNK_PARAMETERS 4096
 #define CHUNK_ROWS 512
-#define RETRY_ROWS 10000   /* up to how many rows are tried one by one after an error */
-#define PREPARE_ROWS 3     /* from how many rows on a keyed statement is prepared */
-#define FLUSH_EVERY 64     /* statements in a pipeline between flushes */
+#define RETRY_ROWS 10000 /* up to how many rows are tried one by one after an error */
+#define PREPARE_ROWS 3   /* from how many rows on a keyed statement is prepared */
+#define FLUSH_EVERY 64   /* statements in a pipeline between flushes */
 
 /* ---- what a write returns ---- */
 
@@ -163,9 +163,8 @@ static void scope_undo(struct scope *scope)
     if (status == PQTRANS_IDLE)
         return;
     if (rh_pg_command(conn, &op,
-                      scope->nested
-                          ? "ROLLBACK TO SAVEPOINT rh_write;RELEASE SAVEPOINT rh_write"
-                          : "ROLLBACK",
+                      scope->nested ? "ROLLBACK TO SAVEPOINT rh_write;RELEASE SAVEPOINT rh_write"
+                                    : "ROLLBACK",
                       &ignored) &&
         !scope->nested)
         conn->broken = true;

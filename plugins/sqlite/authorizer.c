@@ -22,25 +22,12 @@ static bool is_one_of(const char *name, const char *const *names)
 /* Pragmas that only tell something; the second list does so only without an argument. */
 static bool pragma_is_harmless(const char *name, const char *argument)
 {
-    static const char *const always[] = {"table_info",
-                                         "table_xinfo",
-                                         "table_list",
-                                         "index_list",
-                                         "index_info",
-                                         "index_xinfo",
-                                         "foreign_key_list",
-                                         "foreign_key_check",
-                                         "integrity_check",
-                                         "quick_check",
-                                         "collation_list",
-                                         "database_list",
-                                         "function_list",
-                                         "module_list",
-                                         "pragma_list",
-                                         "compile_options",
-                                         "data_version",
-                                         "optimize",
-                                         NULL};
+    static const char *const always[] = {"table_info",       "table_xinfo",       "table_list",
+                                         "index_list",       "index_info",        "index_xinfo",
+                                         "foreign_key_list", "foreign_key_check", "integrity_check",
+                                         "quick_check",      "collation_list",    "database_list",
+                                         "function_list",    "module_list",       "pragma_list",
+                                         "compile_options",  "data_version",      NULL};
     static const char *const without_argument[] = {"user_version",
                                                    "schema_version",
                                                    "application_id",

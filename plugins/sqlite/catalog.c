@@ -244,35 +244,39 @@ static int add_column(struct catalog *catalog, sqlite3_stmt *stmt)
     "FROM pragma_table_list AS l JOIN pragma_table_xinfo(l.name, 'main') AS x "                    \
     "WHERE l.schema = 'main' AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND l.type <> 'shadow' "
 
+static bool is_unresolved(int rc)
+{
+    return rc == RH_NOT_FOUND || rc == RH_INVALID;
+}
+
+/* The columns of one view; a view that SQLite cannot resolve is `broken`. */
+static int add_columns_of_view(struct catalog *catalog, struct found *view)
+{
+    view->columns.n = view->cids.n = view->key.n = 0;
+    int rc = each(catalog, COLUMNS "AND l.type = 'view' AND l.name = ?1", view->table.name.data,
+                  add_column);
+    view->broken = is_unresolved(rc);
+    if (!view->broken)
+        return rc;
+    rh_error_clear(catalog->error);
+    return RH_OK;
+}
+
 /* A view over a table that is gone makes the statement for all views fail; then each is asked for
  * itself. */
 static int add_columns_of_views(struct catalog *catalog)
 {
-    struct rh_error *outer = catalog->error;
-    struct rh_error inner = RH_ERROR_INIT;
     struct found **tables = catalog->tables.items;
-    int rc;
+    int rc = each(catalog, COLUMNS "AND l.type = 'view'", NULL, add_column);
 
-    catalog->error = &inner;
-    rc = each(catalog, COLUMNS "AND l.type = 'view'", NULL, add_column);
-    for (uint32_t i = 0; rc == RH_NOT_FOUND || rc == RH_INVALID || i; i++) {
-        if (i >= catalog->tables.n) {
-            rc = RH_OK;
-            break;
-        }
-        if (!tables[i]->is_view)
-            continue;
-        rh_error_clear(&inner);
-        tables[i]->columns.n = tables[i]->cids.n = tables[i]->key.n = 0;
-        rc = each(catalog, COLUMNS "AND l.type = 'view' AND l.name = ?1",
-                  tables[i]->table.name.data, add_column);
-        tables[i]->broken = rc == RH_NOT_FOUND || rc == RH_INVALID;
-        if (rc && !tables[i]->broken)
-            break;
+    if (!is_unresolved(rc))
+        return rc;
+    rh_error_clear(catalog->error);
+    rc = RH_OK;
+    for (uint32_t i = 0; i < catalog->tables.n && rc == RH_OK; i++) {
+        if (tables[i]->is_view)
+            rc = add_columns_of_view(catalog, tables[i]);
     }
-    catalog->error = outer;
-    if (rc)
-        *outer = inner;
     return rc;
 }
 

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define JSON_ARENA (64u << 20)
+#define JSON_ARENA (1u << 30) /* reading a text takes many times its length */
 
 struct rh_sqlite_output rh_sqlite_output_of(const struct rh_column *column, bool grouped)
 {

@@ -188,9 +188,9 @@ static void alter(struct rh_sql *sql, const struct rh_table *table, const char *
 static int check_column(const struct rh_column *column, struct rh_error *error)
 {
     if (!column || !column->name.len)
-        return rh_fail(error, RH_INVALID, "A column without a name");
+        return rh_fail(error, RH_INVALID, "a column without a name");
     if (column->flags & RH_COLUMN_GENERATED)
-        return rh_fail(error, RH_UNSUPPORTED, "Generated column %.*s cannot be made here",
+        return rh_fail(error, RH_UNSUPPORTED, "generated column %.*s cannot be made here",
                        RH_TEXT_ARG(column->name));
     return RH_OK;
 }
@@ -200,7 +200,7 @@ static int check_table(const struct rh_table *table, struct rh_error *error)
     uint32_t n_identities = 0;
 
     if (table->n_columns == 0)
-        return rh_fail(error, RH_INVALID, "Table %.*s has no columns", RH_TEXT_ARG(table->name));
+        return rh_fail(error, RH_INVALID, "table %.*s has no columns", RH_TEXT_ARG(table->name));
     for (uint32_t i = 0; i < table->n_columns; i++) {
         const struct rh_column *column = table_column(table, i);
         int rc = check_column(column, error);
@@ -209,11 +209,11 @@ static int check_table(const struct rh_table *table, struct rh_error *error)
         n_identities += (column->flags & RH_COLUMN_IDENTITY) != 0;
     }
     if (n_identities > 1)
-        return rh_fail(error, RH_INVALID, "Table %.*s has two columns that count by themselves",
+        return rh_fail(error, RH_INVALID, "table %.*s has two columns that count by themselves",
                        RH_TEXT_ARG(table->name));
     for (uint32_t i = 0; i < table->n_indexes; i++) {
         if (table_index(table, i)->flags & RH_INDEX_PARTIAL)
-            return rh_fail(error, RH_UNSUPPORTED, "Partial index %.*s cannot be made here",
+            return rh_fail(error, RH_UNSUPPORTED, "partial index %.*s cannot be made here",
                            RH_TEXT_ARG(table_index(table, i)->name));
     }
     return RH_OK;
@@ -229,7 +229,7 @@ static int check_identity(const struct rh_sql *sql, const struct rh_table *table
         (table_column(table, table->key[0])->flags & RH_COLUMN_IDENTITY))
         return RH_OK;
     return rh_fail(error, RH_UNSUPPORTED,
-                   "Table %.*s: a column that counts by itself must be the primary key",
+                   "table %.*s: a column that counts by itself must be the primary key",
                    RH_TEXT_ARG(table->name));
 }
 
@@ -239,7 +239,7 @@ static int check_change(const struct rh_sql *sql, const struct rh_ddl_change *ch
     int rc = RH_OK;
 
     if (!change->table || !change->table->name.len)
-        return rh_fail(error, RH_INVALID, "A change of a table without a name");
+        return rh_fail(error, RH_INVALID, "a change of a table without a name");
     switch (change->kind) {
     case RH_DDL_CREATE_TABLE:
         rc = check_table(change->table, error);
@@ -253,26 +253,26 @@ static int check_change(const struct rh_sql *sql, const struct rh_ddl_change *ch
             return rc;
         if (change->kind == RH_DDL_ALTER_COLUMN && !sql->dialect->alter_column)
             return rh_fail(error, RH_UNSUPPORTED,
-                           "This database cannot change the type of a column (%.*s)",
+                           "this database cannot change the type of a column (%.*s)",
                            RH_TEXT_ARG(change->column->name));
         if (change->kind == RH_DDL_ADD_COLUMN && sql->dialect->identity_is_key &&
             (change->column->flags & RH_COLUMN_IDENTITY))
             return rh_fail(error, RH_UNSUPPORTED,
-                           "Column %.*s: a primary key cannot be added to a table here",
+                           "column %.*s: a primary key cannot be added to a table here",
                            RH_TEXT_ARG(change->column->name));
         return RH_OK;
     case RH_DDL_CREATE_INDEX:
         if (change->table->n_indexes == 0 || !table_index(change->table, 0)->n_columns)
-            return rh_fail(error, RH_INVALID, "An index without columns");
+            return rh_fail(error, RH_INVALID, "an index without columns");
         if (table_index(change->table, 0)->flags & RH_INDEX_PARTIAL)
-            return rh_fail(error, RH_UNSUPPORTED, "Partial indexes cannot be made here");
+            return rh_fail(error, RH_UNSUPPORTED, "partial indexes cannot be made here");
         return RH_OK;
     case RH_DDL_DROP_TABLE:
     case RH_DDL_RENAME_TABLE:
     case RH_DDL_DROP_INDEX:
         return RH_OK;
     default:
-        return rh_fail(error, RH_UNSUPPORTED, "Unknown kind of change %u", change->kind);
+        return rh_fail(error, RH_UNSUPPORTED, "unknown kind of change %u", change->kind);
     }
 }
 
@@ -321,7 +321,7 @@ int rh_sql_ddl(struct rh_sql *sql, const struct rh_ddl_change *change, struct rh
         rh_sql_table(sql, table->schema, change->new_name);
     }
     if (sql->failed)
-        return rh_fail(error, RH_INVALID, "Table %.*s: a name, type or default cannot be written",
+        return rh_fail(error, RH_INVALID, "table %.*s: a name, type or default cannot be written",
                        RH_TEXT_ARG(table->name));
     return rh_sql_check(sql, error);
 }

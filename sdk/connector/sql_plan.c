@@ -372,7 +372,7 @@ int rh_sql_plan(const struct rh_sql_dialect *dialect, const void *state,
     bool groups = accepts_groups(&planner);
 
     if (query->flags & 0xffffu & ~known)
-        return rh_fail(error, RH_UNSUPPORTED, "Unknown flag in the query: %#x", query->flags);
+        return rh_fail(error, RH_UNSUPPORTED, "unknown flag in the query: %#x", query->flags);
     for (uint32_t i = 0; i < query->n_conjuncts; i++) {
         uint64_t before = planner.n_parameters;
         uint32_t verdict = node_verdict(&planner, &scope, query->conjuncts[i]);

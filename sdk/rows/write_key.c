@@ -160,7 +160,6 @@ static int complete_row(struct keyed *k, struct rh_error *error)
             struct rh_text shown = rh_near_clip(column->name);
             rh_fail(error, RH_CONSTRAINT, "column \"%.*s\" must be given", RH_TEXT_ARG(shown));
             error->constraint = RH_CONSTRAINT_NOT_NULL;
-            rh_error_code(error, "not-null");
             return rh_rows_blame(&k->set, 0, column->name, error);
         }
         uint32_t at = rh_rows_column(&k->set, i);

@@ -104,7 +104,6 @@ static int fail_null(const struct rh_rows *rows, const struct rh_column *column,
     rh_fail(error, RH_CONSTRAINT, "column \"%.*s\" must %s", RH_TEXT_ARG(shown),
             given ? "not be null" : "be given");
     error->constraint = RH_CONSTRAINT_NOT_NULL;
-    rh_error_code(error, "not-null");
     if (given && rows->for_insert && (column->flags & RH_COLUMN_DEFAULT))
         rh_error_hint(error, "leave the column out to get its default");
     return rh_rows_blame(rows, number, column->name, error);

@@ -287,8 +287,16 @@ static int write_where(struct where_write *w, bool all, struct rh_write_counts *
         return rh_error_hint(error, "add \"where\", or \"all\": true if that is meant");
     }
     r = is_exact(w, &query, &exact, error);
-    if (!r)
-        r = exact ? write_set(w, &query, error) : write_by_key(w, error);
+    if (!r && exact)
+        r = write_set(w, &query, error);
+    /* A connector may write by key only; then nothing has happened yet. */
+    if (r == RH_UNSUPPORTED && exact && w->writer.table->n_key) {
+        rh_error_clear(error);
+        exact = false;
+        r = 0;
+    }
+    if (!r && !exact)
+        r = write_by_key(w, error);
     if (r)
         return r;
     w->writer.counts.n_rows = w->writer.counts.n_affected;

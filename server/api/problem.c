@@ -16,6 +16,7 @@ static const struct rh_problem PROBLEMS[] = {
 #undef CLASS
         {"invalid-json", 400, "The body is not well-formed JSON", RH_INVALID},
     {"too-deep", 400, "Nested too deeply", RH_INVALID},
+    {"invalid-csv", 400, "The body is not well-formed CSV", RH_INVALID},
     {"invalid-query", 400, "Invalid query", RH_INVALID},
     {"invalid-filter", 400, "Invalid filter", RH_INVALID},
     {"invalid-cursor", 400, "Invalid page cursor", RH_INVALID},
@@ -40,9 +41,12 @@ static const struct rh_problem PROBLEMS[] = {
     {"stale", 412, "Changed in the meantime", RH_CONFLICT},
     {"too-large", 413, "The body is too large", RH_RESOURCE},
     {"unsupported-media-type", 415, "Unsupported media type", RH_INVALID},
-    {"read-only", 422, "A statement that changes data", RH_PERMISSION},
+    {"read-only", 422, "What is read-only cannot be changed", RH_PERMISSION},
+    {"not-null", 409, "A value is missing", RH_CONSTRAINT},
+    {"no-transactions", 422, "The datasource has no transactions", RH_UNSUPPORTED},
     {"no-key", 422, "The table has no key", RH_UNSUPPORTED},
     {"idempotency-mismatch", 422, "The idempotency key belongs to another request", RH_CONFLICT},
+    {"spill-failed", 503, "Temporary space could not be used", RH_RESOURCE},
     {"out-of-memory", 503, "Out of memory", RH_RESOURCE},
 };
 

@@ -21,7 +21,7 @@ import requests
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("ROWHOUSE_BUILD", ROOT / "build/release"))
-KEY = "rh_docs_test_key"
+KEY = "rh_docs_test_key_of_the_demo"
 BLOCK = re.compile(r"(?:<!-- query: (\w+) -->\s*)?^```(\w+)[^\n]*\n(.*?)^```", re.M | re.S)
 PAGES = [ROOT / "README.md"] + sorted((ROOT / "docs").glob("*.md"))
 

@@ -251,7 +251,7 @@ END_TEST
 
 START_TEST(deep_nesting_is_not_pushed)
 {
-    struct rh_node nodes[200];
+    static struct rh_node nodes[200];
     struct rh_query query = plain_query(nodes, 200);
 
     fill_library();

@@ -38,8 +38,7 @@ static struct rh_conn *conn;
 
 static struct rh_value text_value(const char *text)
 {
-    return (struct rh_value){
-        .type = RH_TYPE_TEXT, .len = (uint32_t)strlen(text), .as.data = text};
+    return (struct rh_value){.type = RH_TYPE_TEXT, .len = (uint32_t)strlen(text), .as.data = text};
 }
 
 static struct rh_value int_value(int64_t i)
@@ -276,13 +275,15 @@ static void check_same(const struct rh_value *a, const struct rh_value *b, struc
 static const struct {
     const char *name, *type;
 } type_columns[] = {
-    {"b", "boolean"},       {"i2", "smallint"},   {"i4", "integer"},   {"i8", "bigint"},
-    {"f4", "real"},         {"f8", "double precision"}, {"num", "numeric"}, {"n2", "numeric(38,10)"},
-    {"t", "text"},          {"vc", "varchar(40)"}, {"ch", "char(5)"},  {"by", "bytea"},
-    {"d", "date"},          {"ti", "time"},       {"ts", "timestamp"}, {"tz", "timestamptz"},
-    {"iv", "interval"},     {"u", "uuid"},        {"j", "json"},       {"jb", "jsonb"},
-    {"m", "mood"},          {"arr", "integer[]"}, {"tarr", "text[]"},  {"ip", "inet"},
-    {"mo", "money"},        {"rg", "int4range"},
+    {"b", "boolean"},      {"i2", "smallint"},       {"i4", "integer"},
+    {"i8", "bigint"},      {"f4", "real"},           {"f8", "double precision"},
+    {"num", "numeric"},    {"n2", "numeric(38,10)"}, {"t", "text"},
+    {"vc", "varchar(40)"}, {"ch", "char(5)"},        {"by", "bytea"},
+    {"d", "date"},         {"ti", "time"},           {"ts", "timestamp"},
+    {"tz", "timestamptz"}, {"iv", "interval"},       {"u", "uuid"},
+    {"j", "json"},         {"jb", "jsonb"},          {"m", "mood"},
+    {"arr", "integer[]"},  {"tarr", "text[]"},       {"ip", "inet"},
+    {"mo", "money"},       {"rg", "int4range"},
 };
 #define N_TYPES (sizeof type_columns / sizeof type_columns[0])
 
@@ -310,34 +311,61 @@ static uint64_t boundary_rows(struct rh_value cells[][N_TYPES + 1])
     static const struct rh_interval interval = {-13, 40, -1500000};
     static const struct rh_interval big = {INT32_MAX, INT32_MIN, INT64_MAX};
     const struct rh_value low[N_TYPES + 1] = {
-        int_value(1), i_value(RH_TYPE_BOOL, 0), int_value(INT16_MIN), int_value(INT32_MIN),
-        int_value(INT64_MIN), {.type = RH_TYPE_FLOAT, .as.f = -1.5},
+        int_value(1),
+        i_value(RH_TYPE_BOOL, 0),
+        int_value(INT16_MIN),
+        int_value(INT32_MIN),
+        int_value(INT64_MIN),
+        {.type = RH_TYPE_FLOAT, .as.f = -1.5},
         {.type = RH_TYPE_FLOAT, .as.f = -1.7976931348623157e308},
         decimal_value("-99999999999999999999999999999999999999.0001"),
         decimal_value("-1234567890123456789012345678.0123456789"),
-        text_value(""), text_value("a'b\"c\\d\n%_"), text_value("ab"),
-        data_value(RH_TYPE_BYTES, "\0\1\xff", 3), i_value(RH_TYPE_DATE, -2440588),
-        i_value(RH_TYPE_TIME, 0), i_value(RH_TYPE_DATETIME, -210866803200000000),
-        i_value(RH_TYPE_TIMESTAMP, -1), data_value(RH_TYPE_INTERVAL, &interval, 16),
-        data_value(RH_TYPE_UUID, uuid_bytes, 16), json_value("{\"a\": [1,2]}"),
-        json_value("{\"a\": [1, 2]}"), text_value("sad"),
+        text_value(""),
+        text_value("a'b\"c\\d\n%_"),
+        text_value("ab"),
+        data_value(RH_TYPE_BYTES, "\0\1\xff", 3),
+        i_value(RH_TYPE_DATE, -2440588),
+        i_value(RH_TYPE_TIME, 0),
+        i_value(RH_TYPE_DATETIME, -210866803200000000),
+        i_value(RH_TYPE_TIMESTAMP, -1),
+        data_value(RH_TYPE_INTERVAL, &interval, 16),
+        data_value(RH_TYPE_UUID, uuid_bytes, 16),
+        json_value("{\"a\": [1,2]}"),
+        json_value("{\"a\": [1, 2]}"),
+        text_value("sad"),
         json_value("[1,null,-3]"),
         json_value("[\"a,b\",\"NULL\",\"q\\\"\\\\\",null,\"\xc3\xa9\"]"),
-        text_value("10.0.0.0/8"), decimal_value("-12.34"), text_value("[1,5)")};
+        text_value("10.0.0.0/8"),
+        decimal_value("-12.34"),
+        text_value("[1,5)")};
     const struct rh_value high[N_TYPES + 1] = {
-        int_value(2), i_value(RH_TYPE_BOOL, 1), int_value(INT16_MAX), int_value(INT32_MAX),
-        int_value(INT64_MAX), {.type = RH_TYPE_FLOAT, .as.f = (double)3.4028234663852886e38},
-        {.type = RH_TYPE_FLOAT, .as.f = 5e-324}, decimal_value("NaN"),
+        int_value(2),
+        i_value(RH_TYPE_BOOL, 1),
+        int_value(INT16_MAX),
+        int_value(INT32_MAX),
+        int_value(INT64_MAX),
+        {.type = RH_TYPE_FLOAT, .as.f = (double)3.4028234663852886e38},
+        {.type = RH_TYPE_FLOAT, .as.f = 5e-324},
+        decimal_value("NaN"),
         decimal_value("0.0000000001"),
-        text_value("\xf0\x9f\x98\x80 \xe2\x82\xac"), text_value("x"), text_value("abcde"),
-        data_value(RH_TYPE_BYTES, "", 0), i_value(RH_TYPE_DATE, INT64_MAX),
-        i_value(RH_TYPE_TIME, 86400000000), i_value(RH_TYPE_DATETIME, INT64_MIN),
-        i_value(RH_TYPE_TIMESTAMP, 4102444800123456), data_value(RH_TYPE_INTERVAL, &big, 16),
+        text_value("\xf0\x9f\x98\x80 \xe2\x82\xac"),
+        text_value("x"),
+        text_value("abcde"),
+        data_value(RH_TYPE_BYTES, "", 0),
+        i_value(RH_TYPE_DATE, INT64_MAX),
+        i_value(RH_TYPE_TIME, 86400000000),
+        i_value(RH_TYPE_DATETIME, INT64_MIN),
+        i_value(RH_TYPE_TIMESTAMP, 4102444800123456),
+        data_value(RH_TYPE_INTERVAL, &big, 16),
         data_value(RH_TYPE_UUID, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16),
-        json_value("null"), json_value("[]"),
-        text_value("Happy"), json_value("[]"),
-        json_value("[[\"a\"],[\"b\"]]"), text_value("::1/128"),
-        decimal_value("92233720368547758.07"), text_value("empty")};
+        json_value("null"),
+        json_value("[]"),
+        text_value("Happy"),
+        json_value("[]"),
+        json_value("[[\"a\"],[\"b\"]]"),
+        text_value("::1/128"),
+        decimal_value("92233720368547758.07"),
+        text_value("empty")};
 
     memcpy(cells[0], low, sizeof low);
     memcpy(cells[1], high, sizeof high);
@@ -429,22 +457,37 @@ START_TEST(types_through_copy)
     spec = spec_for(table, columns, 6, cells[0], 128);
     ok(pg->write->insert(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 128);
-    ck_assert_int_eq(sql_int("SELECT count(*) FROM copy_test WHERE num = (id * 7919)::text::numeric "
-                             "+ id / 10000.0 AND dflt = 42 AND jb->>'k' = 'v'"
-                             " AND iv = interval '1 mon 2 days 00:00:00.000003'"
-                             " AND (m IS NULL) = (id % 5 = 0)"),
-                     128);
+    ck_assert_int_eq(
+        sql_int("SELECT count(*) FROM copy_test WHERE num = (id * 7919)::text::numeric "
+                "+ id / 10000.0 AND dflt = 42 AND jb->>'k' = 'v'"
+                " AND iv = interval '1 mon 2 days 00:00:00.000003'"
+                " AND (m IS NULL) = (id % 5 = 0)"),
+        128);
 }
 END_TEST
 
 START_TEST(decimals_by_size)
 {
-    static const char *const numbers[] = {
-        "0", "0.0", "-0.5", "1", "10", "9999", "10000", "10001", "100000000", "0.0001", "0.00001",
-        "12345.6789", "99999999.99999999", "-100000000.00000001", "0.00000000000000000001",
-        "340282366920938463463374607431768211456", "1000000000000000000000000000000.000"};
+    static const char *const numbers[] = {"0",
+                                          "0.0",
+                                          "-0.5",
+                                          "1",
+                                          "10",
+                                          "9999",
+                                          "10000",
+                                          "10001",
+                                          "100000000",
+                                          "0.0001",
+                                          "0.00001",
+                                          "12345.6789",
+                                          "99999999.99999999",
+                                          "-100000000.00000001",
+                                          "0.00000000000000000001",
+                                          "340282366920938463463374607431768211456",
+                                          "1000000000000000000000000000000.000"};
     const struct rh_native_spec spec = {
-        .struct_size = sizeof spec, .text = RH_TEXT_INIT("SELECT n::text = t, n::text FROM dec_test")};
+        .struct_size = sizeof spec,
+        .text = RH_TEXT_INIT("SELECT n::text = t, n::text FROM dec_test")};
     const struct rh_table *table = NULL;
 
     (void)try_sql(conn, "DROP TABLE IF EXISTS dec_test");
@@ -545,8 +588,7 @@ END_TEST
 /* A socket that listens; nobody ever answers on it. */
 static int listen_deaf(int64_t *ret_port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
@@ -761,7 +803,9 @@ START_TEST(scan_in_bounded_memory)
     ck_assert_uint_eq(count_rows(&query), 1000000);
     ck_assert_uint_lt(rh_clock_us() - start, 20 * SECOND);
     (void)getrusage(RUSAGE_SELF, &after);
+#ifndef __SANITIZE_ADDRESS__ /* it keeps what was freed for a while */
     ck_assert_int_lt(after.ru_maxrss - before.ru_maxrss, 16 * 1024);
+#endif
     ok(pg->reset(conn, op, &error));
 }
 END_TEST
@@ -1066,7 +1110,7 @@ START_TEST(predicates)
     check_holds("name", RH_OP_ENDS, text_value("K\\"), ID(6));
     check_holds("name", F(RH_OP_EQ) & ~RH_OP_FOLD, text_value("ANNA"), 0);
     check_holds("name", F(RH_OP_CONTAINS), text_value("NN"), ID(1) | ID(2));
-    check_holds("name", F(RH_OP_STARTS), text_value("σίσυφος"), ID(6)); /* final sigma */
+    check_holds("name", F(RH_OP_STARTS), text_value("σίσυφος"), ID(6));      /* final sigma */
     check_holds("name", F(RH_OP_ENDS), text_value("\xe2\x84\xaa\\"), ID(6)); /* KELVIN SIGN */
     check_holds("name", F(RH_OP_LIKE), text_value("LINE%X"), ID(4));
     check_holds("name", F(RH_OP_LIKE), text_value("a__a"), ID(1) | ID(2));
@@ -1122,17 +1166,26 @@ START_TEST(aggregates_exactly)
     struct rh_query query;
     struct rh_cursor *cursor = NULL;
     struct rh_batch batch = {.struct_size = sizeof batch};
-    const struct rh_aggregate aggregates[] = {
-        {RH_AGG_COUNT, RH_NO_COLUMN, 0, RH_TYPE_INT}, {RH_AGG_COUNT, 0, 1, RH_TYPE_INT},
-        {RH_AGG_SUM, 0, 0, RH_TYPE_DECIMAL},          {RH_AGG_AVG, 0, 0, RH_TYPE_DECIMAL},
-        {RH_AGG_AVG, 1, 0, RH_TYPE_DECIMAL},          {RH_AGG_MIN, 2, 0, RH_TYPE_TEXT},
-        {RH_AGG_MAX, 1, 0, RH_TYPE_DECIMAL},          {RH_AGG_MIN, 3, 0, RH_TYPE_UUID},
-        {RH_AGG_MAX, 4, 0, RH_TYPE_BOOL},             {RH_AGG_SUM, 5, 0, RH_TYPE_FLOAT}};
-    struct rh_value expected[] = {
-        int_value(3), int_value(2), decimal_value("18446744073709551615"),
-        decimal_value("6148914691236517205.000000"), decimal_value("-0.500001"), text_value("B"),
-        decimal_value("0"), data_value(RH_TYPE_UUID, uuid_bytes, 16), i_value(RH_TYPE_BOOL, 1),
-        {.type = RH_TYPE_FLOAT, .as.f = 0.75}};
+    const struct rh_aggregate aggregates[] = {{RH_AGG_COUNT, RH_NO_COLUMN, 0, RH_TYPE_INT},
+                                              {RH_AGG_COUNT, 0, 1, RH_TYPE_INT},
+                                              {RH_AGG_SUM, 0, 0, RH_TYPE_DECIMAL},
+                                              {RH_AGG_AVG, 0, 0, RH_TYPE_DECIMAL},
+                                              {RH_AGG_AVG, 1, 0, RH_TYPE_DECIMAL},
+                                              {RH_AGG_MIN, 2, 0, RH_TYPE_TEXT},
+                                              {RH_AGG_MAX, 1, 0, RH_TYPE_DECIMAL},
+                                              {RH_AGG_MIN, 3, 0, RH_TYPE_UUID},
+                                              {RH_AGG_MAX, 4, 0, RH_TYPE_BOOL},
+                                              {RH_AGG_SUM, 5, 0, RH_TYPE_FLOAT}};
+    struct rh_value expected[] = {int_value(3),
+                                  int_value(2),
+                                  decimal_value("18446744073709551615"),
+                                  decimal_value("6148914691236517205.000000"),
+                                  decimal_value("-0.500001"),
+                                  text_value("B"),
+                                  decimal_value("0"),
+                                  data_value(RH_TYPE_UUID, uuid_bytes, 16),
+                                  i_value(RH_TYPE_BOOL, 1),
+                                  {.type = RH_TYPE_FLOAT, .as.f = 0.75}};
 
     (void)try_sql(conn, "DROP TABLE IF EXISTS agg_test");
     sql("CREATE TABLE agg_test (i bigint, n numeric, t text, u uuid, b bool, f real)");
@@ -1249,8 +1302,9 @@ START_TEST(inserts_and_returns_in_order)
     ck_assert_int_eq(result.returned.cells[5].as.i, 1);
     ck_assert_int_eq(result.returned.cells[6].as.i, 2);
     sql("ALTER TABLE stock ALTER name DROP NOT NULL, ALTER id SET DEFAULT 99");
-    spec = spec_for(stock, stock->columns, 4, (struct rh_value[]){missing, missing, missing, missing},
-                    1); /* nothing given at all */
+    spec =
+        spec_for(stock, stock->columns, 4, (struct rh_value[]){missing, missing, missing, missing},
+                 1); /* nothing given at all */
     ok(pg->write->insert(conn, op, &spec, &result, &error));
     ck_assert_int_eq(sql_int("SELECT qty FROM stock WHERE id = 99"), 7);
 }
@@ -1336,10 +1390,18 @@ END_TEST
 START_TEST(updates_and_deletes_by_key)
 {
     const uint32_t key = 0, name_key = 1;
-    struct rh_value cells[] = {int_value(1), text_value("one"), int_value(10),
-                               int_value(9), text_value("no such row"), int_value(1),
-                               int_value(2), missing, int_value(20),
-                               int_value(1), text_value("again"), missing};
+    struct rh_value cells[] = {int_value(1),
+                               text_value("one"),
+                               int_value(10),
+                               int_value(9),
+                               text_value("no such row"),
+                               int_value(1),
+                               int_value(2),
+                               missing,
+                               int_value(20),
+                               int_value(1),
+                               text_value("again"),
+                               missing};
     struct rh_value names[] = {text_value("gone"), int_value(4), text_value("twin"), int_value(5)};
     struct rh_write_spec spec;
     struct rh_write_result result = {.struct_size = sizeof result};
@@ -1404,8 +1466,8 @@ END_TEST
 START_TEST(upserts)
 {
     const uint32_t key = 0;
-    struct rh_value cells[] = {int_value(1), text_value("new"), int_value(2), text_value("two"),
-                               int_value(2), text_value("two again")};
+    struct rh_value cells[] = {int_value(1),      text_value("new"), int_value(2),
+                               text_value("two"), int_value(2),      text_value("two again")};
     struct rh_write_spec spec;
     struct rh_write_result result = {.struct_size = sizeof result};
 
@@ -1568,8 +1630,8 @@ END_TEST
 
 START_TEST(native_statements)
 {
-    const struct rh_value parameters[] = {int_value(2), text_value("x'; DROP TABLE stock; --"),
-                                          {.type = RH_TYPE_NULL}};
+    const struct rh_value parameters[] = {
+        int_value(2), text_value("x'; DROP TABLE stock; --"), {.type = RH_TYPE_NULL}};
     struct rh_native_spec spec = {
         .struct_size = sizeof spec,
         .n_parameters = 3,
@@ -1756,13 +1818,14 @@ START_TEST(makes_tables)
                                    .indexes = &index,
                                    .n_indexes = 1,
                                    .index_stride = sizeof index};
-    const struct rh_column wider = {.name = RH_TEXT_INIT("t"),
-                                    .type = RH_TYPE_TEXT,
-                                    .default_text = RH_TEXT_INIT("x")};
+    const struct rh_column wider = {
+        .name = RH_TEXT_INIT("t"), .type = RH_TYPE_TEXT, .default_text = RH_TEXT_INIT("x")};
     struct rh_ddl_change changes[] = {
         {.kind = RH_DDL_CREATE_TABLE, .table = &table},
         {.kind = RH_DDL_ALTER_COLUMN, .table = &table, .column = &wider},
-        {.kind = RH_DDL_RENAME_COLUMN, .table = &table, .column = &columns[1],
+        {.kind = RH_DDL_RENAME_COLUMN,
+         .table = &table,
+         .column = &columns[1],
          .new_name = RH_TEXT_INIT("ab")}};
     struct rh_text native = {NULL, 0};
     const struct rh_table *made = NULL;

@@ -996,6 +996,104 @@ START_TEST(lists_of_all_lengths)
 }
 END_TEST
 
+static void assert_ids(struct session *s, struct query *q, const uint32_t *ids, uint32_t n)
+{
+    struct rh_buf expected = dump_buffer();
+    char *text = NULL;
+
+    q->abi.n_select = 1;
+    for (uint32_t i = 0; i < n; i++)
+        rh_buf_addf(&expected, "int:%u\n", ids[i]);
+    text = rh_buf_take(&expected);
+    assert_query(s, q, text ? text : "");
+    free(text);
+}
+
+/* ---- random trees ---- */
+
+static uint64_t seed = 0x9e3779b97f4a7c15;
+
+static uint32_t pick(uint32_t n)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return (uint32_t)(seed % n);
+}
+
+/* Fills the node at `at` (its place is reserved) and what is below it. */
+static void grow_tree(struct query *q, const struct rows *all, uint32_t at, uint32_t depth)
+{
+    static const uint32_t ops[] = {RH_OP_EQ,   RH_OP_LT,       RH_OP_LTE,
+                                   RH_OP_GT,   RH_OP_GTE,      RH_OP_IN,
+                                   RH_OP_NULL, RH_OP_CONTAINS, RH_OP_STARTS | RH_OP_FOLD};
+    struct rh_node *node = &q->nodes[at];
+    uint32_t n = 2 + pick(2);
+
+    if (depth < 3 && q->abi.n_nodes + n < COUNT(q->nodes) && pick(3)) {
+        *node = (struct rh_node){.op = pick(2) ? RH_OP_AND : RH_OP_OR,
+                                 .column = RH_NO_COLUMN,
+                                 .first = q->abi.n_nodes,
+                                 .n = n};
+        q->abi.n_nodes += n;
+        for (uint32_t i = 0; i < n; i++)
+            grow_tree(q, all, node->first + i, depth + 1);
+        return;
+    }
+    *node = (struct rh_node){.op = ops[pick(COUNT(ops))] | (pick(2) ? RH_OP_NOT : 0),
+                             .column = pick(q->abi.n_columns),
+                             .first = q->abi.n_values};
+    node->n = RH_OP_BASE(node->op) == RH_OP_NULL ? 0 : RH_OP_BASE(node->op) == RH_OP_IN ? 3 : 1;
+    for (uint32_t i = 0; i < node->n; i++)
+        q->values[q->abi.n_values++] =
+            all->cells[(size_t)pick(all->n_rows) * all->n_cols + node->column];
+}
+
+static bool tree_holds(const struct query *q, const struct rh_node *node,
+                       const struct rh_value *row)
+{
+    if (node->op == RH_OP_AND || node->op == RH_OP_OR) {
+        for (uint32_t i = 0; i < node->n; i++) {
+            if (tree_holds(q, &q->nodes[node->first + i], row) != (node->op == RH_OP_AND))
+                return node->op == RH_OP_OR;
+        }
+        return node->op == RH_OP_AND;
+    }
+    return holds_positive(node->op & ~RH_OP_NOT, &row[node->column], &q->values[node->first],
+                          node->n) != ((node->op & RH_OP_NOT) != 0);
+}
+
+START_TEST(random_trees)
+{
+    struct session s;
+    uint32_t n_pushed = 0;
+
+    fill_awkward(&s, INDEXED);
+    const struct rh_table *table = table_of(&s, "awkward");
+    const struct rows all = read_rows(&s, query_of(table));
+    for (uint32_t round = 0; round < 20000; round++) {
+        struct query *q = query_of(table);
+        uint32_t ids[COUNT(awkward_values)], n = 0;
+        q->abi.n_nodes = 1;
+        q->abi.n_conjuncts = 1;
+        grow_tree(q, &all, 0, 0);
+        plan(&s, q);
+        if (q->verdicts[0] != RH_VERDICT_EXACT)
+            continue;
+        n_pushed++;
+        for (uint32_t r = 0; r < all.n_rows; r++) {
+            if (tree_holds(q, &q->nodes[0], &all.cells[(size_t)r * all.n_cols]))
+                ids[n++] = r;
+        }
+        q->abi.n_order = 1; /* by id */
+        assert_ids(&s, q, ids, n);
+    }
+    ck_assert_uint_ge(n_pushed, 500);
+    rh_arena_free(all.arena);
+    stop(&s);
+}
+END_TEST
+
 START_TEST(literals_that_sqlite_cannot_say)
 {
     struct session s;
@@ -1046,19 +1144,6 @@ static void sort_ids(const struct rows *all, uint32_t column, uint32_t flags, ui
         }
         ids[at] = i;
     }
-}
-
-static void assert_ids(struct session *s, struct query *q, const uint32_t *ids, uint32_t n)
-{
-    struct rh_buf expected = dump_buffer();
-    char *text = NULL;
-
-    q->abi.n_select = 1;
-    for (uint32_t i = 0; i < n; i++)
-        rh_buf_addf(&expected, "int:%u\n", ids[i]);
-    text = rh_buf_take(&expected);
-    assert_query(s, q, text ? text : "");
-    free(text);
 }
 
 static void order_and_pages_in(enum flavour flavour)
@@ -1130,6 +1215,85 @@ START_TEST(natural_order)
     assert_query(&s, q, "int:2\nint:3\nint:1\nint:4\nint:5\n");
     where(q, RH_OP_SEEK, RH_NO_COLUMN, position, 2);
     assert_query(&s, q, "int:3\nint:1\nint:4\nint:5\n");
+    stop(&s);
+}
+END_TEST
+
+/* ---- indexes ---- */
+
+/* Whether SQLite finds the rows of the query through an index. */
+static bool uses_index(struct session *s, struct query *q)
+{
+    static const struct rh_value nulls[64] = {{.type = RH_TYPE_NULL}};
+    struct rh_text native = {NULL, 0};
+    struct rh_native_result result;
+    struct rh_buf text = dump_buffer(), answer = dump_buffer();
+    char *string = NULL;
+    uint32_t n = 0;
+    bool used;
+
+    ck_assert_int_eq(connector->explain(s->conn, op_of(s), &q->abi, &native, &s->error), RH_OK);
+    rh_buf_add_str(&text, "EXPLAIN QUERY PLAN ");
+    rh_buf_add_text(&text, native);
+    for (uint64_t i = 0; i < native.len; i++)
+        n += native.data[i] == '?';
+    string = rh_buf_take(&text);
+    ck_assert_msg(run_with(s, string, nulls, n, &result) == RH_OK, "%s", s->error.message);
+    dump_cursor(s, result.cursor, &answer);
+    free(string);
+    string = rh_buf_take(&answer);
+    used =
+        strstr(string, "SEARCH t0") && !strstr(string, "SCAN t0") && !strstr(string, "TEMP B-TREE");
+    free(string);
+    return used;
+}
+
+START_TEST(indexes_are_used)
+{
+    struct session s;
+    static const struct {
+        const char *column;
+        uint32_t op;
+    } usable[] = {{"t", RH_OP_EQ},   {"t", RH_OP_GT},   {"t", RH_OP_STARTS}, {"n", RH_OP_EQ},
+                  {"i", RH_OP_EQ},   {"i", RH_OP_LTE},  {"i", RH_OP_IN},     {"d", RH_OP_GTE},
+                  {"day", RH_OP_EQ}, {"day", RH_OP_GT}, {"u", RH_OP_EQ},     {"y", RH_OP_LT}};
+    static unsigned char uuid[16];
+    struct query *q = NULL;
+
+    start(&s);
+    sql(&s,
+        "CREATE TABLE x (id INTEGER PRIMARY KEY, t TEXT, n TEXT COLLATE NOCASE, i INT NOT NULL, "
+        "d DECIMAL(5,2), day DATE, u UUID, y BLOB)");
+    for (const char *column = "t\0n\0i\0d\0u\0y\0"; *column; column += 2) {
+        char text[64];
+        snprintf(text, sizeof text, "CREATE INDEX by_%s ON x (%s)", column, column);
+        sql(&s, text);
+    }
+    sql(&s, "CREATE INDEX by_day ON x (day)");
+    introspect(&s);
+    const struct rh_table *table = table_of(&s, "x");
+    for (uint32_t i = 0; i < COUNT(usable); i++) {
+        struct rh_value values[20] = {{.type = RH_TYPE_NULL}};
+        const uint32_t column = column_of(table, usable[i].column);
+        for (uint32_t v = 0; v < COUNT(values); v++) {
+            values[v] = (struct rh_value){.type = (uint8_t)table->columns[column].type};
+            if (rh_cell_has_data(&values[v]))
+                values[v] = (struct rh_value){.type = values[v].type, .len = 16, .as.data = uuid};
+            if (values[v].type == RH_TYPE_DECIMAL)
+                values[v] = (struct rh_value){.type = RH_TYPE_DECIMAL, .len = 1, .as.data = "7"};
+        }
+        q = query_of(table);
+        where(q, usable[i].op, column, values, usable[i].op == RH_OP_IN ? 20 : 1);
+        ck_assert_msg(uses_index(&s, q), "%s %#x", usable[i].column, usable[i].op);
+    }
+    q = query_of(table); /* a page in the order of an index */
+    const struct rh_value position[] = {rh_kit_int(5), rh_kit_int(6)};
+    q->order[0] = (struct rh_order){.column = column_of(table, "i")};
+    q->order[1] = (struct rh_order){.column = 0};
+    q->abi.n_order = 2;
+    q->abi.limit = 10;
+    where(q, RH_OP_SEEK, RH_NO_COLUMN, position, 2);
+    ck_assert(uses_index(&s, q));
     stop(&s);
 }
 END_TEST
@@ -2033,8 +2197,9 @@ END_TEST
 
 TESTS_MAIN("sqlite", settings, url_of_a_file, uri_names_are_files, not_a_database, read_only_files,
            declared_types, keys_and_indexes, statistics, predicates_mean_what_the_host_means,
-           lists_of_all_lengths, literals_that_sqlite_cannot_say, order_and_pages, natural_order,
-           groups_are_by_value, least_and_greatest, sums_are_exact, buckets, semijoins,
-           cells_as_they_are_stored, values_come_back, values_that_do_not_fit, inserting, upserting,
-           updating_and_deleting, constraints, transactions, native_statements, native_limits,
-           making_tables, ending_in_time, waiting_for_a_lock_ends_in_time, cursors, no_columns)
+           lists_of_all_lengths, random_trees, literals_that_sqlite_cannot_say, order_and_pages,
+           natural_order, indexes_are_used, groups_are_by_value, least_and_greatest, sums_are_exact,
+           buckets, semijoins, cells_as_they_are_stored, values_come_back, values_that_do_not_fit,
+           inserting, upserting, updating_and_deleting, constraints, transactions,
+           native_statements, native_limits, making_tables, ending_in_time,
+           waiting_for_a_lock_ends_in_time, cursors, no_columns)

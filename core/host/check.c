@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
-#include "host/secrets.h"
+#include "host/redact.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -59,7 +59,7 @@ static void clean_error(struct rh_error *error)
     if (error->retry > RH_RETRY_IF_IDEMPOTENT)
         error->retry = RH_RETRY_NEVER;
     error->struct_size = sizeof(*error);
-    rh_secrets_strike_error(error);
+    rh_redact_error(error);
 }
 
 int rh_check_outcome(int32_t rc, const char *function, struct rh_error *error)

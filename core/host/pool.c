@@ -19,7 +19,7 @@
 #include "host/breaker.h"
 #include "host/connection.h"
 #include "host/queue.h"
-#include "host/secrets.h"
+#include "host/redact.h"
 #include "host/settings.h"
 
 #include <pthread.h>
@@ -78,7 +78,7 @@ void rh_pool_limits_default(struct rh_pool_limits *limits)
 static void destroy(struct rh_pool *pool)
 {
     if (pool->settings.items)
-        rh_secrets_remove_settings(pool->library->connector.config_schema, &pool->settings);
+        rh_redact_remove_settings(pool->library->connector.config_schema, &pool->settings);
     rh_arena_free(pool->arena);
     free(pool->slots);
     free(pool->free);
@@ -109,7 +109,7 @@ static int fill(struct rh_pool *pool, const char *name, const struct rh_settings
     }
     rc = rh_settings_copy(pool->arena, settings, &copy, error);
     if (rc == RH_OK)
-        rc = rh_secrets_add_settings(pool->library->connector.config_schema, &copy, error);
+        rc = rh_redact_add_settings(pool->library->connector.config_schema, &copy, error);
     if (rc == RH_OK)
         pool->settings = copy;
     return rc;

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "host/secrets.h"
+#include "host/redact.h"
 
 static void service_log(const struct rh_host *host, uint32_t level, struct rh_text line)
 {
@@ -17,7 +17,7 @@ static void service_log(const struct rh_host *host, uint32_t level, struct rh_te
     if (level < RH_LOG_ERROR || level > RH_LOG_DEBUG || (!line.data && line.len))
         return;
     rh_buf_init(&struck, 8192);
-    rh_secrets_strike(line, &struck);
+    rh_redact_text(line, &struck);
     if (struck.failed)
         rh_log(level, "connector", "(a line that is too long)");
     else

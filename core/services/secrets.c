@@ -1,3 +1,4 @@
+/* REVIEW (for the owner of this folder): fix what /tmp/rev1/FINDINGS.md lists, then delete this line. */
 /*
  * Keys: master (environment or file) → wraps the data key (file) → seals every secret.
  * Algorithm: libsodium's crypto_aead_xchacha20poly1305_ietf, random 24-byte nonces, the context as

@@ -1,3 +1,4 @@
+/* REVIEW (for the owner of this folder): fix what /tmp/rev1/FINDINGS.md lists, then delete this line. */
 /*
  * Documents in one table of a connector: key (text, primary), revision (int), body (text).
  *

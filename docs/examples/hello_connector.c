@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXT(literal) {(literal), sizeof(literal) - 1}
+#define TEXT(literal)                                                                              \
+    {                                                                                              \
+        (literal), sizeof(literal) - 1                                                             \
+    }
 #define N_ROWS 3
 #define N_COLUMNS 2
 
@@ -13,14 +16,17 @@ struct rh_conn {
 };
 
 struct rh_cursor {
-    uint32_t select[N_COLUMNS];      /* which of our columns each output is */
+    uint32_t select[N_COLUMNS]; /* which of our columns each output is */
     uint32_t n_select;
     struct rh_value cells[N_ROWS * N_COLUMNS];
     int done;
 };
 
 static const struct rh_column columns[N_COLUMNS] = {
-    {.name = TEXT("id"), .native_type = TEXT("int"), .type = RH_TYPE_INT, .flags = RH_COLUMN_NOT_NULL},
+    {.name = TEXT("id"),
+     .native_type = TEXT("int"),
+     .type = RH_TYPE_INT,
+     .flags = RH_COLUMN_NOT_NULL},
     {.name = TEXT("text"), .native_type = TEXT("text"), .type = RH_TYPE_TEXT},
 };
 static const uint32_t key[] = {0};
@@ -81,8 +87,9 @@ static int32_t hello_tables(struct rh_conn *conn, const struct rh_op *op,
 }
 
 /* Nothing is pushed down, so the query says only which columns are wanted, in which order. */
-static int32_t hello_open(struct rh_conn *conn, const struct rh_op *op, const struct rh_query *query,
-                          struct rh_cursor **ret_cursor, struct rh_error *error)
+static int32_t hello_open(struct rh_conn *conn, const struct rh_op *op,
+                          const struct rh_query *query, struct rh_cursor **ret_cursor,
+                          struct rh_error *error)
 {
     struct rh_cursor *cursor = calloc(1, sizeof(*cursor));
     (void)conn, (void)op;
@@ -105,7 +112,8 @@ static int32_t hello_next(struct rh_cursor *cursor, const struct rh_op *op, uint
     (void)op, (void)error;
     if (cursor->done == N_ROWS)
         return RH_END;
-    uint32_t n = N_ROWS - (uint32_t)cursor->done < max_rows ? N_ROWS - (uint32_t)cursor->done : max_rows;
+    uint32_t n =
+        N_ROWS - (uint32_t)cursor->done < max_rows ? N_ROWS - (uint32_t)cursor->done : max_rows;
     for (uint32_t r = 0; r < n; r++) {
         int row = cursor->done + (int)r;
         struct rh_value values[N_COLUMNS] = {
@@ -143,7 +151,8 @@ static const struct rh_connector hello = {
     .version = TEXT("1.0"),
     .vendor = TEXT("You"),
     .license = TEXT("Yours"),
-    .config_schema = TEXT("{\"type\": \"object\", \"properties\": {\"url\": {\"type\": \"string\"}}}"),
+    .config_schema =
+        TEXT("{\"type\": \"object\", \"properties\": {\"url\": {\"type\": \"string\"}}}"),
     .url_schemes = TEXT("hello"),
     .connect = hello_connect,
     .close = hello_close,

@@ -165,7 +165,9 @@ static bool drain(struct rh_conn *conn, uint64_t until_us)
 
 void rh_pg_interrupt(struct rh_conn *conn)
 {
-    int running = atomic_exchange(&conn->state, RH_PG_IDLE); /* so that drain may wait */
+    /* Draining must be able to wait, and what the call does afterwards (rolling back), too: a
+     * cancellation counts once. */
+    bool running = atomic_exchange(&conn->state, RH_PG_IDLE) != RH_PG_IDLE;
     uint64_t until_us = conn->host->now_us(conn->host) + DRAIN_US;
 
     conn->ended_well = false;
@@ -174,7 +176,7 @@ void rh_pg_interrupt(struct rh_conn *conn)
         if (rh_pg_cancel_send(&conn->cancel, CANCEL_MS) && drain(conn, until_us))
             conn->broken = false;
     }
-    atomic_store(&conn->state, running);
+    atomic_store(&conn->state, running ? RH_PG_RUNNING : RH_PG_IDLE);
 }
 
 /* ---- calls ---- */
@@ -274,8 +276,6 @@ static void add_settings(const struct rh_conn *conn, struct rh_buf *text)
                          "SET IntervalStyle='iso_8601';SET extra_float_digits=3;"
                          "SET bytea_output='hex';SET standard_conforming_strings=on;"
                          "SET xmloption=content;SET cursor_tuple_fraction=1;");
-    if (PQserverVersion(conn->pg) >= 140000) /* ends work for a client that went away */
-        rh_buf_add_str(text, "SET client_connection_check_interval='2s';");
     rh_buf_addf(text, "SET statement_timeout=%lld", (long long)conn->statement_timeout_ms);
 }
 
@@ -291,6 +291,13 @@ static int apply_settings(struct rh_conn *conn, const struct rh_op *op, const ch
     rh_buf_add_char(&text, '\0');
     rc = text.failed ? rh_fail_nomem(error) : rh_pg_command(conn, op, text.data, error);
     rh_buf_free(&text);
+    /* Ends work for a client that went away. Not on every platform, so its answer is not waited
+     * for, and may be an error. */
+    if (!rc && PQserverVersion(conn->pg) >= 140000) {
+        if (!PQsendQuery(conn->pg, "SET client_connection_check_interval='2s'"))
+            return rh_pg_lost(conn, error);
+        conn->owed = true;
+    }
     return rc;
 }
 

@@ -14,9 +14,7 @@
 #include "native.h"
 
 #include "connector/civil.h"
-#include "connector/rowset.h"
-#include "encode.h"
-#include "oid.h"
+#include "native_value.h"
 #include "read.h"
 
 #include <ctype.h>
@@ -159,149 +157,7 @@ static bool is_transaction_control(struct rh_text text)
     return first_word_is(text, words);
 }
 
-/* ---- values ---- */
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 32);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Hex digits, with dashes allowed between; false when it is anything else. */
-static bool add_hex(struct rh_rowset *rows, struct rh_value *cell, uint8_t type,
-                    struct rh_text text)
-{
-    char *bytes = malloc(text.len / 2 + 1);
-    size_t n = 0;
-    int high = -1;
-    bool ok = bytes != NULL;
-
-    for (uint64_t i = 0; ok && i < text.len; i++) {
-        int digit = hex_digit(text.data[i]);
-        if (digit < 0) {
-            ok = text.data[i] == '-' && high < 0 && type == RH_TYPE_UUID;
-        } else if (high < 0) {
-            high = digit;
-        } else {
-            bytes[n++] = (char)(high << 4 | digit);
-            high = -1;
-        }
-    }
-    ok = ok && high < 0 && (type != RH_TYPE_UUID || n == 16);
-    if (ok)
-        rh_rowset_bytes(rows, cell, type, bytes, n);
-    free(bytes);
-    return ok;
-}
-
-static bool convert_civil(struct rh_rowset *rows, struct rh_value *cell, Oid oid,
-                          struct rh_text text)
-{
-    struct rh_interval interval;
-    struct rh_value made = {.type = RH_TYPE_NULL};
-
-    switch (oid) {
-    case PG_OID_DATE:
-        made.type = RH_TYPE_DATE;
-        if (!rh_civil_parse_date(text, &made.as.i))
-            return false;
-        break;
-    case PG_OID_TIME:
-        made.type = RH_TYPE_TIME;
-        if (!rh_civil_parse_time(text, &made.as.i))
-            return false;
-        break;
-    case PG_OID_TIMESTAMP:
-        made.type = RH_TYPE_DATETIME;
-        if (!rh_civil_parse_datetime(text, &made.as.i))
-            return false;
-        break;
-    case PG_OID_TIMESTAMPTZ:
-        made.type = RH_TYPE_TIMESTAMP;
-        if (!rh_civil_parse_timestamp(text, &made.as.i))
-            return false;
-        break;
-    default:
-        if (!rh_civil_parse_interval(text, &interval))
-            return false;
-        rh_rowset_bytes(rows, cell, RH_TYPE_INTERVAL, &interval, sizeof interval);
-        return true;
-    }
-    *cell = made;
-    return true;
-}
-
-static bool convert(struct rh_rowset *rows, struct rh_value *cell, Oid oid, struct rh_text text)
-{
-    switch (oid) {
-    case PG_OID_BOOL:
-        *cell = (struct rh_value){.type = RH_TYPE_BOOL, .as.i = text.data[0] == 't'};
-        return true;
-    case PG_OID_INT2:
-    case PG_OID_INT4:
-    case PG_OID_INT8:
-    case PG_OID_OID:
-        cell->type = RH_TYPE_INT;
-        return rh_text_to_i64(text, &cell->as.i);
-    case PG_OID_FLOAT4:
-    case PG_OID_FLOAT8: /* also "NaN", "Infinity"; libpq ends each value with a NUL */
-        *cell = (struct rh_value){.type = RH_TYPE_FLOAT, .as.f = strtod(text.data, NULL)};
-        return true;
-    case PG_OID_NUMERIC:
-        if (memchr(text.data, 'I', text.len))
-            return false;
-        rh_rowset_bytes(rows, cell, RH_TYPE_DECIMAL, text.data, text.len);
-        return true;
-    case PG_OID_JSON:
-    case PG_OID_JSONB:
-        rh_rowset_bytes(rows, cell, RH_TYPE_JSON, text.data, text.len);
-        return true;
-    case PG_OID_BYTEA:
-        if (!rh_text_starts(text, "\\x"))
-            return false;
-        return add_hex(rows, cell, RH_TYPE_BYTES, rh_text_make(text.data + 2, text.len - 2));
-    case PG_OID_UUID:
-        return add_hex(rows, cell, RH_TYPE_UUID, text);
-    case PG_OID_DATE:
-    case PG_OID_TIME:
-    case PG_OID_TIMESTAMP:
-    case PG_OID_TIMESTAMPTZ:
-    case PG_OID_INTERVAL:
-        return convert_civil(rows, cell, oid, text);
-    default:
-        return false;
-    }
-}
-
-static const struct {
-    Oid oid;
-    uint32_t type;
-    const char *name;
-} known_types[] = {
-    {PG_OID_BOOL, RH_TYPE_BOOL, "boolean"},
-    {PG_OID_BYTEA, RH_TYPE_BYTES, "bytea"},
-    {PG_OID_NAME, RH_TYPE_TEXT, "name"},
-    {PG_OID_INT8, RH_TYPE_INT, "bigint"},
-    {PG_OID_INT2, RH_TYPE_INT, "smallint"},
-    {PG_OID_INT4, RH_TYPE_INT, "integer"},
-    {PG_OID_TEXT, RH_TYPE_TEXT, "text"},
-    {PG_OID_OID, RH_TYPE_INT, "oid"},
-    {PG_OID_JSON, RH_TYPE_JSON, "json"},
-    {PG_OID_FLOAT4, RH_TYPE_FLOAT, "real"},
-    {PG_OID_FLOAT8, RH_TYPE_FLOAT, "double precision"},
-    {PG_OID_BPCHAR, RH_TYPE_TEXT, "character"},
-    {PG_OID_VARCHAR, RH_TYPE_TEXT, "character varying"},
-    {PG_OID_DATE, RH_TYPE_DATE, "date"},
-    {PG_OID_TIME, RH_TYPE_TIME, "time without time zone"},
-    {PG_OID_TIMESTAMP, RH_TYPE_DATETIME, "timestamp without time zone"},
-    {PG_OID_TIMESTAMPTZ, RH_TYPE_TIMESTAMP, "timestamp with time zone"},
-    {PG_OID_INTERVAL, RH_TYPE_INTERVAL, "interval"},
-    {PG_OID_NUMERIC, RH_TYPE_DECIMAL, "numeric"},
-    {PG_OID_UUID, RH_TYPE_UUID, "uuid"},
-    {PG_OID_JSONB, RH_TYPE_JSON, "jsonb"},
-};
+/* ---- running ---- */
 
 /* The columns of the result, in the op's arena. */
 static int describe(struct rh_conn *conn, const struct rh_op *op, const PGresult *result,
@@ -321,21 +177,12 @@ static int describe(struct rh_conn *conn, const struct rh_op *op, const PGresult
             return rh_fail_nomem(error);
         memcpy(name, PQfname(result, i), len);
         column->name = rh_text_make(name, len);
-        column->type = RH_TYPE_TEXT;
-        column->native_id = PQftype(result, i);
-        for (size_t k = 0; k < sizeof known_types / sizeof known_types[0]; k++) {
-            if (known_types[k].oid != column->native_id)
-                continue;
-            column->type = known_types[k].type;
-            column->native_type = rh_text_of(known_types[k].name);
-        }
+        rh_pg_describe_type(PQftype(result, i), column);
     }
     ret_result->columns = columns;
     ret_result->n_columns = (uint32_t)n;
     return RH_OK;
 }
-
-/* ---- running ---- */
 
 static int raise_guard(struct rh_conn *conn, const struct rh_op *op, enum guard *ret_guard,
                        struct rh_error *error)
@@ -548,7 +395,7 @@ static void add_row(struct rh_pg_native_cursor *native)
                                (uint64_t)PQgetlength(native->result, row, (int)i)};
         if (PQgetisnull(native->result, row, (int)i)) {
             cells[i].type = RH_TYPE_NULL;
-        } else if (!convert(&native->rows, &cells[i], native->oids[i], text)) {
+        } else if (!rh_pg_convert(&native->rows, &cells[i], native->oids[i], text)) {
             cells[i] = (struct rh_value){.type = RH_TYPE_NULL};
             rh_rowset_bytes(&native->rows, &cells[i], RH_TYPE_TEXT, text.data, text.len);
         }

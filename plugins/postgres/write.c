@@ -30,95 +30,6 @@
 #define PREPARE_ROWS 3   /* from how many rows on a keyed statement is prepared */
 #define FLUSH_EVERY 64   /* statements in a pipeline between flushes */
 
-/* ---- what a write returns ---- */
-
-struct rh_pg_returned {
-    struct rh_pg_rows **parts; /* one per statement */
-    size_t n, cap;
-    uint64_t n_rows;
-    struct rh_value *cells; /* of all parts together, when there are several */
-};
-
-void rh_pg_returned_free(struct rh_conn *conn)
-{
-    struct rh_pg_returned *returned = conn->returned;
-
-    conn->returned = NULL;
-    if (!returned)
-        return;
-    for (size_t i = 0; i < returned->n; i++)
-        rh_pg_rows_free(returned->parts[i]);
-    free(returned->parts);
-    free(returned->cells);
-    free(returned);
-}
-
-/* Takes the result. */
-static int keep_result(struct rh_conn *conn, const struct rh_write_spec *spec, PGresult *result,
-                       struct rh_error *error)
-{
-    struct rh_pg_returned *returned = conn->returned;
-    struct rh_pg_rows *rows = NULL;
-
-    if (PQntuples(result) == 0) {
-        PQclear(result);
-        return RH_OK;
-    }
-    if (!returned)
-        returned = conn->returned = calloc(1, sizeof *returned);
-    if (returned && returned->n == returned->cap) {
-        size_t cap = returned->cap ? returned->cap * 2 : 4;
-        void *grown = reallocarray(returned->parts, cap, sizeof *returned->parts);
-        if (grown) {
-            returned->parts = grown;
-            returned->cap = cap;
-        }
-    }
-    rows = rh_pg_rows_new(spec->n_returning);
-    if (!returned || returned->n == returned->cap || !rows) {
-        rh_pg_rows_free(rows);
-        PQclear(result);
-        return rh_fail_nomem(error);
-    }
-    for (uint32_t i = 0; i < spec->n_returning; i++)
-        rows->types[i] =
-            (uint8_t)rh_sql_column_at(spec->returning, spec->returning_stride, i)->type;
-    returned->parts[returned->n++] = rows;
-    returned->n_rows += (uint64_t)PQntuples(result);
-    return rh_pg_rows_take(rows, result, error);
-}
-
-static int give_returned(struct rh_conn *conn, const struct rh_write_spec *spec,
-                         struct rh_batch *ret_batch, struct rh_error *error)
-{
-    struct rh_pg_returned *returned = conn->returned;
-    struct rh_batch part = {.struct_size = sizeof part};
-    size_t at = 0;
-    int rc = RH_OK;
-
-    ret_batch->n_cols = spec->n_returning;
-    if (!returned)
-        return RH_OK;
-    if (returned->n == 1)
-        return rh_pg_rows_decode(returned->parts[0], 0, returned->parts[0]->n_rows, ret_batch,
-                                 error);
-    returned->cells =
-        reallocarray(NULL, returned->n_rows, sizeof *returned->cells * spec->n_returning);
-    if (!returned->cells)
-        return rh_fail_nomem(error);
-    for (size_t i = 0; i < returned->n && !rc; i++) {
-        rc = rh_pg_rows_decode(returned->parts[i], 0, returned->parts[i]->n_rows, &part, error);
-        if (!rc && part.n_rows) {
-            size_t n = (size_t)part.n_rows * part.n_cols;
-            memcpy(returned->cells + at, part.cells, n * sizeof *part.cells);
-            at += n;
-        }
-    }
-    ret_batch->n_rows = returned->n_rows;
-    ret_batch->cells = returned->cells;
-    return rc;
-}
-
 /* ---- the transaction around a call ---- */
 
 struct scope {
@@ -207,6 +118,38 @@ static void build_delete(struct rh_sql *sql, const struct rh_write_spec *spec, u
     rh_sql_delete(sql, spec, row);
 }
 
+/* One row by key as a statement that fails by itself when it matches two: no BEGIN and COMMIT are
+ * needed around it. */
+static const char too_many[] = " rows match the key";
+
+static void add_guard(struct rh_sql *sql, const struct rh_write_spec *spec)
+{
+    if (!spec->n_returning)
+        rh_sql_add(sql, " RETURNING 1");
+    rh_sql_add(sql,
+               ") SELECT u.* FROM u, (SELECT CASE WHEN count(*) > 1 THEN (count(*)::text || '");
+    rh_sql_add(sql, too_many);
+    rh_sql_add(sql, "')::int ELSE 1 END AS one FROM u) AS guard WHERE guard.one = 1");
+}
+
+static void build_guarded_update(struct rh_sql *sql, const struct rh_write_spec *spec, uint64_t row,
+                                 uint64_t n)
+{
+    (void)n;
+    rh_sql_add(sql, "WITH u AS (");
+    rh_sql_update(sql, spec, row);
+    add_guard(sql, spec);
+}
+
+static void build_guarded_delete(struct rh_sql *sql, const struct rh_write_spec *spec, uint64_t row,
+                                 uint64_t n)
+{
+    (void)n;
+    rh_sql_add(sql, "WITH u AS (");
+    rh_sql_delete(sql, spec, row);
+    add_guard(sql, spec);
+}
+
 static int build(const struct scope *scope, build_fn *how, uint64_t first, uint64_t n,
                  struct rh_error *error)
 {
@@ -230,7 +173,7 @@ static int build(const struct scope *scope, build_fn *how, uint64_t first, uint6
 static int take_result(struct scope *scope, PGresult *result, struct rh_error *error)
 {
     scope->n_affected += strtoull(PQcmdTuples(result), NULL, 10);
-    return keep_result(scope->conn, scope->spec, result, error);
+    return rh_pg_returned_add(scope->conn, scope->spec, result, error);
 }
 
 /* One statement that is a transaction of its own. */
@@ -322,6 +265,17 @@ static int send_all(struct scope *scope, build_fn *how, uint64_t chunk,
     return rc;
 }
 
+static int fail_ambiguous(uint64_t row, struct rh_error *error)
+{
+    int rc = rh_fail(error, RH_CONSTRAINT, "the key matches more than one row");
+
+    if (error && rc == RH_CONSTRAINT) {
+        error->constraint = RH_CONSTRAINT_AMBIGUOUS_KEY;
+        error->row = row;
+    }
+    return rc;
+}
+
 /* keyed: each statement is for one row and must not match two. */
 static int take_all(struct scope *scope, uint64_t sent, uint64_t chunk, bool keyed,
                     struct rh_error *error)
@@ -335,12 +289,7 @@ static int take_all(struct scope *scope, uint64_t sent, uint64_t chunk, bool key
             error->row = i;
         if (!rc && keyed && strtoull(PQcmdTuples(result), NULL, 10) > 1) {
             PQclear(result);
-            rc = rh_fail(error, RH_CONSTRAINT, "the key matches more than one row");
-            if (error && rc == RH_CONSTRAINT) {
-                error->constraint = RH_CONSTRAINT_AMBIGUOUS_KEY;
-                error->row = i;
-            }
-            return rc;
+            return fail_ambiguous(i, error);
         }
         if (!rc)
             rc = take_result(scope, result, error);
@@ -388,6 +337,8 @@ static int enter(struct scope *scope, struct rh_write_result *ret_result, struct
 
     rh_pg_returned_free(conn);
     ret_result->n_affected = 0;
+    ret_result->returned = (struct rh_batch){.struct_size = ret_result->returned.struct_size,
+                                             .n_cols = scope->spec->n_returning};
     if (rc)
         return rc;
     if (scope->op->flags & RH_OP_READ_ONLY)
@@ -404,7 +355,7 @@ static int leave(struct scope *scope, int rc, struct rh_write_result *ret_result
                  struct rh_error *error)
 {
     if (!rc)
-        rc = give_returned(scope->conn, scope->spec, &ret_result->returned, error);
+        rc = rh_pg_returned_batch(scope->conn, scope->spec, &ret_result->returned, error);
     if (!rc)
         ret_result->n_affected = scope->n_affected;
     else
@@ -505,6 +456,25 @@ int rh_pg_upsert(struct rh_conn *conn, const struct rh_op *op, const struct rh_w
     return leave(&scope, rc, ret_result, error);
 }
 
+/* One row by key, outside a transaction. */
+static int change_one(struct scope *scope, bool update, struct rh_error *error)
+{
+    struct rh_error own = RH_ERROR_INIT;
+    int rc = run_alone(scope, update ? build_guarded_update : build_guarded_delete, 1, &own);
+
+    if (rc && strcmp(own.sqlstate, "22P02") == 0 && strstr(own.message, too_many))
+        return fail_ambiguous(0, error);
+    if (rc && strcmp(own.sqlstate, "0A000") == 0) { /* a rule stands on the table */
+        scope->committing = false;
+        scope->explicitly = true;
+        rc = run_pipeline(scope, update ? build_update : build_delete, 1, true, error);
+        return keep_or_undo(scope, rc, error);
+    }
+    if (rc && error && !error->error_class)
+        *error = own;
+    return rc;
+}
+
 static int change(struct scope *scope, build_fn *how, struct rh_write_result *ret_result,
                   struct rh_error *error)
 {
@@ -518,6 +488,8 @@ static int change(struct scope *scope, build_fn *how, struct rh_write_result *re
         if (!rc)
             rc = run_alone(scope, how, 1, error);
         rc = keep_or_undo(scope, rc, error);
+    } else if (scope->spec->n_rows == 1 && !scope->nested) {
+        rc = change_one(scope, how == build_update, error);
     } else if (scope->spec->n_rows) {
         scope->explicitly = !scope->nested;
         rc = run_pipeline(scope, how, 1, true, error);

@@ -15,6 +15,12 @@ int rh_pg_remove(struct rh_conn *conn, const struct rh_op *op, const struct rh_w
 int rh_pg_upsert(struct rh_conn *conn, const struct rh_op *op, const struct rh_write_spec *spec,
                  struct rh_write_result *ret_result, struct rh_error *error);
 
+/* Takes the result of one statement of a write, and keeps its rows when any are to be returned. */
+int rh_pg_returned_add(struct rh_conn *conn, const struct rh_write_spec *spec, PGresult *result,
+                       struct rh_error *error);
+/* All rows kept, borrowed until rh_pg_returned_free. */
+int rh_pg_returned_batch(struct rh_conn *conn, const struct rh_write_spec *spec,
+                         struct rh_batch *ret_batch, struct rh_error *error);
 /* Frees what the last write returned. */
 void rh_pg_returned_free(struct rh_conn *conn);
 

@@ -3,7 +3,8 @@
  * table-valued functions), inside one transaction, so that they see one state.
  *
  * Left out: SQLite's own tables, the shadow tables behind virtual ones, hidden columns, indexes over
- * expressions, and views that SQLite itself can no longer resolve.
+ * expressions, views that SQLite itself can no longer resolve, and all that has an empty name or one
+ * that is not UTF-8 (SQLite allows both).
  */
 #include "catalog.h"
 
@@ -20,6 +21,8 @@
 #include <strings.h>
 
 #define SCRATCH_BYTES (256u << 20)
+#define MAX_NAME 4096u
+#define MAX_NOTE (1u << 20)
 
 #define FROM_TABLES                                                                                \
     "FROM pragma_table_list AS l WHERE l.schema = 'main' AND l.name NOT LIKE 'sqlite\\_%' "        \
@@ -36,6 +39,7 @@ struct found {
     bool strict, without_rowid, is_view;
     bool has_key_index; /* the primary key has an index of its own: it is not the rowid */
     bool broken;
+    bool key_broken; /* one of its columns is left out */
 };
 
 struct key_part {
@@ -99,6 +103,18 @@ static struct rh_text text_at(sqlite3_stmt *stmt, int column)
     const char *data = (const char *)sqlite3_column_text(stmt, column);
 
     return (struct rh_text){data, data ? (uint64_t)sqlite3_column_bytes(stmt, column) : 0};
+}
+
+static bool is_name(struct rh_text text)
+{
+    return text.len > 0 && text.len <= MAX_NAME && rh_text_is_utf8(text);
+}
+
+/* Texts that are shown only: none where the database has what is no text. */
+static void drop_if_no_text(struct rh_text *text)
+{
+    if (text->len > MAX_NOTE || !rh_text_is_utf8(*text))
+        *text = (struct rh_text){NULL, 0};
 }
 
 /* Names of tables are case-insensitive (in ASCII). */
@@ -171,12 +187,14 @@ static int each(struct catalog *catalog, const char *text, const char *parameter
 /* name, type, without rowid, strict */
 static int add_table(struct catalog *catalog, sqlite3_stmt *stmt)
 {
-    struct rh_text type = text_at(stmt, 1);
-    struct found *found = rh_arena_alloc(catalog->scratch, sizeof *found);
-    struct found **slot = rh_vec_push(&catalog->tables, catalog->scratch);
+    struct found *found = NULL, **slot = NULL;
     char *folded = NULL;
     int rc;
 
+    if (!is_name(text_at(stmt, 0)))
+        return RH_OK;
+    found = rh_arena_alloc(catalog->scratch, sizeof *found);
+    slot = rh_vec_push(&catalog->tables, catalog->scratch);
     if (!found || !slot)
         return nomem(catalog);
     *slot = found;
@@ -186,7 +204,7 @@ static int add_table(struct catalog *catalog, sqlite3_stmt *stmt)
                             .indexes = RH_VEC_INIT(struct rh_index),
                             .foreign_keys = RH_VEC_INIT(struct rh_foreign_key)};
     found->table = (struct rh_table){.struct_size = sizeof found->table, .est_rows = -1};
-    found->is_view = rh_text_is(type, "view");
+    found->is_view = rh_text_is(text_at(stmt, 1), "view");
     found->without_rowid = sqlite3_column_int(stmt, 2) != 0;
     found->strict = sqlite3_column_int(stmt, 3) != 0;
     found->table.kind = found->is_view ? RH_TABLE_VIEW : RH_TABLE_BASE;
@@ -214,6 +232,10 @@ static int add_column(struct catalog *catalog, sqlite3_stmt *stmt)
 
     if (!found || hidden == 1)
         return RH_OK;
+    if (!is_name(text_at(stmt, 2))) {
+        found->key_broken = found->key_broken || place > 0;
+        return RH_OK;
+    }
     column = rh_vec_push(&found->columns, catalog->scratch);
     cid = rh_vec_push(&found->cids, catalog->scratch);
     if (!column || !cid)
@@ -230,6 +252,8 @@ static int add_column(struct catalog *catalog, sqlite3_stmt *stmt)
     if (column->default_text.data)
         column->flags |= RH_COLUMN_DEFAULT;
     rh_sqlite_type_set(column, found->strict);
+    drop_if_no_text(&column->default_text);
+    drop_if_no_text(&column->native_type);
     if (place > 0) {
         struct key_part *part = rh_vec_push(&found->key, catalog->scratch);
         if (!part)
@@ -295,7 +319,7 @@ static int set_key(struct catalog *catalog, struct found *found)
     struct rh_column *columns = found->columns.items;
     uint32_t *key = NULL;
 
-    if (found->key.n == 0)
+    if (found->key.n == 0 || found->key_broken)
         return RH_OK;
     qsort(parts, found->key.n, sizeof *parts, compare_places);
     key = catalog->conn->host->alloc(catalog->op->arena, found->key.n * sizeof *key);
@@ -365,6 +389,7 @@ static int add_index(struct catalog *catalog, sqlite3_stmt *stmt)
     rc = keep_text(catalog, stmt, 1, &index.name);
     if (rc)
         return rc;
+    drop_if_no_text(&index.name);
     index.columns = columns;
     index.flags = (sqlite3_column_int(stmt, 2) ? RH_INDEX_UNIQUE : 0) |
                   (sqlite3_column_int(stmt, 4) ? RH_INDEX_PARTIAL : 0);
@@ -424,7 +449,8 @@ static int add_foreign_key(struct catalog *catalog, sqlite3_stmt *stmt)
     names[seq] = key_column(catalog, key->table, seq);
     if (sqlite3_column_type(stmt, 5) != SQLITE_NULL)
         rc = keep_text(catalog, stmt, 5, &names[seq]);
-    if (columns[seq] != RH_NO_COLUMN && names[seq].data && key->n_columns == seq)
+    if (columns[seq] != RH_NO_COLUMN && is_name(key->table) && is_name(names[seq]) &&
+        key->n_columns == seq)
         key->n_columns++;
     if (seq + 1 == n && key->n_columns != n) /* refers to what is not there */
         found->foreign_keys.n--;

@@ -14,6 +14,7 @@
 #include "read.h"
 #include "type.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct running {
@@ -91,13 +92,17 @@ static int describe(struct running *running, int i, struct rh_column *ret_column
 {
     const char *name = sqlite3_column_name(running->stmt, i);
     const char *declared = sqlite3_column_decltype(running->stmt, i);
+    char number[24];
     int rc;
 
     if (!name)
         return rh_fail_nomem(running->error);
+    snprintf(number, sizeof number, "column%d", i + 1);
+    if (!*name || !rh_text_is_utf8(rh_text_of(name)))
+        name = number;
     rc = rh_sqlite_give_text(running->conn, running->op, rh_text_of(name), &ret_column->name,
                              running->error);
-    if (rc == RH_OK && declared)
+    if (rc == RH_OK && declared && rh_text_is_utf8(rh_text_of(declared)))
         rc = rh_sqlite_give_text(running->conn, running->op, rh_text_of(declared),
                                  &ret_column->native_type, running->error);
     if (rc)

@@ -203,6 +203,42 @@ static void add_match(struct rh_sql *sql, const struct rh_column *column, uint32
     rh_sql_add(sql, ")");
 }
 
+/* What every text that matches a LIKE pattern begins with; no text when that is nothing. Owned by
+ * the statement. */
+static const struct rh_value *prefix_of_pattern(struct rh_sql *sql, const struct rh_value *pattern)
+{
+    const struct rh_value *prefix = rh_sql_own_value(sql, pattern);
+    const char *from = pattern->as.data;
+    struct rh_value *made = (struct rh_value *)(uintptr_t)prefix;
+    char *to = NULL;
+    uint32_t n = 0;
+
+    if (!prefix || !rh_text_is_utf8(rh_kit_value_text(pattern)))
+        return NULL;
+    to = (char *)(uintptr_t)prefix->as.data;
+    for (uint32_t i = 0; i < pattern->len && from[i] != '%' && from[i] != '_'; i++) {
+        if (from[i] == '\\' && ++i == pattern->len)
+            break;
+        to[n++] = from[i];
+    }
+    made->len = n;
+    return n ? prefix : NULL;
+}
+
+static void add_like(struct rh_sql *sql, const struct rh_column *column,
+                     const struct rh_value *pattern)
+{
+    const struct rh_value *prefix = prefix_of_pattern(sql, pattern);
+
+    rh_sql_add(sql, "(");
+    if (prefix) { /* for an index */
+        add_starts(sql, column, prefix);
+        rh_sql_add(sql, " AND ");
+    }
+    add_match(sql, column, RH_OP_LIKE, pattern);
+    rh_sql_add(sql, ")");
+}
+
 static bool sorts_by_code_point(const struct rh_sql *sql)
 {
     const struct rh_conn *conn = sql->state;
@@ -218,6 +254,8 @@ bool rh_sqlite_predicate(struct rh_sql *sql, const struct rh_column *column,
     if (base >= RH_OP_LIKE && base <= RH_OP_CONTAINS) {
         if (node->op == RH_OP_STARTS && sorts_by_code_point(sql))
             add_starts(sql, column, values);
+        else if (node->op == RH_OP_LIKE && sorts_by_code_point(sql))
+            add_like(sql, column, values);
         else
             add_match(sql, column, node->op, values);
         return true;

@@ -80,8 +80,8 @@ int rh_sqlite_statement_get(struct rh_sqlite_statements *cache, sqlite3 *db, str
     code = sqlite3_prepare_v3(db, text.data, (int)text.len, SQLITE_PREPARE_PERSISTENT, &stmt, NULL);
     if (code != SQLITE_OK)
         return code;
-    keep(cache, text, hash, stmt);
     *ret_stmt = stmt;
+    keep(cache, text, hash, stmt);
     return SQLITE_OK;
 }
 

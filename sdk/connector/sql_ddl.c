@@ -251,10 +251,15 @@ static int check_change(const struct rh_sql *sql, const struct rh_ddl_change *ch
         rc = check_column(change->column, error);
         if (rc)
             return rc;
-        if (change->kind == RH_DDL_ALTER_COLUMN && !sql->dialect->alter_column)
-            return rh_fail(error, RH_UNSUPPORTED,
-                           "this database cannot change the type of a column (%.*s)",
-                           RH_TEXT_ARG(change->column->name));
+        if (change->kind == RH_DDL_ALTER_COLUMN && !sql->dialect->alter_column) {
+            rh_fail(error, RH_UNSUPPORTED,
+                    "this database cannot change the type of a column (%.*s)",
+                    RH_TEXT_ARG(change->column->name));
+            rh_error_hint(error,
+                          "Add a column, copy the values, drop the old column and rename the "
+                          "new one");
+            return RH_UNSUPPORTED;
+        }
         if (change->kind == RH_DDL_ADD_COLUMN && sql->dialect->identity_is_key &&
             (change->column->flags & RH_COLUMN_IDENTITY))
             return rh_fail(error, RH_UNSUPPORTED,

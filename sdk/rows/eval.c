@@ -141,7 +141,7 @@ static int compile_one(struct rh_eval *eval, uint32_t position, struct test *tes
         rh_fail(error, RH_UNSUPPORTED, "this datasource cannot filter by rows of a related table");
         return RH_UNSUPPORTED;
     default:
-        test->values = query->values + node->first;
+        test->values = node->n ? query->values + node->first : NULL;
         break;
     }
     switch (RH_OP_BASE(node->op)) {

@@ -29,7 +29,7 @@ static bool is_grouped(const struct rh_query *query)
     return query->n_groups + query->n_aggregates > 0;
 }
 
-static bool has_text_key(const struct rh_read *read)
+const char *rh_read_text_order(const struct rh_read *read)
 {
     const struct rh_query *query = &read->query;
 
@@ -38,9 +38,9 @@ static bool has_text_key(const struct rh_read *read)
         uint32_t type =
             is_grouped(query) ? read->bound.outputs[column].type : query->columns[column].type;
         if (type == RH_TYPE_TEXT)
-            return true;
+            return read->strategy.native ? "source" : "binary";
     }
-    return false;
+    return NULL;
 }
 
 /* ---- Header ------------------------------------------------------------------------------ */
@@ -107,11 +107,27 @@ void rh_read_plan_header(const struct rh_read *read, struct rh_buf *buf)
     list_completed(read, &completed);
     rh_buf_addf(buf, "%s; scanned=%llu; returned=%llu", completed.n ? "" : "none",
                 (unsigned long long)read->meter.scanned, (unsigned long long)read->meter.returned);
-    if (has_text_key(read))
-        rh_buf_addf(buf, "; text-order=%s", read->strategy.native ? "source" : "binary");
+    if (rh_read_text_order(read))
+        rh_buf_addf(buf, "; text-order=%s", rh_read_text_order(read));
 }
 
 /* ---- Document ---------------------------------------------------------------------------- */
+
+static const char *name_of(uint32_t op)
+{
+    switch (RH_OP_BASE(op)) {
+    case RH_OP_AND:
+        return "and";
+    case RH_OP_OR:
+        return "or";
+    case RH_OP_EXISTS:
+        return op & RH_OP_NOT ? "none" : "some";
+    case RH_OP_SEEK:
+        return "after-cursor";
+    default:
+        return rh_operator_label(op);
+    }
+}
 
 static void add_condition(struct rh_buf *buf, const struct rh_read *read, uint32_t position,
                           bool having, unsigned depth)
@@ -121,10 +137,7 @@ static void add_condition(struct rh_buf *buf, const struct rh_read *read, uint32
     uint32_t op = RH_OP_BASE(node->op);
 
     rh_buf_add_str(buf, "{\"op\":");
-    if (op == RH_OP_SEEK)
-        rh_json_add_string(buf, RH_TEXT("after-cursor"));
-    else
-        rh_json_add_string(buf, rh_text_of(rh_operator_label(node->op)));
+    rh_json_add_string(buf, rh_text_of(name_of(node->op)));
     if (node->column != RH_NO_COLUMN) {
         rh_buf_add_str(buf, ",\"column\":");
         rh_json_add_string(buf, having ? read->bound.outputs[node->column].name
@@ -166,8 +179,8 @@ static void add_order(struct rh_buf *buf, const struct rh_read *read)
     if (query->n_order == 0)
         return;
     rh_buf_addf(buf, ",\"order\":{\"by\":\"%s\"", read->strategy.sort ? "host" : "source");
-    if (has_text_key(read))
-        rh_buf_addf(buf, ",\"text\":\"%s\"", read->strategy.native ? "source" : "binary");
+    if (rh_read_text_order(read))
+        rh_buf_addf(buf, ",\"text\":\"%s\"", rh_read_text_order(read));
     rh_buf_add_str(buf, ",\"keys\":[");
     for (uint32_t i = 0; i < query->n_order; i++) {
         const struct rh_order *key = &query->order[i];

@@ -9,7 +9,7 @@
 #define MAX_DEPTH 64
 
 static uint32_t upper_of(const struct rh_library *library, const struct rh_query *query,
-                         uint32_t node, const struct rh_column *columns, size_t stride,
+                         uint32_t position, const struct rh_column *columns, size_t stride,
                          unsigned depth);
 
 static uint32_t column_type(const struct rh_column *columns, size_t stride, uint32_t column)

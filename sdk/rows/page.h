@@ -20,4 +20,4 @@ int rh_page_new(struct rh_stage *input, uint64_t limit, bool backward,
                 const struct rh_order_key *keys, uint32_t n_keys, struct rh_stage **ret_stage,
                 struct rh_error *error);
 /* After RH_END. Borrowed from the stage. */
-void rh_page_facts(const struct rh_stage *page, struct rh_page_facts *ret_facts);
+void rh_page_facts(const struct rh_stage *stage, struct rh_page_facts *ret_facts);

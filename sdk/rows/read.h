@@ -43,6 +43,8 @@ struct rh_page {
     int64_t count; /* -1: not asked for */
     bool count_is_estimate;
     bool stable;
+    const char
+        *text_order; /* "source" (its own collation) or "binary"; NULL: no text is ordered by */
 };
 int rh_read_page(struct rh_read *read, struct rh_page *ret_page, struct rh_error *error);
 

@@ -134,7 +134,9 @@ static int count(struct rh_read *read, struct rh_page *page, struct rh_error *er
 
 int rh_read_page(struct rh_read *read, struct rh_page *ret_page, struct rh_error *error)
 {
-    struct rh_page page = {.count = -1, .stable = read->paging == RH_PAGING_KEYSET};
+    struct rh_page page = {.count = -1,
+                           .stable = read->paging == RH_PAGING_KEYSET,
+                           .text_order = rh_read_text_order(read)};
     int r = RH_OK;
 
     if (read->outcome != RH_END)

@@ -56,5 +56,7 @@ int rh_read_open_bound(struct rh_session *session, const struct rh_bound *bound,
                        struct rh_error *error);
 /* Fills a meter with the datasource's budget. */
 void rh_read_meter(struct rh_session *session, struct rh_meter *ret_meter);
+/* "source", "binary", or NULL when no text is ordered by. */
+const char *rh_read_text_order(const struct rh_read *read);
 /* The stages' facts up to now; those of an ended read are in read->stages. */
 uint32_t rh_read_stage_facts(const struct rh_read *read, struct rh_stage_facts *ret_facts);

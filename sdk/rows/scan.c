@@ -36,6 +36,10 @@ static int pull(struct rh_stage *stage, struct rh_batch *ret_batch, struct rh_er
 
     if (scan->ended)
         return RH_END;
+    /* Checked here, when all rows before have been returned or dropped. */
+    if (meter->completing && meter->scanned > meter->scan_limit &&
+        meter->scanned - meter->scan_limit > meter->returned)
+        return fail_budget(meter, error);
     r = rh_operation_check(meter->op, error);
     if (r < 0)
         return r;
@@ -51,9 +55,6 @@ static int pull(struct rh_stage *stage, struct rh_batch *ret_batch, struct rh_er
         return rh_session_note(session, r);
     }
     meter->scanned += batch.n_rows;
-    if (meter->completing && meter->scanned > meter->scan_limit &&
-        meter->scanned - meter->scan_limit > meter->returned)
-        return fail_budget(meter, error);
     *ret_batch = batch;
     return RH_OK;
 }

@@ -17,47 +17,53 @@ static uint32_t batch_rows(const struct rh_strategy *strategy)
     return wanted < BATCH_ROWS ? (uint32_t)wanted : BATCH_ROWS;
 }
 
-static int add_filter(struct rh_arena *arena, const char *name, const struct rh_eval_input *input,
-                      struct rh_stage **top, struct rh_error *error)
-{
-    struct rh_eval *eval = NULL;
-    int r = rh_eval_new(arena, input, &eval, error);
+/* What the host evaluates; compiled before anything is opened at the source. */
+struct filters {
+    struct rh_eval *residual, *having; /* NULL: nothing to do, or taken by a stage */
+};
 
-    if (r < 0)
-        return r;
-    r = rh_filter_new(*top, name, eval, top, error);
-    if (r < 0)
-        rh_eval_free(eval);
-    return r;
-}
-
-static int add_residual(struct rh_arena *arena, const struct rh_strategy *strategy,
-                        struct rh_stage **top, struct rh_error *error)
-{
-    struct rh_eval_input input = {.query = strategy->query,
-                                  .nodes = strategy->residual,
-                                  .n_nodes = strategy->n_residual,
-                                  .cell_of = strategy->cell_of,
-                                  .seek_keys = strategy->keys,
-                                  .n_seek_keys = strategy->n_keys};
-
-    if (strategy->n_residual == 0)
-        return RH_OK;
-    return add_filter(arena, "filter", &input, top, error);
-}
-
-static int add_groups(struct rh_arena *arena, const struct rh_strategy *strategy,
-                      struct rh_stage **top, struct rh_error *error)
+static int compile(struct rh_arena *arena, const struct rh_strategy *strategy,
+                   struct filters *filters, struct rh_error *error)
 {
     const struct rh_query *query = strategy->query;
+    struct rh_eval_input residual = {.query = query,
+                                     .nodes = strategy->residual,
+                                     .n_nodes = strategy->n_residual,
+                                     .cell_of = strategy->cell_of,
+                                     .seek_keys = strategy->keys,
+                                     .n_seek_keys = strategy->n_keys};
     struct rh_eval_input having = {
         .query = query, .nodes = query->having, .n_nodes = query->n_having};
     int r = RH_OK;
 
-    if (strategy->group)
-        r = rh_group_new(*top, &strategy->grouping, top, error);
+    if (strategy->n_residual)
+        r = rh_eval_new(arena, &residual, &filters->residual, error);
     if (r == RH_OK && strategy->having)
-        r = add_filter(arena, "having", &having, top, error);
+        r = rh_eval_new(arena, &having, &filters->having, error);
+    return r;
+}
+
+static int add_filter(const char *name, struct rh_eval **eval, struct rh_stage **top,
+                      struct rh_error *error)
+{
+    int r = RH_OK;
+
+    if (*eval)
+        r = rh_filter_new(*top, name, *eval, top, error);
+    if (r == RH_OK)
+        *eval = NULL;
+    return r;
+}
+
+static int add_groups(const struct rh_strategy *strategy, struct filters *filters,
+                      struct rh_stage **top, struct rh_error *error)
+{
+    int r = add_filter("filter", &filters->residual, top, error);
+
+    if (r == RH_OK && strategy->group)
+        r = rh_group_new(*top, &strategy->grouping, top, error);
+    if (r == RH_OK)
+        r = add_filter("having", &filters->having, top, error);
     if (r == RH_OK && strategy->distinct)
         r = rh_distinct_new(*top, strategy->n_outputs, top, error);
     return r;
@@ -84,21 +90,22 @@ int rh_strategy_open(struct rh_arena *arena, struct rh_session *session,
                      const struct rh_strategy *strategy, struct rh_meter *meter,
                      struct rh_stage **ret_top, struct rh_error *error)
 {
+    struct filters filters = {NULL, NULL};
     struct rh_stage *top = NULL;
-    int r;
+    int r = compile(arena, strategy, &filters, error);
 
     meter->completing = strategy->n_residual > 0 || strategy->group || strategy->having ||
                         strategy->distinct || strategy->sort;
-    r = rh_scan_new(meter, session, &strategy->pushed, strategy->n_cells, batch_rows(strategy),
-                    &top, error);
-    if (r < 0)
-        return r;
-    r = add_residual(arena, strategy, &top, error);
     if (r == RH_OK)
-        r = add_groups(arena, strategy, &top, error);
+        r = rh_scan_new(meter, session, &strategy->pushed, strategy->n_cells, batch_rows(strategy),
+                        &top, error);
+    if (r == RH_OK)
+        r = add_groups(strategy, &filters, &top, error);
     if (r == RH_OK)
         r = add_order(strategy, &top, error);
     if (r < 0) {
+        rh_eval_free(filters.residual);
+        rh_eval_free(filters.having);
         rh_stage_close(top);
         return r;
     }

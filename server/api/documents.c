@@ -26,14 +26,14 @@ static const struct rh_command COMMANDS[] = {
      .path = "/api/v1/openapi.json",
      .summary = "This API as an OpenAPI 3.1 document",
      .permission = RH_PUBLIC,
-     .flags = RH_COMMAND_READ_ONLY | RH_COMMAND_INLINE,
+     .flags = RH_COMMAND_READ_ONLY,
      .run = openapi},
     {.name = "docs",
      .method = "GET",
      .path = "/docs",
      .summary = "This API as a readable page",
      .permission = RH_PUBLIC,
-     .flags = RH_COMMAND_READ_ONLY | RH_COMMAND_INLINE,
+     .flags = RH_COMMAND_READ_ONLY,
      .run = docs},
 };
 

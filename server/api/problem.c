@@ -20,7 +20,6 @@ static const struct rh_problem PROBLEMS[] = {
     {"invalid-query", 400, "Invalid query", RH_INVALID},
     {"invalid-filter", 400, "Invalid filter", RH_INVALID},
     {"invalid-cursor", 400, "Invalid page cursor", RH_INVALID},
-    {"invalid-key", 400, "Invalid row key", RH_INVALID},
     {"unknown-operator", 400, "Unknown operator", RH_INVALID},
     {"unknown-column", 400, "Unknown column", RH_INVALID},
     {"unknown-parameter", 400, "Unknown parameter", RH_INVALID},

@@ -159,7 +159,7 @@ static int flush(struct rh_rows_out *out, struct rh_error *error)
         rc = open_stream(out, error);
     if (rc == RH_OK)
         rc = rh_http_stream_flush(out->stream, error);
-    if (rc == RH_OK)
+    if (out->stream)
         out->buf = rh_http_stream_buffer(out->stream);
     rh_call_progress(out->call);
     out->flushed_us = rh_clock_us();

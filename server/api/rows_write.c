@@ -304,6 +304,8 @@ static int put(struct rh_call *call, struct rh_error *error)
     if (rc == RH_OK)
         rc = rh_write_put_row(&job.session, job.table, job.key, body, &job.options,
                               &job.written.sink, &created, error);
+    if (rc == RH_NOT_FOUND && job.options.if_match.data && job.key)
+        rh_error_code(error, "stale"); /* RFC 9110, 13.1.1: the precondition failed */
     if (rc == RH_OK) {
         job.counts = (struct rh_write_counts){.n_rows = 1, .n_affected = 1};
         rc = answer_one(&job, created ? 201 : 200, created, error);

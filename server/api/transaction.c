@@ -108,6 +108,20 @@ static int key_of(const struct step *step, struct rh_value **ret_key, struct rh_
     return rh_bind_key(step->call->arena, step->table, key->text, ret_key, error);
 }
 
+/* The row SDK points into what it was given; the caller sees it as a part of the operation. */
+static void place_pointer(const struct step *step, const char *member, struct rh_error *error)
+{
+    struct rh_text inner = rh_text_of(error->pointer);
+    char *whole;
+
+    if (inner.len == 0 || rh_text_starts(inner, step->pointer))
+        return;
+    whole = rh_arena_printf(step->call->arena, "%s%s%s", step->pointer, member, error->pointer);
+    if (!whole || strlen(whole) >= sizeof(error->pointer))
+        return;
+    memcpy(error->pointer, whole, strlen(whole) + 1);
+}
+
 static void add_result(struct step *step, const struct rh_written *written,
                        const struct rh_write_counts *counts)
 {
@@ -148,6 +162,8 @@ static int put_in(struct step *step, bool upsert, struct rh_error *error)
     rh_written_init(&written, step->call, step->table);
     rc = (upsert ? rh_write_upsert : rh_write_insert)(step->session, step->table, source, &options,
                                                       &written.sink, &counts, error);
+    if (rc != RH_OK)
+        place_pointer(step, rows ? "/rows" : "/row", error);
     if (rc == RH_OK)
         rc = rh_written_check(&written, error);
     if (rc == RH_OK)
@@ -195,6 +211,8 @@ static int update(struct step *step, struct rh_error *error)
     else
         rc = rh_write_update_where(step->session, step->table, where, all, set, &options,
                                    &written.sink, &counts, error);
+    if (rc != RH_OK)
+        place_pointer(step, "/set", error);
     if (rc == RH_OK)
         rc = rh_written_check(&written, error);
     if (rc == RH_OK)
@@ -294,6 +312,8 @@ static int query(struct step *step, struct rh_error *error)
     if (rc == RH_OK)
         rc = pull(step, read, error);
     rh_read_close(read);
+    if (rc != RH_OK)
+        place_pointer(step, "", error);
     return rc;
 }
 

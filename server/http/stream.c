@@ -35,7 +35,8 @@ struct rh_http_stream {
     unsigned refs;
     bool waiting; /* the connection is suspended for want of data */
     bool ended, failed;
-    bool gone; /* the reader will not come back */
+    bool gone;  /* the reader will not come back */
+    bool stuck; /* the worker's: a flush failed, and the block at tail is not its own */
 };
 
 static void release_locked(struct rh_http_stream *stream)
@@ -190,7 +191,7 @@ int rh_http_stream_open(struct rh_http_request *request, unsigned stall_ms,
 
 struct rh_buf *rh_http_stream_buffer(struct rh_http_stream *stream)
 {
-    return stream->compressor ? &stream->plain : &stream->blocks[stream->tail];
+    return stream->compressor || stream->stuck ? &stream->plain : &stream->blocks[stream->tail];
 }
 
 static int wait_for_room_locked(struct rh_http_stream *stream, struct rh_error *error)
@@ -247,12 +248,15 @@ static int hand_over(struct rh_http_stream *stream, bool finish, struct rh_error
 
 int rh_http_stream_flush(struct rh_http_stream *stream, struct rh_error *error)
 {
-    return hand_over(stream, false, error);
+    int rc = hand_over(stream, false, error);
+
+    stream->stuck = rc != RH_OK;
+    return rc;
 }
 
 void rh_http_stream_end(struct rh_http_stream *stream, bool ok)
 {
-    bool whole = hand_over(stream, true, NULL) == RH_OK;
+    bool whole = !stream->stuck && hand_over(stream, true, NULL) == RH_OK;
 
     pthread_mutex_lock(&stream->lock);
     stream->ended = true;

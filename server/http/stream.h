@@ -22,7 +22,8 @@ struct rh_http_stream;
  * begin. stall_ms: how long one wait for the client may take. RESOURCE. */
 int rh_http_stream_open(struct rh_http_request *request, unsigned stall_ms,
                         struct rh_http_stream **ret_stream, struct rh_error *error);
-/* [worker] Where to write. Write about RH_HTTP_STREAM_BLOCK bytes, then flush. */
+/* [worker] Where to write. Write about RH_HTTP_STREAM_BLOCK bytes, then flush. After a flush that
+ * failed it leads nowhere. */
 struct rh_buf *rh_http_stream_buffer(struct rh_http_stream *stream);
 /* [worker] Hands over what was written and waits for room. CANCELLED when the client left, TIMEOUT
  * when it took nothing for stall_ms, RESOURCE when the block could not hold what was written. */

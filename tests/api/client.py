@@ -84,6 +84,7 @@ class Client:
         self.url = url
         self.session = requests.Session()
         self.session.trust_env = False
+        self.session.headers["Accept-Encoding"] = "identity"
         if key:
             self.session.headers["Authorization"] = "Bearer " + key
 

@@ -53,7 +53,7 @@ def test_reference_names_every_command_and_problem(api):
     ([], {"ROWHOUSE_LOG_LEVEL": "loud"}, "log_level"),
     ([], {"ROWHOUSE_ADMIN_KEY": "short"}, "admin_key"),
     (["--config", "/no/such/file"], {}, "/no/such/file"),
-    (["--master-key", "zz"], {}, "master"),
+    (["--master-key", "zz"], {}, "MASTER_KEY"),
 ])
 def test_wrong_settings_are_refused(tmp_path, flags, env, wanted):
     if "--data" not in flags and "ROWHOUSE_DATTA" not in env:

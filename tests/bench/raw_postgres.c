@@ -38,8 +38,8 @@ static int fail(PGconn *conn)
 static int scan_cursor(PGconn *conn, const char *select, uint64_t *rows, uint64_t *sum)
 {
     char text[512];
-    snprintf(text, sizeof(text), "BEGIN; SET cursor_tuple_fraction = 1; DECLARE c NO SCROLL CURSOR FOR %s",
-             select);
+    snprintf(text, sizeof(text),
+             "BEGIN; SET cursor_tuple_fraction = 1; DECLARE c NO SCROLL CURSOR FOR %s", select);
     PQclear(PQexec(conn, text));
     for (;;) {
         PGresult *result =
@@ -81,7 +81,8 @@ int main(int argc, char **argv)
         return fail(conn);
     snprintf(select, sizeof(select),
              "SELECT id, customer_id, status, total::text, created_at, note FROM %s", argv[2]);
-    int rc = argc > 3 ? scan_single(conn, select, &rows, &sum) : scan_cursor(conn, select, &rows, &sum);
+    int rc =
+        argc > 3 ? scan_single(conn, select, &rows, &sum) : scan_cursor(conn, select, &rows, &sum);
     PQfinish(conn);
     printf("%llu rows %llu\n", (unsigned long long)rows, (unsigned long long)sum);
     return rc;

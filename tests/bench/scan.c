@@ -36,9 +36,11 @@ int main(int argc, char **argv)
         return 2;
     rh_operation_init(&op, arena, NULL, rh_clock_us() + 600u * 1000000u);
     if ((rc = rh_registry_new(NULL, &registry, &error)) != RH_OK ||
-        (rc = rh_datasource_from_url(registry, rh_text_of(argv[1]), &datasource, &error)) != RH_OK ||
+        (rc = rh_datasource_from_url(registry, rh_text_of(argv[1]), &datasource, &error)) !=
+            RH_OK ||
         (rc = rh_session_open(datasource, &op, &session, &error)) != RH_OK ||
-        (rc = rh_read_open(&session, rh_text_of(argv[2]), &spec, &options, &read, &error)) != RH_OK) {
+        (rc = rh_read_open(&session, rh_text_of(argv[2]), &spec, &options, &read, &error)) !=
+            RH_OK) {
         fprintf(stderr, "%s\n", error.message);
         return 1;
     }

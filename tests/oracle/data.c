@@ -95,6 +95,7 @@ static const struct rh_value floats[] = {
     F(0.0),   F(1.5),  F(-2.25), F(0.1),  F(1e5),       F(3.14159),
     F(1e-10), F(-0.0), F(2.0),   F(-1e5), F(12345.678), F(0.30000000000000004),
 };
+static const struct rh_value halves[] = {F(0.0), F(0.5), F(-1.25), F(1024.0), F(3.0)};
 static const struct rh_value bools[] = {X(RH_TYPE_BOOL, 0), X(RH_TYPE_BOOL, 1)};
 static const struct rh_value days[] = {
     X(RH_TYPE_DATE, 0),       X(RH_TYPE_DATE, -1),      X(RH_TYPE_DATE, -141428),
@@ -218,6 +219,25 @@ static const struct data_column exact[] = {
     COLUMN("span", RH_TYPE_DATE, 0, spans), COLUMN("g", RH_TYPE_INT, NN, smalls),
 };
 
+/* Types and collations of the sources' own. */
+#define NATIVE(name_, type_, pool_, sqlite_, postgres_)                                            \
+    {                                                                                              \
+        .column = {.name = RH_TEXT_INIT(name_), .type = (type_)}, .pool = POOL(pool_),             \
+        .sqlite = (sqlite_), .postgres = (postgres_)                                               \
+    }
+
+static const struct data_column natives[] = {
+    COLUMN("id", RH_TYPE_INT, NN, smalls),
+    NATIVE("nocase", RH_TYPE_TEXT, texts, "TEXT COLLATE NOCASE", "text COLLATE oracle_ci"),
+    NATIVE("rtrim", RH_TYPE_TEXT, texts, "TEXT COLLATE RTRIM", "varchar(40)"),
+    NATIVE("icu", RH_TYPE_TEXT, texts, "VARCHAR(40)", "text COLLATE oracle_en"),
+    NATIVE("c", RH_TYPE_TEXT, codes, "CLOB COLLATE BINARY", "text COLLATE oracle_c"),
+    NATIVE("two", RH_TYPE_INT, smalls, "SMALLINT", "int2"),
+    NATIVE("four", RH_TYPE_INT, smalls, "INT", "int4"),
+    NATIVE("single", RH_TYPE_FLOAT, halves, "REAL", "float4"),
+    NATIVE("text_json", RH_TYPE_JSON, docs, "JSON", "json"),
+};
+
 static const uint32_t first[] = {0}, both[] = {0, 1};
 
 #define TABLE(name_, columns_)                                                                     \
@@ -228,6 +248,7 @@ const struct data_table data_tables[] = {
     {TABLE("pairs", pairs), .key = both, .n_key = 2, .n_rows = 70},
     {TABLE("loose", loose), .n_rows = 40},
     {TABLE("nothing", nothing), .key = first, .n_key = 1},
+    {TABLE("natives", natives), .key = first, .n_key = 1, .n_rows = 90},
     {TABLE("exact", exact), .key = first, .n_key = 1, .n_rows = 60, .exact_only = true},
 };
 const uint32_t n_data_tables = sizeof(data_tables) / sizeof(data_tables[0]);

@@ -33,7 +33,8 @@ struct pool {
 
 struct data_column {
     struct rh_column column;
-    struct pool pool; /* what its cells and the literals in queries are taken from */
+    struct pool pool;              /* what its cells and the literals in queries are taken from */
+    const char *sqlite, *postgres; /* native type, NULL: by the column's type */
 };
 
 struct data_table {
@@ -81,10 +82,11 @@ struct question {
     const struct data_table *table;
     struct rh_text json; /* the query */
     bool total;          /* its order decides: results are sequences */
-    bool paged;          /* may be read page by page */
+    bool native;         /* text in the source's own order: a sequence only within one source */
 };
 
-/* Owned by the arena. paging: only queries that can be paged, without limit and offset. */
+/* Owned by the arena. paging: without limit and offset, and some of them in the
+ * sources' own text order. */
 void question_make(struct rh_arena *arena, struct dice *dice, bool exact_tables, bool paging,
                    struct question *ret_question);
 

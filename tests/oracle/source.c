@@ -65,8 +65,13 @@ static void describe(struct rh_arena *arena, const struct source *source,
 {
     struct rh_column *columns = rh_arena_array(arena, data->n_columns, sizeof(*columns));
 
-    for (uint32_t c = 0; c < data->n_columns; c++)
+    for (uint32_t c = 0; c < data->n_columns; c++) {
         columns[c] = data->columns[c].column;
+        if (strcmp(source->name, "sqlite") == 0)
+            columns[c].native_type = rh_text_of(data->columns[c].sqlite);
+        if (strcmp(source->name, "postgres") == 0)
+            columns[c].native_type = rh_text_of(data->columns[c].postgres);
+    }
     *ret_table = (struct rh_table){.struct_size = sizeof(*ret_table),
                                    .name = rh_text_of(data->name),
                                    .columns = columns,
@@ -114,6 +119,23 @@ static bool make_table(struct source *source, const struct data_table *data,
     return true;
 }
 
+/* One without regard to case (equal texts that are not the same text), one of a language, and C
+ * under a name that needs no quotes. */
+static bool make_collations(struct source *source, struct rh_error *error)
+{
+    static const char *const statements[] = {
+        "CREATE COLLATION IF NOT EXISTS public.oracle_ci"
+        " (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+        "CREATE COLLATION IF NOT EXISTS public.oracle_en (provider = icu, locale = 'en')",
+        "CREATE COLLATION IF NOT EXISTS public.oracle_c FROM \"C\"",
+    };
+
+    for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)
+        if (!run_native(source, statements[i], error))
+            return false;
+    return true;
+}
+
 /* ---- Public ------------------------------------------------------------------------------ */
 
 bool source_open(struct source *source, struct rh_registry *registry, const char *kind,
@@ -151,6 +173,8 @@ bool source_open(struct source *source, struct rh_registry *registry, const char
         snprintf(text, sizeof(text), "CREATE SCHEMA %s", schema_name());
         if (!run_native(source, text, &error))
             return complain("make a schema", kind, &error);
+        if (!make_collations(source, &error))
+            return complain("make its collations", kind, &error);
     }
     for (uint32_t i = 0; i < n_data_tables; i++)
         if (!(data_tables[i].exact_only && source->inexact) &&

@@ -557,6 +557,46 @@ START_TEST(where_alone)
 }
 END_TEST
 
+/* In an arena of so many bytes: parsed, bound, and where it is too small refused as that. */
+static int bind_within(const char *text, size_t max_bytes)
+{
+    struct rh_arena *small = rh_arena_new(max_bytes);
+    struct rh_json *body = NULL;
+    struct rh_spec *spec = NULL;
+    struct rh_bound bound = {0};
+    rh_error_clear(&error);
+    ck_assert_ptr_nonnull(small);
+    int r = rh_json_parse(small, rh_text_of(text), &body, &error);
+    if (!r)
+        r = rh_spec_parse_json(small, body, &spec, &error);
+    if (!r)
+        r = rh_bind_query(small, tables, table_of("orders"), spec, &bound, &error);
+    ck_assert(r == 0 || r == RH_RESOURCE);
+    ck_assert_int_eq(error.error_class, r);
+    rh_arena_free(small);
+    return r;
+}
+
+START_TEST(out_of_memory_is_an_error)
+{
+    static const char *const queries[] = {
+        "{\"select\":[\"id\",\"status\"],\"where\":{\"or\":[{\"id\":{\"in\":[1,2,3]}},{\"not\":"
+        "{\"status\":{\"empty\":true},\"total\":{\"between\":[1,2]}}}],\"doc\":{\"has\":\"x\"},"
+        "\"uid\":\"123e4567-e89b-12d3-a456-426614174000\",\"raw\":\"AAEC\",\"span\":\"P1D\"},"
+        "\"order\":[\"-total\",{\"col\":\"status\"}],\"search\":\"x\",\"distinct\":false}",
+        "{\"group\":[\"status\",{\"m\":{\"bucket\":\"created_at\",\"by\":\"day\"}}],\"aggregate\":"
+        "{\"n\":{\"count\":\"*\"}},\"having\":{\"n\":{\"gt\":1}},\"order\":[\"-n\"]}",
+    };
+    for (unsigned i = 0; i < 2; i++) {
+        size_t max_bytes = 0;
+        while (bind_within(queries[i], max_bytes) && max_bytes < 1000000)
+            max_bytes += 16;
+        ck_assert_uint_gt(max_bytes, 1000);
+        ck_assert_uint_lt(max_bytes, 1000000);
+    }
+}
+END_TEST
+
 /* Wide and deep conditions keep their shape. */
 START_TEST(many_conditions)
 {
@@ -595,6 +635,7 @@ int main(void)
     tcase_add_test(tcase, keys_come_from_path_segments);
     tcase_add_test(tcase, where_alone);
     tcase_add_test(tcase, many_conditions);
+    tcase_add_test(tcase, out_of_memory_is_an_error);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

@@ -247,7 +247,7 @@ static bool group_once(void *context)
     struct rh_error error = RH_ERROR_INIT;
     bool spilled;
     uint64_t n;
-    int r = run_groups(1500, 30000, AMPLE, &n, &spilled, &error);
+    int r = run_groups(400, 20000, AMPLE, &n, &spilled, &error);
 
     (void)context;
     if (r < 0)
@@ -257,7 +257,7 @@ static bool group_once(void *context)
 
 START_TEST(every_allocation_may_fail)
 {
-    compute(1500);
+    compute(400);
     ck_assert_uint_gt(fault_torture(group_once, NULL), 20);
 }
 END_TEST

@@ -790,6 +790,32 @@ START_TEST(killed_mid_stream)
 }
 END_TEST
 
+/* A session that ended while nothing was asked: nothing has happened, so anything may be retried. */
+START_TEST(notices_a_dead_session)
+{
+    struct rh_conn *victim = connect_url(), *mine = conn;
+    struct rh_value cells[] = {int_value(1), text_value("x")};
+    struct rh_write_spec spec;
+    struct rh_write_result result = {.struct_size = sizeof result};
+    char text[128];
+
+    (void)try_sql(conn, "DROP TABLE IF EXISTS dead_test");
+    sql("CREATE TABLE dead_test (id int, t text)");
+    conn = victim;
+    (void)snprintf(text, sizeof text, "SELECT pg_terminate_backend(%lld)",
+                   (long long)sql_int("SELECT pg_backend_pid()"));
+    ok(pg->ping(conn, op, &error));
+    conn = mine;
+    sql(text);
+    (void)usleep(100000);
+    const struct rh_table *table = table_named("dead_test");
+    spec = spec_for(table, table->columns, 2, cells, 1);
+    fails(pg->write->insert(victim, op, &spec, &result, &error), RH_UNAVAILABLE);
+    ck_assert_uint_eq(error.retry, RH_RETRY_SAFE);
+    pg->close(victim);
+}
+END_TEST
+
 START_TEST(scan_in_bounded_memory)
 {
     struct rh_query query;
@@ -1444,6 +1470,102 @@ START_TEST(updates_and_deletes_by_key)
 }
 END_TEST
 
+/* One row outside a transaction goes another way. */
+START_TEST(changes_one_row)
+{
+    struct rh_value cells[] = {text_value("twin"), int_value(5)};
+    struct rh_write_spec spec;
+    struct rh_write_result result = {.struct_size = sizeof result};
+
+    make_stock();
+    sql("INSERT INTO stock (id, name) VALUES (1, 'one'), (3, 'twin'), (4, 'twin')");
+    spec = spec_for(stock, &stock->columns[1], 2, cells, 1);
+    spec.key = (const uint32_t[]){0};
+    spec.n_key = 1;
+    for (int i = 0; i < 3; i++) { /* unprepared and prepared */
+        fails(pg->write->update(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+        ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_AMBIGUOUS_KEY);
+        ck_assert_uint_eq(error.row, 0);
+    }
+    spec.n_columns = 1;
+    fails(pg->write->remove(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_AMBIGUOUS_KEY);
+    rh_error_clear(&error);
+    ck_assert_int_eq(sql_int("SELECT count(*) FROM stock WHERE qty = 7"), 3);
+    spec.n_columns = 2;
+    cells[0] = text_value("one");
+    spec.returning = stock->columns;
+    spec.n_returning = 3;
+    ok(pg->write->update(conn, op, &spec, &result, &error));
+    ck_assert_uint_eq(result.n_affected, 1);
+    ck_assert_int_eq(result.returned.cells[0].as.i, 1);
+    ck_assert_int_eq(result.returned.cells[2].as.i, 5);
+    cells[1] = int_value(-5);
+    fails(pg->write->update(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_CHECK);
+    rh_error_clear(&error);
+    cells[0] = text_value("nobody");
+    ok(pg->write->update(conn, op, &spec, &result, &error));
+    ck_assert_uint_eq(result.n_affected, 0);
+    ck_assert_uint_eq(result.returned.n_rows, 0);
+    sql("CREATE TABLE IF NOT EXISTS stock_log (what text)");
+    sql("CREATE RULE log AS ON UPDATE TO stock DO ALSO INSERT INTO stock_log VALUES ('x')");
+    cells[0] = text_value("one");
+    cells[1] = int_value(6);
+    spec.n_returning = 0;
+    ok(pg->write->update(conn, op, &spec, &result, &error)); /* a rule: not inside WITH */
+    ck_assert_int_eq(sql_int("SELECT qty FROM stock WHERE id = 1"), 6);
+    sql("DROP RULE log ON stock");
+}
+END_TEST
+
+/* Cancelled in the middle of many changes: nothing is kept, and the session goes on. */
+START_TEST(cancels_writes)
+{
+    struct rh_value cells[300];
+    struct rh_write_spec spec;
+    struct rh_write_result result = {.struct_size = sizeof result};
+    pthread_t thread;
+
+    make_stock();
+    sql("INSERT INTO stock SELECT i, 'n' FROM generate_series(0, 99) i");
+    sql("CREATE OR REPLACE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN PERFORM pg_sleep(0.05); RETURN NEW; END'");
+    sql("CREATE TRIGGER slow BEFORE INSERT OR UPDATE ON stock FOR EACH ROW EXECUTE FUNCTION "
+        "slow()");
+    for (int i = 0; i < 100; i++) {
+        cells[i * 3] = int_value(i);
+        cells[i * 3 + 1] = text_value("changed");
+        cells[i * 3 + 2] = int_value(1);
+    }
+    for (int nested = 0; nested < 2; nested++) {
+        for (int way = 0; way < 3; way++) {
+            spec = spec_for(stock, stock->columns, 3, cells, 100);
+            spec.key = (const uint32_t[]){0};
+            spec.n_key = way == 0;
+            if (way == 2) { /* by chunks instead of COPY */
+                spec.returning = stock->columns;
+                spec.n_returning = 1;
+            }
+            for (int i = 0; i < 100; i++)
+                cells[i * 3] = int_value(way ? 1000 + i : i);
+            if (nested)
+                ok(pg->tx->begin(conn, op, 0, &error));
+            ck_assert_int_eq(pthread_create(&thread, NULL, cancel_soon, conn), 0);
+            if (way == 0)
+                fails(pg->write->update(conn, op, &spec, &result, &error), RH_CANCELLED);
+            else
+                fails(pg->write->insert(conn, op, &spec, &result, &error), RH_CANCELLED);
+            (void)pthread_join(thread, NULL);
+            rh_error_clear(&error);
+            ck_assert_int_eq(sql_int("SELECT count(*) FROM stock WHERE name = 'changed'"), 0);
+            if (nested)
+                ok(pg->tx->commit(conn, op, &error));
+        }
+    }
+}
+END_TEST
+
 START_TEST(changes_keys)
 {
     struct rh_column columns[2];
@@ -1883,6 +2005,7 @@ static Suite *suite(void)
     tcase_add_test(connections, deadline);
     tcase_add_test(connections, goes_deaf);
     tcase_add_test(connections, killed_mid_stream);
+    tcase_add_test(connections, notices_a_dead_session);
     tcase_add_test(connections, resets_session_settings);
     tcase_add_test(connections, prepares_again);
     tcase_add_test(reading, scan_in_bounded_memory);
@@ -1901,6 +2024,8 @@ static Suite *suite(void)
     tcase_add_test(writing, inserts_all_or_nothing);
     tcase_add_test(writing, names_the_constraint);
     tcase_add_test(writing, updates_and_deletes_by_key);
+    tcase_add_test(writing, changes_one_row);
+    tcase_add_test(writing, cancels_writes);
     tcase_add_test(writing, changes_keys);
     tcase_add_test(writing, upserts);
     tcase_add_test(writing, writes_by_condition);

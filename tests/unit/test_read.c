@@ -200,8 +200,7 @@ START_TEST(pages_are_parts_of_one_sequence)
         rows += pages[n].n;
         after = pages[n].page.next;
     } while (pages[n++].page.next.data);
-    r = read_with("item", walks[_i].query, (struct rh_read_options){.push_nothing = true}, none,
-                  none);
+    r = read_with("item", walks[_i].query, options, none, none);
     ck_assert_uint_gt(n, 3);
     ck_assert_int_eq(r.first, pages[0].first);
     for (unsigned i = n - 1; i > 0; i--) {
@@ -437,8 +436,8 @@ START_TEST(a_read_may_be_closed_at_any_point)
         rh_read_close(read);
         rh_read_close(read);
     }
-    op.abi.deadline_us = rh_clock_us() - 1;
     ck_assert_int_eq(rh_read_open(&session, RH_TEXT("item"), spec, NULL, &read, &error), RH_OK);
+    op.abi.deadline_us = rh_clock_us() - 1;
     ck_assert_int_eq(rh_read_next(read, &batch, &error), RH_TIMEOUT);
     rh_error_clear(&error);
     ck_assert_int_eq(rh_read_next(read, &batch, &error), RH_TIMEOUT);

@@ -621,6 +621,30 @@ START_TEST(keys_and_indexes)
 }
 END_TEST
 
+START_TEST(names_that_are_none)
+{
+    struct session s;
+
+    start(&s);
+    sql(&s, "CREATE TABLE \"\" (x INT)");
+    sql(&s, "CREATE TABLE \"bad\xff\" (x INT)");
+    sql(&s, "CREATE TABLE t (\"\" INT, x INT DEFAULT '\xff', y \"T\xff\", PRIMARY KEY (\"\", x), "
+            "UNIQUE (\"\"))");
+    sql(&s, "CREATE TABLE child (t INT REFERENCES \"bad\xff\"(x), u INT REFERENCES t(\"\"))");
+    introspect(&s);
+    ck_assert_uint_eq(s.catalog.n_tables, 2);
+    const struct rh_table *t = table_of(&s, "t");
+    ck_assert_uint_eq(t->n_columns, 2);
+    ck_assert_uint_eq(t->n_key, 0);
+    ck_assert_uint_eq(t->n_indexes, 0);
+    ck_assert_ptr_null(t->columns[0].default_text.data);
+    ck_assert_ptr_null(t->columns[1].native_type.data);
+    ck_assert_uint_eq(table_of(&s, "child")->n_foreign_keys, 0);
+    assert_sql(&s, "SELECT 1 AS \"\"", "int:1\n");
+    stop(&s);
+}
+END_TEST
+
 START_TEST(statistics)
 {
     struct session s;
@@ -672,6 +696,11 @@ static const char *const awkward_values[] = {
     "'\xe2\x84\xaa'",
     "'k'",
     "'50%'",
+    "'a%'",
+    "'a\\%%'",
+    "'a_c'",
+    "'%'",
+    "'a\\_b%'",
     "'a_b\\c'",
     "char(0)",
     "'a' || char(0) || 'b'",
@@ -1254,9 +1283,10 @@ START_TEST(indexes_are_used)
     static const struct {
         const char *column;
         uint32_t op;
-    } usable[] = {{"t", RH_OP_EQ},   {"t", RH_OP_GT},   {"t", RH_OP_STARTS}, {"n", RH_OP_EQ},
-                  {"i", RH_OP_EQ},   {"i", RH_OP_LTE},  {"i", RH_OP_IN},     {"d", RH_OP_GTE},
-                  {"day", RH_OP_EQ}, {"day", RH_OP_GT}, {"u", RH_OP_EQ},     {"y", RH_OP_LT}};
+    } usable[] = {{"t", RH_OP_EQ},  {"t", RH_OP_GT},   {"t", RH_OP_STARTS}, {"t", RH_OP_LIKE},
+                  {"n", RH_OP_EQ},  {"i", RH_OP_EQ},   {"i", RH_OP_LTE},    {"i", RH_OP_IN},
+                  {"d", RH_OP_GTE}, {"day", RH_OP_EQ}, {"day", RH_OP_GT},   {"u", RH_OP_EQ},
+                  {"y", RH_OP_LT}};
     static unsigned char uuid[16];
     struct query *q = NULL;
 
@@ -2196,10 +2226,10 @@ START_TEST(no_columns)
 END_TEST
 
 TESTS_MAIN("sqlite", settings, url_of_a_file, uri_names_are_files, not_a_database, read_only_files,
-           declared_types, keys_and_indexes, statistics, predicates_mean_what_the_host_means,
-           lists_of_all_lengths, random_trees, literals_that_sqlite_cannot_say, order_and_pages,
-           natural_order, indexes_are_used, groups_are_by_value, least_and_greatest, sums_are_exact,
-           buckets, semijoins, cells_as_they_are_stored, values_come_back, values_that_do_not_fit,
-           inserting, upserting, updating_and_deleting, constraints, transactions,
-           native_statements, native_limits, making_tables, ending_in_time,
-           waiting_for_a_lock_ends_in_time, cursors, no_columns)
+           declared_types, keys_and_indexes, names_that_are_none, statistics,
+           predicates_mean_what_the_host_means, lists_of_all_lengths, random_trees,
+           literals_that_sqlite_cannot_say, order_and_pages, natural_order, indexes_are_used,
+           groups_are_by_value, least_and_greatest, sums_are_exact, buckets, semijoins,
+           cells_as_they_are_stored, values_come_back, values_that_do_not_fit, inserting, upserting,
+           updating_and_deleting, constraints, transactions, native_statements, native_limits,
+           making_tables, ending_in_time, waiting_for_a_lock_ends_in_time, cursors, no_columns)

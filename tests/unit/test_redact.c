@@ -1,5 +1,5 @@
-/* core/host/secrets.h */
-#include "host/secrets.h"
+/* core/host/redact.h */
+#include "host/redact.h"
 
 #include "base/err.h"
 #include "base/text.h"
@@ -13,7 +13,7 @@ static void strikes(const char *text, const char *expected)
     struct rh_buf buf;
 
     rh_buf_init(&buf, 4096);
-    rh_secrets_strike(rh_text_of(text), &buf);
+    rh_redact_text(rh_text_of(text), &buf);
     ck_assert(!buf.failed);
     ck_assert_msg(rh_text_is(rh_buf_text(&buf), expected), "%.*s", RH_TEXT_ARG(rh_buf_text(&buf)));
     rh_buf_free(&buf);
@@ -22,37 +22,37 @@ static void strikes(const char *text, const char *expected)
 START_TEST(strikes_what_was_noted)
 {
     strikes("the hunter2 is here", "the hunter2 is here");
-    ck_assert_int_eq(rh_secrets_add(RH_TEXT("hunter2"), NULL), RH_OK);
-    ck_assert_int_eq(rh_secrets_add(RH_TEXT("hunter2-long"), NULL), RH_OK);
+    ck_assert_int_eq(rh_redact_add(RH_TEXT("hunter2"), NULL), RH_OK);
+    ck_assert_int_eq(rh_redact_add(RH_TEXT("hunter2-long"), NULL), RH_OK);
     strikes("the hunter2 is here", "the ******** is here");
     strikes("hunter2", "********");
     strikes("hunter2hunter2-long-", "****************-");
     strikes("hunter", "hunter");
     strikes("", "");
-    rh_secrets_remove(RH_TEXT("hunter2-long"));
+    rh_redact_remove(RH_TEXT("hunter2-long"));
     strikes("hunter2-long", "********-long");
-    rh_secrets_remove(RH_TEXT("hunter2"));
+    rh_redact_remove(RH_TEXT("hunter2"));
     strikes("hunter2", "hunter2");
-    rh_secrets_remove(RH_TEXT("hunter2")); /* was not there */
+    rh_redact_remove(RH_TEXT("hunter2")); /* was not there */
 }
 END_TEST
 
 START_TEST(counts_who_needs_it)
 {
-    ck_assert_int_eq(rh_secrets_add(RH_TEXT("hunter2"), NULL), RH_OK);
-    ck_assert_int_eq(rh_secrets_add(RH_TEXT("hunter2"), NULL), RH_OK);
-    rh_secrets_remove(RH_TEXT("hunter2"));
+    ck_assert_int_eq(rh_redact_add(RH_TEXT("hunter2"), NULL), RH_OK);
+    ck_assert_int_eq(rh_redact_add(RH_TEXT("hunter2"), NULL), RH_OK);
+    rh_redact_remove(RH_TEXT("hunter2"));
     strikes("hunter2", "********");
-    rh_secrets_remove(RH_TEXT("hunter2"));
+    rh_redact_remove(RH_TEXT("hunter2"));
     strikes("hunter2", "hunter2");
 }
 END_TEST
 
 START_TEST(leaves_short_ones_alone)
 {
-    ck_assert_int_eq(rh_secrets_add(RH_TEXT("abc"), NULL), RH_OK);
+    ck_assert_int_eq(rh_redact_add(RH_TEXT("abc"), NULL), RH_OK);
     strikes("abc", "abc");
-    rh_secrets_remove(RH_TEXT("abc"));
+    rh_redact_remove(RH_TEXT("abc"));
 }
 END_TEST
 
@@ -61,17 +61,17 @@ START_TEST(strikes_errors_that_grow)
     struct rh_error error = RH_ERROR_INIT;
     char text[512];
 
-    ck_assert_int_eq(rh_secrets_add(RH_TEXT("pass"), NULL), RH_OK);
+    ck_assert_int_eq(rh_redact_add(RH_TEXT("pass"), NULL), RH_OK);
     memset(text, 0, sizeof(text));
     for (int i = 0; i < 127; i++)
         memcpy(text + i * 4, i == 126 ? "\xc3\xa6z" : "pass", i == 126 ? 3 : 4);
     rh_fail(&error, RH_AUTH, "%s", text);
     rh_error_hint(&error, "not pass");
-    rh_secrets_strike_error(&error);
+    rh_redact_error(&error);
     ck_assert_uint_eq(strspn(error.message, "*"), strlen(error.message));
     ck_assert_uint_eq(strlen(error.message), sizeof(error.message) - 1);
     ck_assert_str_eq(error.hint, "not ********");
-    rh_secrets_remove(RH_TEXT("pass"));
+    rh_redact_remove(RH_TEXT("pass"));
 }
 END_TEST
 
@@ -88,19 +88,19 @@ static const struct rh_settings settings = {
 
 START_TEST(notes_the_secret_settings)
 {
-    ck_assert_int_eq(rh_secrets_add_settings(rh_text_of(schema), &settings, NULL), RH_OK);
+    ck_assert_int_eq(rh_redact_add_settings(rh_text_of(schema), &settings, NULL), RH_OK);
     strikes("crm1 sesame hunter2 80", "crm1 ******** ******** 80");
-    rh_secrets_remove_settings(rh_text_of(schema), &settings);
+    rh_redact_remove_settings(rh_text_of(schema), &settings);
     strikes("crm1 sesame hunter2 80", "crm1 sesame hunter2 80");
 }
 END_TEST
 
 static bool add_all(void *context)
 {
-    int rc = rh_secrets_add_settings(rh_text_of(schema), &settings, NULL);
+    int rc = rh_redact_add_settings(rh_text_of(schema), &settings, NULL);
 
     if (rc == RH_OK)
-        rh_secrets_remove_settings(rh_text_of(schema), &settings);
+        rh_redact_remove_settings(rh_text_of(schema), &settings);
     return rc == RH_OK;
 }
 
@@ -111,5 +111,5 @@ START_TEST(notes_all_or_none)
 }
 END_TEST
 
-TESTS_MAIN("secrets", strikes_what_was_noted, counts_who_needs_it, leaves_short_ones_alone,
+TESTS_MAIN("redact", strikes_what_was_noted, counts_who_needs_it, leaves_short_ones_alone,
            strikes_errors_that_grow, notes_the_secret_settings, notes_all_or_none)

@@ -2,7 +2,7 @@
  * A short list under a read-write lock: there are as many secrets as datasources, and lines that
  * connectors log are few.
  */
-#include "host/secrets.h"
+#include "host/redact.h"
 
 #include "base/err.h"
 #include "base/text.h"
@@ -35,45 +35,45 @@ static struct secret **find_locked(struct rh_text text)
     return at;
 }
 
-int rh_secrets_add(struct rh_text text, struct rh_error *error)
+int rh_redact_add(struct rh_text secret, struct rh_error *error)
 {
-    struct secret *secret;
+    struct secret *known;
     int rc = RH_OK;
 
-    if (text.len < LEAST_BYTES)
+    if (secret.len < LEAST_BYTES)
         return RH_OK;
     pthread_rwlock_wrlock(&lock);
-    secret = *find_locked(text);
-    if (!secret) {
-        secret = text.len < SIZE_MAX / 2 ? calloc(1, sizeof(*secret) + text.len) : NULL;
-        if (!secret) {
+    known = *find_locked(secret);
+    if (!known) {
+        known = secret.len < SIZE_MAX / 2 ? calloc(1, sizeof(*known) + secret.len) : NULL;
+        if (!known) {
             rc = rh_fail_nomem(error);
             goto out;
         }
-        secret->len = text.len;
-        memcpy(secret->data, text.data, text.len);
-        secret->next = secrets;
-        secrets = secret;
+        known->len = secret.len;
+        memcpy(known->data, secret.data, secret.len);
+        known->next = secrets;
+        secrets = known;
     }
-    secret->count++;
+    known->count++;
 out:
     pthread_rwlock_unlock(&lock);
     return rc;
 }
 
-void rh_secrets_remove(struct rh_text text)
+void rh_redact_remove(struct rh_text secret)
 {
-    struct secret **at, *secret;
+    struct secret **at, *known;
 
-    if (text.len < LEAST_BYTES)
+    if (secret.len < LEAST_BYTES)
         return;
     pthread_rwlock_wrlock(&lock);
-    at = find_locked(text);
-    secret = *at;
-    if (secret && --secret->count == 0) {
-        *at = secret->next;
-        sodium_memzero(secret->data, secret->len);
-        free(secret);
+    at = find_locked(secret);
+    known = *at;
+    if (known && --known->count == 0) {
+        *at = known->next;
+        sodium_memzero(known->data, known->len);
+        free(known);
     }
     pthread_rwlock_unlock(&lock);
 }
@@ -96,7 +96,7 @@ static struct rh_text text_of(const struct rh_setting *item)
     return rh_text_make(item->value.as.data, item->value.len);
 }
 
-int rh_secrets_add_settings(struct rh_text config_schema, const struct rh_settings *settings,
+int rh_redact_add_settings(struct rh_text config_schema, const struct rh_settings *settings,
                             struct rh_error *error)
 {
     json_t *schema = json_loadb(config_schema.data, config_schema.len, 0, NULL);
@@ -105,24 +105,24 @@ int rh_secrets_add_settings(struct rh_text config_schema, const struct rh_settin
     int rc = RH_OK;
 
     while (rc == RH_OK && (item = next_secret(schema, settings, &at))) {
-        rc = rh_secrets_add(text_of(item), error);
+        rc = rh_redact_add(text_of(item), error);
         n_added += rc == RH_OK;
     }
     at = 0;
     while (rc && n_added-- && (item = next_secret(schema, settings, &at)))
-        rh_secrets_remove(text_of(item));
+        rh_redact_remove(text_of(item));
     json_decref(schema);
     return rc;
 }
 
-void rh_secrets_remove_settings(struct rh_text config_schema, const struct rh_settings *settings)
+void rh_redact_remove_settings(struct rh_text config_schema, const struct rh_settings *settings)
 {
     json_t *schema = json_loadb(config_schema.data, config_schema.len, 0, NULL);
     const struct rh_setting *item;
     uint32_t at = 0;
 
     while ((item = next_secret(schema, settings, &at)))
-        rh_secrets_remove(text_of(item));
+        rh_redact_remove(text_of(item));
     json_decref(schema);
 }
 
@@ -139,7 +139,7 @@ static size_t secret_at_locked(const char *data, size_t left)
     return longest;
 }
 
-void rh_secrets_strike(struct rh_text text, struct rh_buf *buf)
+void rh_redact_text(struct rh_text text, struct rh_buf *buf)
 {
     size_t from = 0;
 
@@ -170,7 +170,7 @@ static void strike_field(char *field, size_t size)
     size_t n;
 
     rh_buf_init(&buf, size * 2);
-    rh_secrets_strike(text, &buf);
+    rh_redact_text(text, &buf);
     if (buf.failed) {
         field[0] = 0;
     } else {
@@ -184,7 +184,7 @@ static void strike_field(char *field, size_t size)
     rh_buf_free(&buf);
 }
 
-void rh_secrets_strike_error(struct rh_error *error)
+void rh_redact_error(struct rh_error *error)
 {
     strike_field(error->message, sizeof(error->message));
     strike_field(error->hint, sizeof(error->hint));

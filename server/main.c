@@ -98,10 +98,15 @@ static int listen_for_requests(struct rh_api *api, struct rh_http_handler *handl
         .max_connections = (unsigned)numbers[RH_CONFIG_MAX_CONNECTIONS],
         .idle_seconds = IDLE_SECONDS,
     };
+    struct rh_http_server *server = NULL;
+    int rc;
 
     *handler = rh_api_handler;
     handler->context = api;
-    return rh_http_server_start(&options, handler, &api->server, error);
+    rc = rh_http_server_start(&options, handler, &server, error);
+    if (rc == RH_OK)
+        atomic_store(&api->server, server);
+    return rc;
 }
 
 /* Expired answers of idempotency keys are deleted. A failure is logged and tried again later. */

@@ -132,22 +132,29 @@ void rh_arena_free(struct rh_arena *arena)
     free(arena);
 }
 
+/* Keeps one block of the first size, wherever it stands: what a request of unusual size took is
+ * given back. */
 void rh_arena_reset(struct rh_arena *arena)
 {
+    struct block *kept = NULL;
+
     run_deferred(arena);
-    struct block *first = arena->newest;
-    while (first && first->next) {
-        struct block *next = first->next;
-        block_free(first);
-        first = next;
+    for (struct block *block = arena->newest, *next; block; block = next) {
+        next = block->next;
+        if (!kept && block->size == FIRST_BLOCK_BYTES)
+            kept = block;
+        else
+            block_free(block);
     }
     arena->used = 0;
-    arena->newest = first;
-    arena->at = first ? first->data : NULL;
-    arena->left = first ? first->size : 0;
-    arena->next_bytes = first ? FIRST_BLOCK_BYTES * 2 : FIRST_BLOCK_BYTES;
-    if (first)
-        POISON(first->data, first->size);
+    arena->newest = kept;
+    arena->at = kept ? kept->data : NULL;
+    arena->left = kept ? kept->size : 0;
+    arena->next_bytes = kept ? FIRST_BLOCK_BYTES * 2 : FIRST_BLOCK_BYTES;
+    if (kept) {
+        kept->next = NULL;
+        POISON(kept->data, kept->size);
+    }
 }
 
 void *rh_arena_alloc(struct rh_arena *arena, size_t n)

@@ -16,7 +16,7 @@ struct rh_arena;
 struct rh_arena *rh_arena_new(size_t max_bytes);
 /* Runs the deferred calls (last first) and frees everything. NULL is allowed. */
 void rh_arena_free(struct rh_arena *arena);
-/* The same, but the arena stays usable and keeps its first block. */
+/* The same, but the arena stays usable; it keeps one small block at most. */
 void rh_arena_reset(struct rh_arena *arena);
 
 /* Zeroed, aligned to 16. NULL when out of memory or above max_bytes. n = 0 gives a valid pointer.

@@ -10,12 +10,23 @@
 #define BRIEF_US 500000u
 #define LONGEST_US 30000000u
 
-bool rh_breaker_admit(struct rh_breaker *breaker, uint64_t now_us, uint64_t *ret_wait_us)
+uint64_t rh_breaker_wait_us(const struct rh_breaker *breaker, uint64_t now_us)
 {
     if (breaker->n_failures == 0)
+        return 0;
+    if (now_us < breaker->open_until_us)
+        return breaker->open_until_us - now_us;
+    return breaker->trying ? FIRST_US : 0;
+}
+
+bool rh_breaker_admit(struct rh_breaker *breaker, uint64_t now_us, uint64_t *ret_wait_us)
+{
+    uint64_t wait_us = rh_breaker_wait_us(breaker, now_us);
+
+    if (breaker->n_failures == 0)
         return true;
-    if (breaker->trying || now_us < breaker->open_until_us) {
-        *ret_wait_us = now_us < breaker->open_until_us ? breaker->open_until_us - now_us : FIRST_US;
+    if (wait_us) {
+        *ret_wait_us = wait_us;
         return false;
     }
     breaker->trying = true;
@@ -35,7 +46,10 @@ void rh_breaker_failure(struct rh_breaker *breaker, uint64_t started_us, uint64_
     if (breaker->n_failures && started_us < breaker->tripped_us)
         return;
     breaker->trying = false;
-    if (breaker->n_failures < UINT32_MAX)
+    /* A brief one proves that the source answers, so what follows starts anew. */
+    if (brief)
+        breaker->n_failures = 1;
+    else if (breaker->n_failures < UINT32_MAX)
         breaker->n_failures++;
     for (uint32_t i = 1; !brief && i < breaker->n_failures && pause_us < LONGEST_US; i++)
         pause_us *= 2;
@@ -53,5 +67,5 @@ void rh_breaker_abandon(struct rh_breaker *breaker, uint64_t started_us)
 
 bool rh_breaker_is_open(const struct rh_breaker *breaker, uint64_t now_us)
 {
-    return breaker->n_failures > 0 && (breaker->trying || now_us < breaker->open_until_us);
+    return rh_breaker_wait_us(breaker, now_us) > 0;
 }

@@ -46,8 +46,10 @@ static void clean_text(char *field, size_t size)
     }
 }
 
+/* Secrets are struck out before anything is changed: afterwards they might not look the same. */
 static void clean_error(struct rh_error *error)
 {
+    rh_redact_error(error);
     clean_text(error->message, sizeof(error->message));
     clean_text(error->hint, sizeof(error->hint));
     clean_text(error->column, sizeof(error->column));
@@ -59,7 +61,6 @@ static void clean_error(struct rh_error *error)
     if (error->retry > RH_RETRY_IF_IDEMPOTENT)
         error->retry = RH_RETRY_NEVER;
     error->struct_size = sizeof(*error);
-    rh_redact_error(error);
 }
 
 int rh_check_outcome(int32_t rc, const char *function, struct rh_error *error)

@@ -120,6 +120,23 @@ static bool are_positions(const uint32_t *positions, uint32_t n, uint32_t n_colu
     return true;
 }
 
+/* The columns' number has been checked. */
+static bool is_key_distinct(const struct rh_table *table)
+{
+    unsigned char seen[MAX_COLUMNS / 8];
+
+    memset(seen, 0, (size_t)table->n_columns / 8 + (table->n_columns % 8 != 0));
+    for (uint32_t i = 0; i < table->n_key; i++) {
+        unsigned char *byte = &seen[table->key[i] / 8];
+        unsigned char bit = (unsigned char)(1u << table->key[i] % 8);
+
+        if (*byte & bit)
+            return false;
+        *byte |= bit;
+    }
+    return true;
+}
+
 static const char *index_fault(const struct rh_table *table)
 {
     if (!is_array(table->indexes, table->n_indexes, MAX_PARTS, table->index_stride,
@@ -191,6 +208,8 @@ static int check_table(const struct rh_table *table, uint32_t index, struct rh_e
         n--; /* not in the middle of a character */
     snprintf(where, sizeof(where), "table \"%.*s\"", (int)n, table->name.data);
     rc = rh_check_columns(table->columns, table->n_columns, table->column_stride, where, error);
+    if (rc == RH_OK && !is_key_distinct(table))
+        rc = fail_table(table, "its primary key has a column twice", error);
     return rc ? rc : check_distinct(table, error);
 }
 

@@ -47,7 +47,8 @@ int rh_connection_open(const struct rh_library *library, const char *name,
         rh_fail(&fault, RH_UNAVAILABLE, "no connection within %u ms", connect_ms);
     }
     /* Nothing was asked of the source yet. */
-    if (fault.error_class == RH_UNAVAILABLE || fault.error_class == RH_TIMEOUT)
+    if (fault.error_class == RH_UNAVAILABLE || fault.error_class == RH_TIMEOUT ||
+        fault.error_class == RH_BUSY || fault.error_class == RH_RATE_LIMITED)
         fault.retry = RH_RETRY_SAFE;
     return pass(&fault, name, error);
 }

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #if defined(__x86_64__)
 #define HOST_MACHINE EM_X86_64
@@ -44,7 +45,8 @@ struct image {
     const char *name;
     struct segment loads[MAX_SEGMENTS];
     uint32_t n_loads;
-    uint64_t dynamic_offset; /* PT_DYNAMIC, in the file */
+    uint64_t dynamic_vaddr;  /* PT_DYNAMIC: the loader goes by the address, */
+    uint64_t dynamic_offset; /* other tools by the place in the file */
     uint64_t dynamic_size;
     bool has_dynamic;
     /* from the dynamic section, as addresses; 0 = absent */
@@ -123,17 +125,21 @@ static int read_header(struct image *image, Elf64_Ehdr *ret_header, struct rh_er
     return RH_OK;
 }
 
-/* Segments must be in the file, and loadable ones ascending and disjoint: then an address has one
- * meaning for us and for the loader. */
+/* Segments must be in the file, and loadable ones ascending and without a page in common (the
+ * loader maps whole pages, the later over the earlier): then an address has one meaning for us and
+ * for the loader. *end is the page behind the last one. */
 static int add_load(struct image *image, const Elf64_Phdr *segment, uint64_t *end,
                     struct rh_error *error)
 {
+    uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
     uint64_t segment_end;
 
-    if (segment->p_filesz > segment->p_memsz || segment->p_vaddr < *end ||
-        __builtin_add_overflow(segment->p_vaddr, segment->p_memsz, &segment_end))
+    if (segment->p_filesz > segment->p_memsz ||
+        segment->p_vaddr - segment->p_vaddr % page_bytes < *end ||
+        __builtin_add_overflow(segment->p_vaddr, segment->p_memsz, &segment_end) ||
+        __builtin_add_overflow(segment_end, page_bytes - 1, &segment_end))
         return refuse(image, error, "has malformed segments");
-    *end = segment_end;
+    *end = segment_end - segment_end % page_bytes;
     image->loads[image->n_loads++] =
         (struct segment){segment->p_vaddr, segment->p_filesz, segment->p_offset};
     return RH_OK;
@@ -158,7 +164,10 @@ static int read_segments(struct image *image, const Elf64_Ehdr *header, struct r
             if (rc)
                 return rc;
         } else if (segment.p_type == PT_DYNAMIC) {
+            if (image->has_dynamic)
+                return refuse(image, error, "has more than one dynamic section");
             image->has_dynamic = true;
+            image->dynamic_vaddr = segment.p_vaddr;
             image->dynamic_offset = segment.p_offset;
             image->dynamic_size = segment.p_filesz;
         } else if (segment.p_type == PT_GNU_STACK) {
@@ -187,15 +196,24 @@ static int read_flags(const struct image *image, const Elf64_Dyn *entry, struct 
     return RH_OK;
 }
 
+/* The section that the loader finds must be the one that is read here, and must end in the file:
+ * the loader reads on until DT_NULL, whatever the size says. */
 static int read_dynamic(struct image *image, struct rh_error *error)
 {
+    uint64_t offset;
+    bool ended = false;
+
+    if (!locate(image, image->dynamic_vaddr, image->dynamic_size, &offset) ||
+        offset != image->dynamic_offset)
+        return refuse(image, error, "has a dynamic section that is not where it is loaded");
     for (uint64_t i = 0; i < image->dynamic_size / sizeof(Elf64_Dyn); i++) {
         Elf64_Dyn entry;
         int rc;
 
         if (!part(image, image->dynamic_offset + i * sizeof(entry), &entry, sizeof(entry)))
             return refuse(image, error, "is truncated");
-        if (entry.d_tag == DT_NULL)
+        ended = entry.d_tag == DT_NULL;
+        if (ended)
             break;
         rc = read_flags(image, &entry, error);
         if (rc)
@@ -211,6 +229,8 @@ static int read_dynamic(struct image *image, struct rh_error *error)
         else if (entry.d_tag == DT_GNU_HASH)
             image->gnu_hash = entry.d_un.d_ptr;
     }
+    if (!ended)
+        return refuse(image, error, "has a dynamic section without an end");
     if (!image->symtab || !image->strtab || (!image->hash && !image->gnu_hash))
         return refuse(image, error, "has no dynamic symbol table");
     return RH_OK;

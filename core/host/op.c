@@ -28,7 +28,7 @@ int rh_cancel_init(struct rh_cancel *cancel, struct rh_error *error)
         return rh_fail(error, RH_RESOURCE, "cannot make a cancel token: %s", strerror(rc));
     }
     cancel->fd = fd;
-    cancel->fired = false;
+    atomic_init(&cancel->fired, false);
     memset(cancel->targets, 0, sizeof(cancel->targets));
     return RH_OK;
 }
@@ -45,10 +45,10 @@ void rh_cancel_rearm(struct rh_cancel *cancel)
     uint64_t count;
 
     pthread_mutex_lock(&cancel->lock);
-    if (cancel->fired) {
+    if (rh_cancel_fired(cancel)) {
         while (read(cancel->fd, &count, sizeof(count)) < 0 && errno == EINTR)
             continue;
-        cancel->fired = false;
+        atomic_store(&cancel->fired, false);
     }
     pthread_mutex_unlock(&cancel->lock);
 }
@@ -58,8 +58,8 @@ void rh_cancel_fire(struct rh_cancel *cancel)
     const uint64_t one = 1;
 
     pthread_mutex_lock(&cancel->lock);
-    if (!cancel->fired) {
-        cancel->fired = true;
+    if (!rh_cancel_fired(cancel)) {
+        atomic_store(&cancel->fired, true);
         /* Cannot block or overflow: the counter is 0 until the first and only write. */
         while (write(cancel->fd, &one, sizeof(one)) < 0 && errno == EINTR)
             continue;
@@ -69,16 +69,6 @@ void rh_cancel_fire(struct rh_cancel *cancel)
         }
     }
     pthread_mutex_unlock(&cancel->lock);
-}
-
-bool rh_cancel_fired(struct rh_cancel *cancel)
-{
-    bool fired;
-
-    pthread_mutex_lock(&cancel->lock);
-    fired = cancel->fired;
-    pthread_mutex_unlock(&cancel->lock);
-    return fired;
 }
 
 /* The entry of this connection, or a free one for NULL; NULL when there is none. */
@@ -99,7 +89,7 @@ bool rh_cancel_aim(struct rh_cancel *cancel, void (*target)(struct rh_conn *), s
     place = find_locked(cancel, NULL);
     if (place)
         *place = (struct rh_cancel_target){target, conn};
-    if (cancel->fired)
+    if (rh_cancel_fired(cancel))
         target(conn);
     pthread_mutex_unlock(&cancel->lock);
     return place != NULL;
@@ -127,7 +117,7 @@ void rh_operation_init(struct rh_operation *op, struct rh_arena *arena, struct r
     op->cancel = cancel;
 }
 
-static bool is_cancelled(struct rh_operation *op)
+static bool is_cancelled(const struct rh_operation *op)
 {
     struct pollfd wait = {.fd = op->abi.cancel_fd, .events = POLLIN};
 
@@ -136,11 +126,16 @@ static bool is_cancelled(struct rh_operation *op)
     return wait.fd >= 0 && poll(&wait, 1, 0) > 0;
 }
 
-int rh_operation_check(struct rh_operation *op, struct rh_error *error)
+int rh_operation_check_at(struct rh_operation *op, uint64_t now_us, struct rh_error *error)
 {
     if (is_cancelled(op))
         return rh_fail(error, RH_CANCELLED, "the operation was cancelled");
-    if (rh_clock_us() >= op->abi.deadline_us)
+    if (now_us >= op->abi.deadline_us)
         return rh_fail(error, RH_TIMEOUT, "the deadline of the operation has passed");
     return RH_OK;
+}
+
+int rh_operation_check(struct rh_operation *op, struct rh_error *error)
+{
+    return rh_operation_check_at(op, rh_clock_us(), error);
 }

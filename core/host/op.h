@@ -11,6 +11,7 @@
 #include <rowhouse/connector.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,7 +28,7 @@ struct rh_cancel {
     pthread_mutex_t lock; /* guards all below; targets are called under it and may lock only what
                              is itself a leaf: nothing of the pool but a waiter's own lock */
     int fd;               /* eventfd */
-    bool fired;
+    atomic_bool fired;    /* changed under the lock, read without */
     struct rh_cancel_target targets[RH_CANCEL_TARGETS];
 };
 
@@ -38,7 +39,11 @@ void rh_cancel_fini(struct rh_cancel *cancel);
 void rh_cancel_rearm(struct rh_cancel *cancel);
 /* [any] Idempotent. */
 void rh_cancel_fire(struct rh_cancel *cancel);
-bool rh_cancel_fired(struct rh_cancel *cancel);
+/* [any] One load from memory. */
+static inline bool rh_cancel_fired(const struct rh_cancel *cancel)
+{
+    return atomic_load_explicit(&cancel->fired, memory_order_acquire);
+}
 /* The pool's: adds a connection that works for this token. If the token has been fired already, it is
  * cancelled at once. False when there was no room: it has to look at the token itself. */
 bool rh_cancel_aim(struct rh_cancel *cancel, void (*target)(struct rh_conn *),
@@ -56,6 +61,8 @@ struct rh_operation {
  * may be set afterwards. */
 void rh_operation_init(struct rh_operation *op, struct rh_arena *arena, struct rh_cancel *cancel,
                        uint64_t deadline_us);
-/* CANCELLED or TIMEOUT when it should end now, else RH_OK. Costs a clock read and a lock that
- * nobody else holds (without a token but with a cancel fd: a poll). */
+/* CANCELLED or TIMEOUT when it should end now, else RH_OK. Costs a clock read and a load (without a
+ * token but with a cancel fd: a poll). */
 int rh_operation_check(struct rh_operation *op, struct rh_error *error);
+/* The same for a caller that has just read the clock. */
+int rh_operation_check_at(struct rh_operation *op, uint64_t now_us, struct rh_error *error);

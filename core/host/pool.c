@@ -2,9 +2,12 @@
  * The pool. A connection lives in a slot; a slot is free (no connection), idle, or borrowed. Who
  * borrowed a slot owns its fields until it gives the slot back; all else is under the lock.
  *
- * Invariant: while anybody waits there is no idle and no free slot. A slot that is given back goes
- * straight to the first waiter, with its connection or without one (then the waiter connects), so
- * nobody who comes later can overtake.
+ * Invariant: while anybody waits there is no idle slot, and while anybody waits without a slot
+ * there is no free one. A slot that is given back goes straight to the first waiter, with its
+ * connection or without one (then the waiter connects), so nobody who comes later can overtake.
+ *
+ * Whom the source refuses for want of room keeps its empty slot and waits for a connection of
+ * another; the breaker sees to it that the source is asked again, by one at a time.
  *
  * Connectors are never called under the lock. Lock order: the pool's lock, then a waiter's; a
  * cancel token's lock, then a waiter's; the pool's and a token's never together.
@@ -23,6 +26,7 @@
 #include "host/settings.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +48,7 @@ struct rh_pool {
     char *name;
     struct rh_arena *arena; /* of the settings */
     struct rh_settings settings;
+    struct rh_redact_notes *notes; /* the secrets among them */
     struct rh_pool_limits limits;
 
     pthread_mutex_t lock; /* guards all below */
@@ -58,8 +63,19 @@ struct rh_pool {
     struct rh_breaker breaker;
     struct rh_error last_failure; /* while the breaker is open */
     uint64_t suspect_us;          /* connections idle since then or before are tested first */
+    uint64_t n_tickets;
     uint64_t n_opened;
     uint64_t n_failed;
+
+    atomic_uint n_open; /* slots with a connection, whoever has them */
+};
+
+/* What a call to borrow has in hand. */
+struct turn {
+    uint64_t ticket;
+    uint64_t now_us;     /* as of the last time that it had to wait for something */
+    uint64_t suspect_us; /* the pool's */
+    uint32_t slot;
 };
 
 void rh_pool_limits_default(struct rh_pool_limits *limits)
@@ -77,8 +93,7 @@ void rh_pool_limits_default(struct rh_pool_limits *limits)
 
 static void destroy(struct rh_pool *pool)
 {
-    if (pool->settings.items)
-        rh_redact_remove_settings(pool->library->connector.config_schema, &pool->settings);
+    rh_redact_remove_notes(pool->notes);
     rh_arena_free(pool->arena);
     free(pool->slots);
     free(pool->free);
@@ -88,12 +103,11 @@ static void destroy(struct rh_pool *pool)
     free(pool);
 }
 
-/* What destroy frees. The settings last: with them come the secrets. */
+/* What destroy frees. */
 static int fill(struct rh_pool *pool, const char *name, const struct rh_settings *settings,
                 struct rh_error *error)
 {
     uint32_t max = pool->limits.max_connections;
-    struct rh_settings copy;
     int rc;
 
     pool->name = strdup(name);
@@ -107,11 +121,10 @@ static int fill(struct rh_pool *pool, const char *name, const struct rh_settings
         pool->free[pool->n_free] = max - 1 - pool->n_free;
         pool->n_free++;
     }
-    rc = rh_settings_copy(pool->arena, settings, &copy, error);
+    rc = rh_settings_copy(pool->arena, settings, &pool->settings, error);
     if (rc == RH_OK)
-        rc = rh_redact_add_settings(pool->library->connector.config_schema, &copy, error);
-    if (rc == RH_OK)
-        pool->settings = copy;
+        rc = rh_redact_add_settings(pool->library->connector.config_schema, &pool->settings,
+                                    &pool->notes, error);
     return rc;
 }
 
@@ -175,22 +188,32 @@ static void release(struct rh_operation *op, const struct rh_conn *conn)
 
 static void close_slot(struct rh_pool *pool, struct slot *slot)
 {
-    if (slot->conn)
-        pool->library->connector.close(slot->conn);
+    if (!slot->conn)
+        return;
+    pool->library->connector.close(slot->conn);
     slot->conn = NULL;
+    atomic_fetch_sub(&pool->n_open, 1);
+}
+
+/* Clocks are read before locks are taken, so `since` may be a little later than now. */
+static bool has_passed(uint64_t since_us, uint32_t limit_ms, uint64_t now_us)
+{
+    return now_us >= since_us + (uint64_t)limit_ms * 1000;
 }
 
 static bool is_too_old(const struct rh_pool *pool, const struct slot *slot, uint64_t now_us)
 {
-    return now_us - slot->opened_us >= (uint64_t)pool->limits.max_life_ms * 1000 ||
-           now_us - slot->idle_since_us >= (uint64_t)pool->limits.max_idle_ms * 1000;
+    return has_passed(slot->opened_us, pool->limits.max_life_ms, now_us) ||
+           has_passed(slot->idle_since_us, pool->limits.max_idle_ms, now_us);
 }
 
 static void give_locked(struct rh_pool *pool, uint32_t slot)
 {
-    if (!pool->closing && rh_queue_grant(&pool->waiters, slot))
+    bool is_empty = !pool->slots[slot].conn;
+
+    if (!pool->closing && rh_queue_grant(&pool->waiters, slot, is_empty))
         return;
-    if (pool->slots[slot].conn)
+    if (!is_empty)
         pool->idle[pool->n_idle++] = slot;
     else
         pool->free[pool->n_free++] = slot;
@@ -198,10 +221,9 @@ static void give_locked(struct rh_pool *pool, uint32_t slot)
 
 /* Takes an idle connection that is too old out of the stack, from the bottom up to `depth` deep.
  * The slot is then the caller's, as if borrowed. */
-static bool take_old_locked(struct rh_pool *pool, uint32_t depth, uint32_t *ret_slot)
+static bool take_old_locked(struct rh_pool *pool, uint32_t depth, uint64_t now_us,
+                            uint32_t *ret_slot)
 {
-    uint64_t now_us = rh_clock_us();
-
     for (uint32_t i = 0; i < pool->n_idle && i < depth; i++) {
         uint32_t slot = pool->idle[i];
 
@@ -217,10 +239,11 @@ static bool take_old_locked(struct rh_pool *pool, uint32_t depth, uint32_t *ret_
 
 static uint32_t close_old(struct rh_pool *pool, uint32_t depth)
 {
+    uint64_t now_us = rh_clock_us();
     uint32_t n = 0, slot;
 
     pthread_mutex_lock(&pool->lock);
-    while (take_old_locked(pool, depth, &slot)) {
+    while (take_old_locked(pool, depth, now_us, &slot)) {
         pthread_mutex_unlock(&pool->lock);
         close_slot(pool, &pool->slots[slot]);
         n++;
@@ -244,14 +267,14 @@ static void leave(struct rh_pool *pool)
 }
 
 /* Gives a slot back and goes. The common way is one lock. */
-static void give_and_leave(struct rh_pool *pool, uint32_t slot)
+static void give_and_leave(struct rh_pool *pool, uint32_t slot, uint64_t now_us)
 {
     uint32_t old;
     bool last;
 
     pthread_mutex_lock(&pool->lock);
     give_locked(pool, slot);
-    while (take_old_locked(pool, pool->closing ? UINT32_MAX : 1, &old)) {
+    while (take_old_locked(pool, pool->closing ? UINT32_MAX : 1, now_us, &old)) {
         pthread_mutex_unlock(&pool->lock);
         close_slot(pool, &pool->slots[old]);
         pthread_mutex_lock(&pool->lock);
@@ -292,57 +315,103 @@ static int fail_busy(struct rh_pool *pool, struct rh_error *error)
     return rc;
 }
 
-/* Waits for a turn. Called and returns with the lock held. */
-static int wait_locked(struct rh_pool *pool, struct rh_operation *op, uint32_t *ret_slot,
-                       struct rh_error *error)
+/* Waits to be granted a slot until that time or the operation's deadline; without a grant it fails
+ * with RH_BUSY and fills no error. Called and returns with the lock held. */
+static int wait_locked(struct rh_pool *pool, struct rh_operation *op, struct turn *turn,
+                       bool has_slot, uint64_t until_us, struct rh_error *error)
 {
     struct rh_waiter waiter;
-    bool fired;
-    int rc = rh_waiter_init(&waiter, error);
+    int rc = RH_BUSY;
 
-    if (rc)
-        return rc;
+    if (rh_waiter_init(&waiter, error) != RH_OK)
+        return RH_RESOURCE;
+    waiter.ticket = turn->ticket;
+    waiter.has_slot = has_slot;
     rh_queue_push(&pool->waiters, &waiter);
     pthread_mutex_unlock(&pool->lock);
-    rh_waiter_sleep(&waiter, op);
-    fired = op->cancel && rh_cancel_fired(op->cancel);
+    rh_waiter_sleep(&waiter, op, until_us);
+    turn->now_us = rh_clock_us();
     pthread_mutex_lock(&pool->lock);
     rh_queue_remove(&pool->waiters, &waiter);
-    if (waiter.granted)
-        *ret_slot = waiter.slot;
-    else if (pool->closing)
-        rc = rh_fail(error, RH_UNAVAILABLE, "%s: the datasource is being closed", pool->name);
-    else if (fired)
-        rc = rh_fail(error, RH_CANCELLED, "the operation was cancelled");
-    else
-        rc = fail_busy(pool, error);
+    if (waiter.granted) {
+        if (has_slot)
+            give_locked(pool, turn->slot);
+        turn->slot = waiter.slot;
+        rc = RH_OK;
+    } else if (pool->closing) {
+        rc = RH_UNAVAILABLE;
+        rh_fail(error, rc, "%s: the datasource is being closed", pool->name);
+    } else if (op->cancel && rh_cancel_fired(op->cancel)) {
+        rc = RH_CANCELLED;
+        rh_fail(error, rc, "the operation was cancelled");
+    }
     rh_waiter_fini(&waiter);
     return rc;
 }
 
-static int take_slot(struct rh_pool *pool, struct rh_operation *op, uint32_t *ret_slot,
-                     uint64_t *ret_suspect_us, struct rh_error *error)
+static int take_slot(struct rh_pool *pool, struct rh_operation *op, struct turn *turn,
+                     struct rh_error *error)
 {
     int rc = RH_OK;
 
     pthread_mutex_lock(&pool->lock);
     pool->n_users++;
+    turn->ticket = pool->n_tickets++;
     if (pool->n_idle)
-        *ret_slot = pool->idle[--pool->n_idle];
+        turn->slot = pool->idle[--pool->n_idle];
     else if (pool->n_free)
-        *ret_slot = pool->free[--pool->n_free];
+        turn->slot = pool->free[--pool->n_free];
     else
-        rc = wait_locked(pool, op, ret_slot, error);
-    *ret_suspect_us = pool->suspect_us;
+        rc = wait_locked(pool, op, turn, false, UINT64_MAX, error);
+    turn->suspect_us = pool->suspect_us;
     pthread_mutex_unlock(&pool->lock);
+    return rc == RH_BUSY ? fail_busy(pool, error) : rc;
+}
+
+/* The source has no room for one more connection; it is well. */
+static bool is_crowded(int outcome)
+{
+    return outcome == RH_BUSY || outcome == RH_RATE_LIMITED;
+}
+
+/* For a turn whose slot could not be filled because the source is crowded: waits for a connection
+ * that comes back, or until the source may be asked again. RH_OK: try again, perhaps with another
+ * slot. The refusal is the error when the operation's time is up or no connection can come back. */
+static int await_return(struct rh_pool *pool, struct rh_operation *op, struct turn *turn,
+                        const struct rh_error *refusal, struct rh_error *error)
+{
+    uint32_t empty = turn->slot;
+    int rc = RH_OK;
+
+    pthread_mutex_lock(&pool->lock);
+    if (pool->n_idle) {
+        turn->slot = pool->idle[--pool->n_idle];
+        give_locked(pool, empty);
+    } else if (pool->closing || atomic_load(&pool->n_open) == 0) {
+        rc = RH_BUSY;
+    } else {
+        turn->now_us = rh_clock_us();
+        rc = wait_locked(pool, op, turn, true,
+                         turn->now_us + rh_breaker_wait_us(&pool->breaker, turn->now_us), error);
+        if (rc == RH_BUSY && turn->now_us < op->abi.deadline_us)
+            rc = RH_OK;
+    }
+    turn->suspect_us = pool->suspect_us;
+    pthread_mutex_unlock(&pool->lock);
+    if (rc == RH_BUSY) {
+        rc = refusal->error_class;
+        if (error && error->error_class == RH_OK)
+            *error = *refusal;
+    }
     return rc;
 }
 
-/* Failures that a person must mend; the source itself is well. */
+/* Failures that say what they are for as long as the breaker is open: those that a person must mend,
+ * and a crowded source. The source itself is well. */
 static bool is_brief(int outcome)
 {
     return outcome == RH_AUTH || outcome == RH_CONFIG || outcome == RH_PERMISSION ||
-           outcome == RH_NOT_FOUND;
+           outcome == RH_NOT_FOUND || is_crowded(outcome);
 }
 
 static int fail_broken_locked(struct rh_pool *pool, uint64_t wait_us, struct rh_error *error)
@@ -360,16 +429,15 @@ static int fail_broken_locked(struct rh_pool *pool, uint64_t wait_us, struct rh_
     return rc;
 }
 
-/* What the outcome of a connect tells the breaker. */
+/* What the outcome of a connect tells the breaker. RESOURCE is about the operation's own budget or
+ * this process: it says nothing about the source. */
 static void judge_locked(struct rh_pool *pool, int outcome, const struct rh_error *fault,
-                         uint64_t started_us)
+                         uint64_t started_us, uint64_t now_us)
 {
-    uint64_t now_us = rh_clock_us();
-
     if (outcome == RH_OK) {
         pool->n_opened++;
         rh_breaker_success(&pool->breaker);
-    } else if (outcome == RH_CANCELLED ||
+    } else if (outcome == RH_CANCELLED || outcome == RH_RESOURCE ||
                (outcome == RH_TIMEOUT && now_us - started_us < FAIR_TRIAL_US)) {
         rh_breaker_abandon(&pool->breaker, started_us);
     } else {
@@ -379,11 +447,11 @@ static void judge_locked(struct rh_pool *pool, int outcome, const struct rh_erro
     }
 }
 
-static int connect_slot(struct rh_pool *pool, struct slot *slot, struct rh_operation *op,
+static int connect_slot(struct rh_pool *pool, struct rh_operation *op, struct turn *turn,
                         struct rh_error *error)
 {
-    struct rh_error fault = RH_ERROR_INIT;
-    uint64_t started_us = rh_clock_us(), wait_us = 0;
+    struct slot *slot = &pool->slots[turn->slot];
+    uint64_t started_us = turn->now_us, wait_us = 0;
     bool admitted;
     int rc = RH_OK;
 
@@ -395,18 +463,17 @@ static int connect_slot(struct rh_pool *pool, struct slot *slot, struct rh_opera
     if (!admitted)
         return rc;
     rc = rh_connection_open(pool->library, pool->name, &pool->settings, op, pool->limits.connect_ms,
-                            &slot->conn, &fault);
+                            &slot->conn, error);
+    turn->now_us = rh_clock_us();
+    if (rc == RH_OK)
+        atomic_fetch_add(&pool->n_open, 1);
     pthread_mutex_lock(&pool->lock);
-    judge_locked(pool, rc, &fault, started_us);
+    judge_locked(pool, rc, error, started_us, turn->now_us);
     pthread_mutex_unlock(&pool->lock);
-    if (rc) {
-        rh_log(RH_LOG_WARN, "pool", "%s", fault.message);
-        if (error && error->error_class == RH_OK)
-            *error = fault;
-        return rc;
-    }
-    slot->opened_us = rh_clock_us();
-    return RH_OK;
+    if (rc)
+        rh_log(RH_LOG_WARN, "pool", "%s", error->message);
+    slot->opened_us = turn->now_us;
+    return rc;
 }
 
 static void suspect_idle(struct rh_pool *pool)
@@ -435,55 +502,77 @@ static int test_slot(struct rh_pool *pool, struct slot *slot, struct rh_operatio
     return rh_operation_check(op, error);
 }
 
-/* Makes a slot's connection one that can be used. On failure the slot is still the caller's. */
-static int prepare(struct rh_pool *pool, struct slot *slot, struct rh_operation *op,
-                   uint64_t suspect_us, struct rh_error *error)
+/* Makes the connection of the turn's slot one that can be used; a connection that failed before is
+ * gone. On failure the slot is still the caller's. error is empty, not NULL. */
+static int prepare(struct rh_pool *pool, struct rh_operation *op, struct turn *turn,
+                   struct rh_error *error)
 {
-    uint64_t now_us = rh_clock_us();
+    struct slot *slot = &pool->slots[turn->slot];
     int rc = RH_OK;
 
-    if (slot->conn && is_too_old(pool, slot, now_us))
+    if (slot->conn && is_too_old(pool, slot, turn->now_us))
         close_slot(pool, slot);
     if (slot->conn) {
         aim(pool, op, slot->conn);
-        if (slot->idle_since_us <= suspect_us ||
-            now_us - slot->idle_since_us >= (uint64_t)pool->limits.check_after_ms * 1000)
+        if (slot->idle_since_us <= turn->suspect_us ||
+            has_passed(slot->idle_since_us, pool->limits.check_after_ms, turn->now_us)) {
             rc = test_slot(pool, slot, op, error);
+            turn->now_us = rh_clock_us();
+        }
     }
     if (rc == RH_OK && !slot->conn) {
-        rc = connect_slot(pool, slot, op, error);
+        rc = connect_slot(pool, op, turn, error);
         if (rc == RH_OK)
             aim(pool, op, slot->conn);
     }
     return rc;
 }
 
+static int fill_slot(struct rh_pool *pool, struct rh_operation *op, struct turn *turn,
+                     struct rh_error *error)
+{
+    for (;;) {
+        struct rh_error fault = RH_ERROR_INIT;
+        int rc = prepare(pool, op, turn, &fault);
+
+        if (rc == RH_OK)
+            return RH_OK;
+        if (!is_crowded(rc)) {
+            if (error && error->error_class == RH_OK)
+                *error = fault;
+            return rc;
+        }
+        rc = await_return(pool, op, turn, &fault, error);
+        if (rc)
+            return rc;
+    }
+}
+
 int rh_pool_borrow(struct rh_pool *pool, struct rh_operation *op, struct rh_lease *ret_lease,
                    struct rh_error *error)
 {
-    uint64_t suspect_us;
-    uint32_t slot = 0;
-    int rc = rh_operation_check(op, error);
+    struct turn turn = {.now_us = rh_clock_us()};
+    int rc = rh_operation_check_at(op, turn.now_us, error);
 
     if (rc)
         return rc;
-    rc = take_slot(pool, op, &slot, &suspect_us, error);
+    rc = take_slot(pool, op, &turn, error);
     if (rc) {
         leave(pool);
         return rc;
     }
-    rc = prepare(pool, &pool->slots[slot], op, suspect_us, error);
+    rc = fill_slot(pool, op, &turn, error);
     if (rc) {
-        give_and_leave(pool, slot);
+        give_and_leave(pool, turn.slot, rh_clock_us());
         return rc;
     }
     *ret_lease = (struct rh_lease){
         .pool = pool,
         .library = pool->library,
-        .conn = pool->slots[slot].conn,
+        .conn = pool->slots[turn.slot].conn,
         .op = op,
-        .since_us = rh_clock_us(),
-        .slot = slot,
+        .since_us = turn.now_us,
+        .slot = turn.slot,
     };
     return RH_OK;
 }
@@ -520,7 +609,7 @@ void rh_pool_return(struct rh_lease *lease, int outcome)
     slot->idle_since_us = rh_clock_us();
     if (!is_sound(lease, slot))
         close_slot(pool, slot);
-    give_and_leave(pool, lease->slot);
+    give_and_leave(pool, lease->slot, slot->idle_since_us);
     lease->conn = NULL;
     lease->pool = NULL;
 }

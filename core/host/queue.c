@@ -74,18 +74,21 @@ static bool sleep_until(struct rh_waiter *waiter, uint64_t until_us)
     return woken;
 }
 
-void rh_waiter_sleep(struct rh_waiter *waiter, struct rh_operation *op)
+void rh_waiter_sleep(struct rh_waiter *waiter, struct rh_operation *op, uint64_t until_us)
 {
     struct rh_conn *stand_in = (struct rh_conn *)waiter;
-    uint64_t deadline_us = op->abi.deadline_us, until_us = deadline_us;
     bool told = !op->cancel || rh_cancel_aim(op->cancel, wake_by_token, stand_in);
+    uint64_t glance_us;
 
+    if (until_us > op->abi.deadline_us)
+        until_us = op->abi.deadline_us;
     do {
+        glance_us = until_us;
         if (!told) { /* the token has no room for one more: look every now and then */
-            until_us = rh_clock_us() + GLANCE_US;
-            until_us = until_us < deadline_us ? until_us : deadline_us;
+            glance_us = rh_clock_us() + GLANCE_US;
+            glance_us = glance_us < until_us ? glance_us : until_us;
         }
-    } while (!sleep_until(waiter, until_us) && until_us < deadline_us &&
+    } while (!sleep_until(waiter, glance_us) && glance_us < until_us &&
              !rh_cancel_fired(op->cancel));
     if (op->cancel)
         rh_cancel_release(op->cancel, stand_in);
@@ -93,11 +96,16 @@ void rh_waiter_sleep(struct rh_waiter *waiter, struct rh_operation *op)
 
 void rh_queue_push(struct rh_queue *queue, struct rh_waiter *waiter)
 {
-    if (queue->last)
-        queue->last->next = waiter;
-    else
-        queue->first = waiter;
-    queue->last = waiter;
+    struct rh_waiter **at = &queue->first;
+
+    if (queue->last && queue->last->ticket < waiter->ticket)
+        at = &queue->last->next;
+    while (*at && (*at)->ticket < waiter->ticket)
+        at = &(*at)->next;
+    waiter->next = *at;
+    *at = waiter;
+    if (!waiter->next)
+        queue->last = waiter;
     queue->n++;
 }
 
@@ -121,10 +129,12 @@ void rh_queue_remove(struct rh_queue *queue, struct rh_waiter *waiter)
     queue->n--;
 }
 
-bool rh_queue_grant(struct rh_queue *queue, uint32_t slot)
+bool rh_queue_grant(struct rh_queue *queue, uint32_t slot, bool is_empty)
 {
     struct rh_waiter *waiter = queue->first;
 
+    while (waiter && is_empty && waiter->has_slot)
+        waiter = waiter->next;
     if (!waiter)
         return false;
     rh_queue_remove(queue, waiter);

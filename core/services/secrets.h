@@ -17,13 +17,14 @@
 struct rh_secrets;
 
 /* folder: where master.key and data.key are kept, made when missing. CONFIG when the master key is
- * malformed or does not open the data key. */
+ * malformed, does not open the data key, or is missing where there is a data key. */
 int rh_secrets_open(const char *folder, struct rh_secrets **ret_secrets, struct rh_error *error);
 void rh_secrets_close(struct rh_secrets *secrets); /* wipes the keys */
 
 bool rh_secrets_is_sealed(struct rh_text text);
 /* [any] NUL-terminated texts owned by the caller; the clear one is to be wiped with
- * rh_secrets_wipe. CONFIG when it cannot be opened. */
+ * rh_secrets_wipe. INVALID: a secret has a NUL or more than 64 KiB. CONFIG when it cannot be
+ * opened. */
 int rh_secrets_seal(struct rh_secrets *secrets, struct rh_text clear, const char *context,
                     char **ret_sealed, struct rh_error *error);
 int rh_secrets_unseal(struct rh_secrets *secrets, struct rh_text sealed, const char *context,

@@ -4,7 +4,8 @@
  *   many new rows, nothing to return    COPY (copy.c)
  *   new rows, upserts                   INSERT with many rows of VALUES
  *   rows by key                         one prepared statement per row, all in one pipeline: exact
- *                                       order, counts per row, and the row at fault is known
+ *                                       order, counts per row, and the row at fault is known; a
+ *                                       single row: a statement that checks its count itself
  *   rows by condition                   one statement
  *
  * Atomicity: a single statement, and a pipeline outside a transaction, are a transaction of their
@@ -39,6 +40,7 @@ struct scope {
     bool nested;     /* inside the host's transaction: a savepoint */
     bool explicitly; /* BEGIN and COMMIT stand around it */
     bool committing; /* what was sent may have been kept */
+    bool released;   /* the savepoint went with the pipeline */
     uint64_t n_affected;
 };
 
@@ -52,7 +54,9 @@ static const char *opening(const struct scope *scope)
 static int scope_keep(struct scope *scope, struct rh_error *error)
 {
     if (scope->nested)
-        return rh_pg_command(scope->conn, scope->op, "RELEASE SAVEPOINT rh_write", error);
+        return scope->released
+                   ? RH_OK
+                   : rh_pg_command(scope->conn, scope->op, "RELEASE SAVEPOINT rh_write", error);
     if (!scope->explicitly)
         return RH_OK;
     scope->committing = true;
@@ -193,14 +197,19 @@ static int run_alone(struct scope *scope, build_fn *how, uint64_t n, struct rh_e
     return rc ? rc : take_result(scope, result, error);
 }
 
-/* How many rows go into the statement that begins with `first`. */
-static uint64_t rows_together(const struct scope *scope, build_fn *how, uint64_t first,
-                              uint64_t chunk)
+/* Rows by key, or the one statement of a change by condition. */
+static uint64_t n_units(const struct rh_write_spec *spec)
 {
-    uint64_t left = scope->spec->n_rows - first;
+    return spec->where ? 1 : spec->n_rows;
+}
+
+/* How many rows go into the statement that begins with `first`. */
+static uint64_t rows_together(const struct scope *scope, uint64_t first, uint64_t chunk)
+{
+    uint64_t left = n_units(scope->spec) - first;
     uint64_t n = left < chunk ? left : chunk;
 
-    return how == rh_sql_insert && n == 1 ? 1 : rh_sql_rows_alike(scope->spec, first, n);
+    return n == 1 ? 1 : rh_sql_rows_alike(scope->spec, first, n);
 }
 
 struct prepared {
@@ -215,16 +224,14 @@ static int prepare_first(struct scope *scope, build_fn *how, uint64_t chunk,
                          struct prepared *prepared, struct rh_error *error)
 {
     struct rh_conn *conn = scope->conn;
-    uint64_t n = rows_together(scope, how, 0, chunk);
+    uint64_t n = rows_together(scope, 0, chunk);
     int rc = RH_OK;
 
-    if (scope->spec->n_rows / n < PREPARE_ROWS)
-        return RH_OK;
     rc = build(scope, how, 0, n, error);
     if (rc)
         return rc;
-    rc = rh_pg_prepare(conn, scope->op, rh_sql_string(&conn->sql), &conn->params, true,
-                       prepared->name, error);
+    rc = rh_pg_prepare(conn, scope->op, rh_sql_string(&conn->sql), &conn->params,
+                       n_units(scope->spec) / n >= PREPARE_ROWS, prepared->name, error);
     if (rc || !prepared->name[0])
         return rc;
     prepared->n = conn->params.n;
@@ -243,15 +250,15 @@ static bool is_prepared(const struct prepared *prepared, struct rh_conn *conn)
            strcmp(prepared->text, rh_sql_string(&conn->sql)) == 0;
 }
 
-static int send_all(struct scope *scope, build_fn *how, uint64_t chunk,
+static int send_all(struct scope *scope, build_fn *how, uint64_t chunk, bool release,
                     const struct prepared *prepared, uint64_t *ret_sent, struct rh_error *error)
 {
     struct rh_conn *conn = scope->conn;
     const char *open = opening(scope);
     int rc = open ? rh_pg_pipe_send(conn, NULL, open, NULL, error) : RH_OK;
 
-    for (uint64_t first = 0; !rc && first < scope->spec->n_rows;) {
-        uint64_t n = rows_together(scope, how, first, chunk);
+    for (uint64_t first = 0; !rc && first < n_units(scope->spec);) {
+        uint64_t n = rows_together(scope, first, chunk);
         rc = build(scope, how, first, n, error);
         if (!rc)
             rc = rh_pg_pipe_send(conn, is_prepared(prepared, conn) ? prepared->name : NULL,
@@ -262,6 +269,8 @@ static int send_all(struct scope *scope, build_fn *how, uint64_t chunk,
         if (++*ret_sent % FLUSH_EVERY == 0)
             rc = rh_pg_flush(conn, scope->op, error);
     }
+    if (!rc && release)
+        rc = rh_pg_pipe_send(conn, NULL, "RELEASE SAVEPOINT rh_write", NULL, error);
     return rc;
 }
 
@@ -285,7 +294,7 @@ static int take_all(struct scope *scope, uint64_t sent, uint64_t chunk, bool key
     for (uint64_t i = 0; !rc && i < sent; i++) {
         PGresult *result = NULL;
         rc = rh_pg_pipe_result(scope->conn, scope->op, &result, error);
-        if (rc && chunk == 1 && error)
+        if (rc && chunk == 1 && error && !scope->spec->where)
             error->row = i;
         if (!rc && keyed && strtoull(PQcmdTuples(result), NULL, 10) > 1) {
             PQclear(result);
@@ -302,6 +311,7 @@ static int run_pipeline(struct scope *scope, build_fn *how, uint64_t chunk, bool
 {
     struct rh_conn *conn = scope->conn;
     struct prepared prepared = {.n = 0};
+    bool release = scope->nested && !keyed; /* nothing is left to be looked at before */
     uint64_t sent = 0;
     int rc = prepare_first(scope, how, chunk, &prepared, error), ended = RH_OK;
 
@@ -310,7 +320,7 @@ static int run_pipeline(struct scope *scope, build_fn *how, uint64_t chunk, bool
     rc = rh_pg_pipe_begin(conn, error);
     if (rc)
         goto out;
-    rc = send_all(scope, how, chunk, &prepared, &sent, error);
+    rc = send_all(scope, how, chunk, release, &prepared, &sent, error);
     if (rc) {
         rh_pg_pipe_abandon(conn, scope->op);
         goto out;
@@ -320,6 +330,10 @@ static int run_pipeline(struct scope *scope, build_fn *how, uint64_t chunk, bool
     rc = rh_pg_pipe_sync(conn, error);
     if (!rc)
         rc = take_all(scope, sent, chunk, keyed, error);
+    if (!rc && release) {
+        rc = rh_pg_pipe_result(conn, scope->op, NULL, error);
+        scope->released = rc == RH_OK;
+    }
     ended = rh_pg_pipe_end(conn, scope->op, error);
     rc = rc ? rc : ended;
 out:
@@ -393,7 +407,7 @@ static int insert_in_chunks(struct scope *scope, build_fn *how, uint64_t chunk,
     int rc = RH_OK;
 
     scope->n_affected = 0;
-    if (!scope->nested && rows_together(scope, how, 0, chunk) == scope->spec->n_rows)
+    if (!scope->nested && rows_together(scope, 0, chunk) == scope->spec->n_rows)
         return run_alone(scope, how, scope->spec->n_rows, error);
     rc = run_pipeline(scope, how, chunk, false, error);
     return keep_or_undo(scope, rc, error);
@@ -456,17 +470,25 @@ int rh_pg_upsert(struct rh_conn *conn, const struct rh_op *op, const struct rh_w
     return leave(&scope, rc, ret_result, error);
 }
 
-/* One row by key, outside a transaction. */
+/* One statement: alone, or with a savepoint around it in one round trip. */
+static int run_one(struct scope *scope, build_fn *how, struct rh_error *error)
+{
+    if (!scope->nested)
+        return run_alone(scope, how, 1, error);
+    return keep_or_undo(scope, run_pipeline(scope, how, 1, false, error), error);
+}
+
+/* One row by key. */
 static int change_one(struct scope *scope, bool update, struct rh_error *error)
 {
     struct rh_error own = RH_ERROR_INIT;
-    int rc = run_alone(scope, update ? build_guarded_update : build_guarded_delete, 1, &own);
+    int rc = run_one(scope, update ? build_guarded_update : build_guarded_delete, &own);
 
     if (rc && strcmp(own.sqlstate, "22P02") == 0 && strstr(own.message, too_many))
         return fail_ambiguous(0, error);
     if (rc && strcmp(own.sqlstate, "0A000") == 0) { /* a rule stands on the table */
         scope->committing = false;
-        scope->explicitly = true;
+        scope->explicitly = !scope->nested;
         rc = run_pipeline(scope, update ? build_update : build_delete, 1, true, error);
         return keep_or_undo(scope, rc, error);
     }
@@ -483,12 +505,8 @@ static int change(struct scope *scope, build_fn *how, struct rh_write_result *re
     if (rc)
         return leave(scope, rc, ret_result, error);
     if (scope->spec->where) {
-        if (scope->nested)
-            rc = rh_pg_command(scope->conn, scope->op, opening(scope), error);
-        if (!rc)
-            rc = run_alone(scope, how, 1, error);
-        rc = keep_or_undo(scope, rc, error);
-    } else if (scope->spec->n_rows == 1 && !scope->nested) {
+        rc = run_one(scope, how, error);
+    } else if (scope->spec->n_rows == 1) {
         rc = change_one(scope, how == build_update, error);
     } else if (scope->spec->n_rows) {
         scope->explicitly = !scope->nested;

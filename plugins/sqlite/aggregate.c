@@ -1,17 +1,18 @@
 /*
- * Sums and averages. Whole numbers are summed in 128 bits, which 2^64 rows cannot fill. A column of
- * whole numbers may hold others too (SQLite types values, not columns): those are summed as doubles
- * beside it. What is no number is left out.
+ * Sums and averages. Whole numbers are summed in 128 bits, which 2^64 rows cannot fill; decimals by
+ * their shortest texts, which is how they are read (total.h). A column of whole numbers may hold
+ * others too (SQLite types values, not columns): those are summed as doubles beside it. What is no
+ * finite number is left out.
  */
 #include "aggregate.h"
 
 #include "base/text.h"
 #include "connector/decimal.h"
 #include "functions.h"
+#include "total.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #define FLAGS (SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY)
 #define MICRO 1000000
@@ -23,6 +24,8 @@ struct sum {
     int64_t n;
     bool has_real;
 };
+
+/* ---- adding ---- */
 
 static void step(sqlite3_context *context, int n_values, sqlite3_value **values)
 {
@@ -44,6 +47,29 @@ static void step(sqlite3_context *context, int n_values, sqlite3_value **values)
         sum->has_real = true;
     }
 }
+
+static void step_decimal(sqlite3_context *context, int n_values, sqlite3_value **values)
+{
+    struct rh_sqlite_total *total = NULL;
+    char text[RH_DECIMAL_F64_MAX];
+    size_t len = 0;
+
+    if (sqlite3_value_type(values[0]) == SQLITE_INTEGER)
+        len = (size_t)snprintf(text, sizeof text, "%lld", sqlite3_value_int64(values[0]));
+    else if (sqlite3_value_type(values[0]) == SQLITE_FLOAT)
+        len = rh_decimal_from_f64(text, sqlite3_value_double(values[0]), 0);
+    if (len == 0)
+        return;
+    total = sqlite3_aggregate_context(context, sizeof *total);
+    if (!total)
+        sqlite3_result_error_nomem(context);
+    else if (!rh_sqlite_total_add(total, rh_text_make(text, len)))
+        sqlite3_result_error_toobig(context);
+}
+
+/* ---- results; each writes decimal text and returns its length, 0 for NULL ---- */
+
+typedef size_t result(sqlite3_context *context, char ret_text[RH_SQLITE_TOTAL_TEXT_MAX]);
 
 /* NULL when there was no number. */
 static const struct sum *sum_of(sqlite3_context *context)
@@ -70,7 +96,7 @@ static __int128 average(const struct sum *sum)
 }
 
 /* The number divided by 10^scale, as decimal text. */
-static size_t format(__int128 number, unsigned scale, char ret_text[DIGITS_MAX])
+static size_t format(__int128 number, unsigned scale, char *to)
 {
     char digits[DIGITS_MAX];
     unsigned __int128 rest = number < 0 ? -(unsigned __int128)number : (unsigned __int128)number;
@@ -86,124 +112,102 @@ static size_t format(__int128 number, unsigned scale, char ret_text[DIGITS_MAX])
     if (number < 0)
         digits[len++] = '-';
     for (size_t i = 0; i < len; i++)
-        ret_text[i] = digits[len - 1 - i];
+        to[i] = digits[len - 1 - i];
     return len;
 }
 
-static unsigned key_of_micro(__int128 micro, unsigned char ret_key[RH_SQLITE_KEY_MAX])
+static size_t whole_sum(sqlite3_context *context, char ret_text[RH_SQLITE_TOTAL_TEXT_MAX])
 {
-    unsigned __int128 biased = (unsigned __int128)micro ^ ((unsigned __int128)1 << 127);
+    const struct sum *sum = sum_of(context);
 
-    ret_key[0] = RH_SQLITE_KEY_MARK;
-    for (unsigned i = 0; i < 16; i++)
-        ret_key[1 + i] = (unsigned char)(biased >> (8 * (15 - i)));
-    return 17;
+    if (!sum)
+        return 0;
+    return sum->has_real ? rh_decimal_from_f64(ret_text, real_sum(sum), 0)
+                         : format(sum->whole, 0, ret_text);
 }
 
-bool rh_sqlite_key_of_decimal(struct rh_text decimal, unsigned char ret_key[RH_SQLITE_KEY_MAX],
-                              unsigned *ret_len)
+static size_t whole_average(sqlite3_context *context, char ret_text[RH_SQLITE_TOTAL_TEXT_MAX])
 {
-    __int128 micro = 0;
-    bool negative = decimal.len && decimal.data[0] == '-', point = false;
-    unsigned n_behind = 0, n_digits = 0;
+    const struct sum *sum = sum_of(context);
 
-    if (!rh_decimal_is_valid(decimal) || rh_text_is(decimal, "NaN"))
-        return false;
-    for (uint64_t i = negative; i < decimal.len; i++) {
-        int digit = decimal.data[i] - '0';
-        if (decimal.data[i] == '.') {
-            point = true;
-            continue;
-        }
-        n_behind += point;
-        if (n_behind > 6 && digit)
-            return false;
-        if (n_behind > 6)
-            continue;
-        n_digits += n_digits || digit;
-        if (n_digits > 30)
-            return false;
-        micro = micro * 10 + digit;
-    }
-    for (; n_behind < 6; n_behind++)
-        micro *= 10;
-    *ret_len = key_of_micro(negative ? -micro : micro, ret_key);
-    return true;
+    if (!sum)
+        return 0;
+    return sum->has_real ? rh_decimal_from_f64(ret_text, real_sum(sum) / (double)sum->n, 0)
+                         : format(average(sum), 6, ret_text);
 }
 
-static void result_decimal(sqlite3_context *context, const char *text, size_t len)
+static size_t decimal_sum(sqlite3_context *context, char ret_text[RH_SQLITE_TOTAL_TEXT_MAX])
 {
+    const struct rh_sqlite_total *total = sqlite3_aggregate_context(context, 0);
+
+    return total && total->n ? rh_sqlite_total_sum(total, ret_text) : 0;
+}
+
+static size_t decimal_average(sqlite3_context *context, char ret_text[RH_SQLITE_TOTAL_TEXT_MAX])
+{
+    const struct rh_sqlite_total *total = sqlite3_aggregate_context(context, 0);
+
+    return total && total->n ? rh_sqlite_total_average(total, ret_text) : 0;
+}
+
+static void give_text(sqlite3_context *context, result *make)
+{
+    char text[RH_SQLITE_TOTAL_TEXT_MAX];
+    size_t len = make(context, text);
+
     if (len)
         sqlite3_result_text(context, text, (int)len, SQLITE_TRANSIENT);
 }
 
-static void result_real(sqlite3_context *context, double value)
+static void give_key(sqlite3_context *context, result *make)
 {
-    char text[RH_DECIMAL_F64_MAX];
+    char text[RH_SQLITE_TOTAL_TEXT_MAX];
+    unsigned char key[RH_SQLITE_TOTAL_KEY_MAX];
+    unsigned n;
+    size_t len = make(context, text);
 
-    result_decimal(context, text, rh_decimal_from_f64(text, value, 0));
-}
-
-static void result_key(sqlite3_context *context, __int128 micro)
-{
-    unsigned char key[RH_SQLITE_KEY_MAX];
-
-    sqlite3_result_blob(context, key, (int)key_of_micro(micro, key), SQLITE_TRANSIENT);
-}
-
-/* A double in millionths, kept within what the key can say. */
-static __int128 micro_of_real(double value)
-{
-    double micro = round(value * MICRO);
-
-    if (!(micro < 0x1p126))
-        return (__int128)1 << 126;
-    return micro > -0x1p126 ? (__int128)micro : -((__int128)1 << 126);
+    if (len && rh_sqlite_key_of_decimal(rh_text_make(text, len), key, &n))
+        sqlite3_result_blob(context, key, (int)n, SQLITE_TRANSIENT);
 }
 
 static void sum_text(sqlite3_context *context)
 {
-    const struct sum *sum = sum_of(context);
-    char text[DIGITS_MAX];
-
-    if (sum && sum->has_real)
-        result_real(context, real_sum(sum));
-    else if (sum)
-        result_decimal(context, text, format(sum->whole, 0, text));
+    give_text(context, whole_sum);
 }
 
 static void average_text(sqlite3_context *context)
 {
-    const struct sum *sum = sum_of(context);
-    char text[DIGITS_MAX];
-
-    if (sum && sum->has_real)
-        result_real(context, real_sum(sum) / (double)sum->n);
-    else if (sum)
-        result_decimal(context, text, format(average(sum), 6, text));
+    give_text(context, whole_average);
 }
 
 static void sum_key(sqlite3_context *context)
 {
-    const struct sum *sum = sum_of(context);
-    __int128 limit = (__int128)1 << 106; /* times a million still fits */
-
-    if (sum && sum->has_real)
-        result_key(context, micro_of_real(real_sum(sum)));
-    else if (sum)
-        result_key(context, (sum->whole > limit    ? limit
-                             : sum->whole < -limit ? -limit
-                                                   : sum->whole) *
-                                MICRO);
+    give_key(context, whole_sum);
 }
 
 static void average_key(sqlite3_context *context)
 {
-    const struct sum *sum = sum_of(context);
+    give_key(context, whole_average);
+}
 
-    if (sum)
-        result_key(context,
-                   sum->has_real ? micro_of_real(real_sum(sum) / (double)sum->n) : average(sum));
+static void decimal_sum_text(sqlite3_context *context)
+{
+    give_text(context, decimal_sum);
+}
+
+static void decimal_average_text(sqlite3_context *context)
+{
+    give_text(context, decimal_average);
+}
+
+static void decimal_sum_key(sqlite3_context *context)
+{
+    give_key(context, decimal_sum);
+}
+
+static void decimal_average_key(sqlite3_context *context)
+{
+    give_key(context, decimal_average);
 }
 
 static void sum_float(sqlite3_context *context)
@@ -222,19 +226,30 @@ static void average_float(sqlite3_context *context)
         sqlite3_result_double(context, real_sum(sum) / (double)sum->n);
 }
 
+/* ---- registration ---- */
+
 int rh_sqlite_aggregates_register(sqlite3 *db)
 {
     static const struct {
         const char *name;
+        void (*add)(sqlite3_context *context, int n, sqlite3_value **values);
         void (*final)(sqlite3_context *context);
     } aggregates[] = {
-        {"rh_sum", sum_text},        {"rh_avg", average_text},    {"rh_sum_key", sum_key},
-        {"rh_avg_key", average_key}, {"rh_sum_float", sum_float}, {"rh_avg_float", average_float},
+        {"rh_sum", step, sum_text},
+        {"rh_avg", step, average_text},
+        {"rh_sum_key", step, sum_key},
+        {"rh_avg_key", step, average_key},
+        {"rh_sum_decimal", step_decimal, decimal_sum_text},
+        {"rh_avg_decimal", step_decimal, decimal_average_text},
+        {"rh_sum_decimal_key", step_decimal, decimal_sum_key},
+        {"rh_avg_decimal_key", step_decimal, decimal_average_key},
+        {"rh_sum_float", step, sum_float},
+        {"rh_avg_float", step, average_float},
     };
     int code = SQLITE_OK;
 
     for (size_t i = 0; i < sizeof aggregates / sizeof aggregates[0] && code == SQLITE_OK; i++)
-        code = sqlite3_create_function_v2(db, aggregates[i].name, 1, FLAGS, NULL, NULL, step,
-                                          aggregates[i].final, NULL);
+        code = sqlite3_create_function_v2(db, aggregates[i].name, 1, FLAGS, NULL, NULL,
+                                          aggregates[i].add, aggregates[i].final, NULL);
     return code;
 }

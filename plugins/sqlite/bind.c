@@ -9,12 +9,15 @@
 #include "error.h"
 #include "functions.h"
 #include "list.h"
+#include "total.h"
 #include "type.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define LIST_ROOM 96 /* bytes of an item beyond those of its value */
+#define UUID_FORMS 3
 #define MIN_DAYS INT64_C(-719528) /* 0000-01-01 */
 #define MAX_DAYS INT64_C(2932896) /* 9999-12-31 */
 
@@ -62,7 +65,7 @@ static int store_decimal(const struct rh_column *column, enum rh_sql_form form,
                          struct rh_error *error)
 {
     uint32_t affinity = column ? column->native_id & RH_SQLITE_AFFINITY : RH_SQLITE_NUMERIC;
-    unsigned char key[RH_SQLITE_KEY_MAX];
+    unsigned char key[RH_SQLITE_TOTAL_KEY_MAX];
     unsigned len;
 
     if (form != RH_SQL_WRITE && column && column->type == RH_TYPE_DECIMAL && !column->native_id) {
@@ -222,26 +225,54 @@ static int bind_stored(sqlite3_stmt *stmt, int index, const struct rh_value *val
     }
 }
 
+/* A UUID that is compared with what is stored: text in lower and upper case, or 16 bytes. */
+static bool add_uuid_forms(struct rh_sqlite_list *list, const struct rh_value *uuid)
+{
+    char text[36];
+    struct rh_value bytes = *uuid;
+    bool added = true;
+
+    for (unsigned upper = 0; upper < 2; upper++) {
+        rh_sqlite_format_uuid(uuid->as.data, upper, text);
+        const struct rh_value form = rh_kit_text(rh_text_make(text, sizeof text));
+        added = added && rh_sqlite_list_add(list, &form);
+    }
+    bytes.type = RH_TYPE_BYTES;
+    return added && rh_sqlite_list_add(list, &bytes);
+}
+
+static int add_item(struct rh_sqlite_list *list, const struct rh_sql_parameter *parameter,
+                    const struct rh_value *value, struct rh_error *error)
+{
+    struct rh_sqlite_stored stored;
+    bool added;
+    int rc = RH_OK;
+
+    if (parameter->form == RH_SQL_WRITE && value->type == RH_TYPE_UUID && value->len == 16) {
+        added = add_uuid_forms(list, value);
+    } else {
+        rc = rh_sqlite_store(parameter->column, parameter->form, value, &stored, error);
+        added = rc || rh_sqlite_list_add(list, &stored.value);
+    }
+    return added ? rc : rh_fail(error, RH_INTERNAL, "a list is longer than its room");
+}
+
 static int bind_list(struct rh_conn *conn, sqlite3_stmt *stmt, int index,
                      const struct rh_sql_parameter *parameter, struct rh_error *error)
 {
     struct rh_sqlite_list *list = NULL;
-    struct rh_sqlite_stored stored;
-    size_t n_bytes = 0;
+    bool is_made = parameter->column && !parameter->column->native_id; /* see store_decimal */
+    size_t room = is_made ? RH_SQLITE_TOTAL_KEY_MAX : LIST_ROOM, n_bytes = 0;
     int rc = RH_OK, code;
 
-    /* No form of a value is longer than the value itself and a key or text of fixed size. */
+    /* No form of a value is longer than the value itself and a key or texts of fixed size. */
     for (uint32_t i = 0; i < parameter->n; i++)
-        n_bytes += parameter->values[i].len + sizeof stored.room;
-    list = rh_sqlite_list_new(parameter->n, n_bytes);
+        n_bytes += parameter->values[i].len + room;
+    list = rh_sqlite_list_new(parameter->n * (size_t)UUID_FORMS, n_bytes);
     if (!list)
         return rh_fail_nomem(error);
-    for (uint32_t i = 0; i < parameter->n && rc == RH_OK; i++) {
-        rc = rh_sqlite_store(parameter->column, parameter->form, &parameter->values[i], &stored,
-                             error);
-        if (rc == RH_OK)
-            rh_sqlite_list_add(list, &stored.value);
-    }
+    for (uint32_t i = 0; i < parameter->n && rc == RH_OK; i++)
+        rc = add_item(list, parameter, &parameter->values[i], error);
     if (rc) {
         free(list);
         return rc;

@@ -9,7 +9,7 @@
  * in `room`. */
 struct rh_sqlite_stored {
     struct rh_value value;
-    char room[96];
+    char room[336]; /* a key, see total.h */
 };
 
 /* The value as it is stored in (form WRITE) or compared with (other forms) the column. column may

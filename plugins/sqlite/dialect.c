@@ -50,7 +50,8 @@ static void add_aggregate(struct rh_sql *sql, const struct rh_column *column,
 {
     static const char *const names[RH_N_AGGS] = {"", "count", "sum", "avg", "min", "max"};
     bool computed = aggregate->function == RH_AGG_SUM || aggregate->function == RH_AGG_AVG;
-    const char *kind = form == RH_SQL_VALUE ? "_key" : "";
+    bool as_key = form == RH_SQL_VALUE;
+    const char *kind = as_key ? "_key" : "";
 
     if (!column) {
         rh_sql_add(sql, "count(*)");
@@ -58,6 +59,8 @@ static void add_aggregate(struct rh_sql *sql, const struct rh_column *column,
     }
     if (computed && column->type == RH_TYPE_FLOAT)
         kind = "_float";
+    if (column->type == RH_TYPE_DECIMAL)
+        kind = as_key ? "_decimal_key" : "_decimal";
     rh_sql_addf(sql, "%s%s%s(%s", computed ? "rh_" : "", names[aggregate->function],
                 computed ? kind : "", aggregate->distinct ? "DISTINCT " : "");
     if (aggregate->function == RH_AGG_COUNT && !aggregate->distinct)
@@ -137,6 +140,7 @@ const struct rh_sql_dialect rh_sqlite_dialect = {
     .identity_is_key = true,
     .column = add_column,
     .predicate = rh_sqlite_predicate,
+    .pair_condition = rh_sqlite_pair_condition,
     .in_list = add_in_list,
     .bucket = add_bucket,
     .aggregate = add_aggregate,

@@ -23,6 +23,8 @@ const char *rh_sqlite_key_name(uint32_t type);
 /* Hooks of the dialect (see rh_sql_dialect). */
 bool rh_sqlite_predicate(struct rh_sql *sql, const struct rh_column *column,
                          const struct rh_node *node, const struct rh_value *values);
+bool rh_sqlite_pair_condition(struct rh_sql *sql, const struct rh_column *outer,
+                              uint32_t outer_alias, const struct rh_column *inner);
 uint32_t rh_sqlite_exact(const void *state, const struct rh_column *column,
                          const struct rh_node *node, const struct rh_value *values, uint32_t upper);
 bool rh_sqlite_can(const void *state, const struct rh_column *column, enum rh_sql_use use,

@@ -208,16 +208,60 @@ static void bucket_of(sqlite3_context *context, int n, sqlite3_value **values)
     result_key(context, key, rh_sqlite_key_of_i64(us, key));
 }
 
+static bool uuid_of(sqlite3_value *value, unsigned char ret_uuid[16])
+{
+    if (is_text(value))
+        return rh_sqlite_parse_uuid(text_of(value), ret_uuid);
+    if (sqlite3_value_type(value) != SQLITE_BLOB || sqlite3_value_bytes(value) != 16)
+        return false;
+    memcpy(ret_uuid, sqlite3_value_blob(value), 16);
+    return true;
+}
+
 static void uuid_key_of(sqlite3_context *context, int n, sqlite3_value **values)
 {
     unsigned char key[RH_SQLITE_KEY_MAX], uuid[16];
 
-    if (is_text(values[0]) && rh_sqlite_parse_uuid(text_of(values[0]), uuid))
+    if (uuid_of(values[0], uuid))
         result_key(context, key, rh_sqlite_key_of_uuid(uuid, key));
-    else if (sqlite3_value_type(values[0]) == SQLITE_BLOB && sqlite3_value_bytes(values[0]) == 16)
-        result_key(context, key, rh_sqlite_key_of_uuid(sqlite3_value_blob(values[0]), key));
     else
         result_as_it_is(context, values[0]);
+}
+
+static void uuid_lower(sqlite3_context *context, int n, sqlite3_value **values)
+{
+    unsigned char uuid[16];
+    char text[36];
+
+    if (!uuid_of(values[0], uuid)) {
+        sqlite3_result_value(context, values[0]);
+        return;
+    }
+    rh_sqlite_format_uuid(uuid, false, text);
+    sqlite3_result_text(context, text, sizeof text, SQLITE_TRANSIENT);
+}
+
+static void uuid_upper(sqlite3_context *context, int n, sqlite3_value **values)
+{
+    unsigned char uuid[16];
+    char text[36];
+
+    if (!uuid_of(values[0], uuid)) {
+        sqlite3_result_value(context, values[0]);
+        return;
+    }
+    rh_sqlite_format_uuid(uuid, true, text);
+    sqlite3_result_text(context, text, sizeof text, SQLITE_TRANSIENT);
+}
+
+static void uuid_bytes(sqlite3_context *context, int n, sqlite3_value **values)
+{
+    unsigned char uuid[16];
+
+    if (uuid_of(values[0], uuid))
+        sqlite3_result_blob(context, uuid, sizeof uuid, SQLITE_TRANSIENT);
+    else
+        sqlite3_result_value(context, values[0]);
 }
 
 static void match(sqlite3_context *context, int n, sqlite3_value **values)
@@ -252,6 +296,9 @@ int rh_sqlite_functions_register(sqlite3 *db)
         {"rh_datetime_key", 1, &datetime, key_of},
         {"rh_timestamp_key", 1, &timestamp, key_of},
         {"rh_uuid_key", 1, NULL, uuid_key_of},
+        {"rh_uuid_lower", 1, NULL, uuid_lower},
+        {"rh_uuid_upper", 1, NULL, uuid_upper},
+        {"rh_uuid_bytes", 1, NULL, uuid_bytes},
         {"rh_date_bucket", 2, &date, bucket_of},
         {"rh_datetime_bucket", 2, &datetime, bucket_of},
         {"rh_timestamp_bucket", 2, &timestamp, bucket_of},

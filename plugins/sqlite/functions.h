@@ -8,8 +8,11 @@
  *                                 value of the type, else x itself
  *   rh_date_bucket(x, bucket) …   the key of the period's start
  *   rh_uuid_key(x)
+ *   rh_uuid_lower(x), rh_uuid_upper(x), rh_uuid_bytes(x)   the forms that a UUID may be stored in;
+ *                                 x itself where it is no UUID
  *   rh_sum(x), rh_avg(x)          exact, over whole numbers; decimal text
- *   rh_sum_key(x), rh_avg_key(x)  the same as what compares: a blob
+ *   rh_sum_decimal(x), …          the same over a column of decimals
+ *   rh_sum_key(x), …              the same as what compares (total.h): a blob
  *   rh_sum_float(x), rh_avg_float(x)   over doubles; what is no number is left out
  *   rh_list(pointer)              a table-valued function over a bound list
  *
@@ -43,7 +46,3 @@ void rh_sqlite_format_uuid(const unsigned char uuid[16], bool upper, char ret_te
 unsigned rh_sqlite_key_of_i64(int64_t value, unsigned char ret_key[RH_SQLITE_KEY_MAX]);
 unsigned rh_sqlite_key_of_uuid(const void *uuid, unsigned char ret_key[RH_SQLITE_KEY_MAX]);
 bool rh_sqlite_key_to_i64(const void *key, size_t len, int64_t *ret_value);
-/* The key of an exact sum or average: decimal text with at most 6 digits after the point. False
- * when it has more, or is too large. */
-bool rh_sqlite_key_of_decimal(struct rh_text decimal, unsigned char ret_key[RH_SQLITE_KEY_MAX],
-                              unsigned *ret_len);

@@ -8,8 +8,8 @@
 #include <string.h>
 
 struct rh_sqlite_list {
-    uint32_t n;
-    uint32_t cap;
+    size_t n;
+    size_t cap;
     size_t n_bytes;
     size_t cap_bytes;
     char *bytes; /* behind the values */
@@ -19,13 +19,13 @@ struct rh_sqlite_list {
 struct cursor {
     sqlite3_vtab_cursor base;
     const struct rh_sqlite_list *list;
-    uint32_t at;
+    size_t at;
 };
 
-struct rh_sqlite_list *rh_sqlite_list_new(uint32_t n, size_t n_bytes)
+struct rh_sqlite_list *rh_sqlite_list_new(size_t n, size_t n_bytes)
 {
     struct rh_sqlite_list *list = NULL;
-    size_t head = sizeof *list + (size_t)n * sizeof list->values[0];
+    size_t head = sizeof *list + n * sizeof list->values[0];
 
     if (n_bytes > SIZE_MAX - head || !(list = malloc(head + n_bytes)))
         return NULL;
@@ -33,12 +33,12 @@ struct rh_sqlite_list *rh_sqlite_list_new(uint32_t n, size_t n_bytes)
     return list;
 }
 
-void rh_sqlite_list_add(struct rh_sqlite_list *list, const struct rh_value *value)
+bool rh_sqlite_list_add(struct rh_sqlite_list *list, const struct rh_value *value)
 {
     struct rh_value *item = &list->values[list->n];
 
     if (list->n >= list->cap || value->len > list->cap_bytes - list->n_bytes)
-        return;
+        return false;
     *item = *value;
     if (value->type == RH_TYPE_TEXT || value->type == RH_TYPE_BYTES) {
         item->as.data = list->bytes + list->n_bytes;
@@ -47,6 +47,7 @@ void rh_sqlite_list_add(struct rh_sqlite_list *list, const struct rh_value *valu
         list->n_bytes += value->len;
     }
     list->n++;
+    return true;
 }
 
 int rh_sqlite_list_bind(sqlite3_stmt *stmt, int index, struct rh_sqlite_list *list)
@@ -164,7 +165,7 @@ static int column(sqlite3_vtab_cursor *base, sqlite3_context *context, int posit
 
 static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *ret_rowid)
 {
-    *ret_rowid = ((const struct cursor *)base)->at;
+    *ret_rowid = (sqlite3_int64)((const struct cursor *)base)->at;
     return SQLITE_OK;
 }
 

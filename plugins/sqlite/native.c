@@ -3,7 +3,8 @@
  * may not do is in authorizer.c; READ_ONLY operations refuse every statement that could write.
  *
  * The first step is made at once, so that errors come from `run`, and so that columns without a
- * declared type take the type of their first value.
+ * declared type take the type of their first value. A statement that writes runs in a scope of its
+ * own (tx.h) and to its end before it is answered: what was answered has been committed.
  */
 #include "native.h"
 
@@ -12,6 +13,7 @@
 #include "error.h"
 #include "output.h"
 #include "read.h"
+#include "tx.h"
 #include "type.h"
 
 #include <stdio.h>
@@ -116,7 +118,7 @@ static int describe(struct running *running, int i, struct rh_column *ret_column
     return RH_OK;
 }
 
-static int give_rows(struct running *running, struct rh_native_result *ret_result)
+static int give_rows(struct running *running, bool writes, struct rh_native_result *ret_result)
 {
     uint32_t n = (uint32_t)sqlite3_column_count(running->stmt);
     struct rh_column *columns = NULL;
@@ -130,12 +132,15 @@ static int give_rows(struct running *running, struct rh_native_result *ret_resul
         rc = describe(running, (int)i, &columns[i]);
         cursor->outputs[i] = rh_sqlite_output_of(&columns[i], false);
     }
+    if (rc == RH_OK && running->code == SQLITE_ROW && writes)
+        rc = rh_sqlite_cursor_buffer(cursor, running->stmt, running->op->memory_budget,
+                                     running->error);
     if (rc) {
         rh_sqlite_finish(cursor);
         return rc;
     }
     cursor->is_native = true;
-    cursor->on_row = running->code == SQLITE_ROW;
+    cursor->on_row = running->code == SQLITE_ROW && !writes;
     if (cursor->on_row) {
         cursor->stmt = running->stmt;
         running->stmt = NULL;
@@ -146,31 +151,53 @@ static int give_rows(struct running *running, struct rh_native_result *ret_resul
     return RH_OK;
 }
 
-static int execute(struct running *running, struct rh_native_result *ret_result)
+static int make_ready(struct running *running)
 {
-    struct rh_conn *conn = running->conn;
-    int64_t before = sqlite3_total_changes64(conn->db);
-    bool writes;
     int rc = prepare(running);
 
     if (rc == RH_OK)
         rc = check(running);
     for (uint32_t i = 0; i < running->spec->n_parameters && rc == RH_OK; i++)
         rc = bind_parameter(running, i);
-    if (rc)
-        return rc;
-    writes = !sqlite3_stmt_readonly(running->stmt);
+    return rc;
+}
+
+static int execute(struct running *running, bool writes, struct rh_native_result *ret_result)
+{
+    sqlite3 *db = running->conn->db;
+    int64_t before = sqlite3_total_changes64(db);
+    int rc = RH_OK;
+
     running->code = sqlite3_step(running->stmt);
     if (running->code != SQLITE_ROW && running->code != SQLITE_DONE)
-        return rh_sqlite_fail(conn, running->code, running->error);
+        return rh_sqlite_fail(running->conn, running->code, running->error);
     ret_result->n_columns = 0;
     ret_result->columns = NULL;
     ret_result->cursor = NULL;
     ret_result->n_affected = 0;
     if (sqlite3_column_count(running->stmt) > 0)
-        rc = give_rows(running, ret_result);
-    if (rc == RH_OK && writes && sqlite3_total_changes64(conn->db) != before)
-        ret_result->n_affected = (uint64_t)sqlite3_changes64(conn->db);
+        rc = give_rows(running, writes, ret_result);
+    if (rc == RH_OK && writes && sqlite3_total_changes64(db) != before)
+        ret_result->n_affected = (uint64_t)sqlite3_changes64(db);
+    return rc;
+}
+
+/* A write, all of it or nothing. */
+static int execute_write(struct running *running, struct rh_native_result *ret_result)
+{
+    struct rh_conn *conn = running->conn;
+    int rc = rh_sqlite_scope_begin(conn, running->op, running->error);
+
+    if (rc)
+        return rc;
+    conn->native = true;
+    rc = execute(running, true, ret_result);
+    sqlite3_finalize(running->stmt);
+    running->stmt = NULL;
+    conn->native = false;
+    rc = rh_sqlite_scope_end(conn, rc, running->error);
+    if (rc && conn->cursor)
+        rh_sqlite_finish(conn->cursor);
     return rc;
 }
 
@@ -182,14 +209,21 @@ static int32_t run(struct rh_conn *conn, const struct rh_op *op, const struct rh
 
     if (conn->cursor)
         return rh_fail(error, RH_INVALID, "the connection has an open cursor");
-    rc = rh_sqlite_begin(conn, op, error);
+    rc = rh_sqlite_tx_check(conn, error);
+    if (rc == RH_OK)
+        rc = rh_sqlite_begin(conn, op, error);
     if (rc)
         return rc;
     conn->native = true;
-    rc = execute(&running, ret_result);
-    if (sqlite3_finalize(running.stmt) != SQLITE_OK && rc == RH_OK)
-        rc = rh_sqlite_fail(conn, sqlite3_extended_errcode(conn->db), error);
+    rc = make_ready(&running);
+    if (rc == RH_OK && sqlite3_stmt_readonly(running.stmt)) {
+        rc = execute(&running, false, ret_result);
+    } else if (rc == RH_OK) {
+        conn->native = false;
+        rc = execute_write(&running, ret_result);
+    }
     conn->native = false;
+    sqlite3_finalize(running.stmt);
     rh_sqlite_end(conn);
     return rc;
 }

@@ -4,7 +4,7 @@
 #include "bind.h"
 #include "connector/match.h"
 #include "dialect.h"
-#include "functions.h"
+#include "total.h"
 #include "type.h"
 
 #include <math.h>
@@ -21,7 +21,7 @@ static bool pattern_is_exact(const struct rh_node *node, const struct rh_value *
 
 static bool number_is_exact(const struct rh_column *column, const struct rh_value *value)
 {
-    unsigned char key[RH_SQLITE_KEY_MAX];
+    unsigned char key[RH_SQLITE_TOTAL_KEY_MAX];
     struct rh_value number;
     unsigned len;
 
@@ -77,7 +77,8 @@ bool rh_sqlite_can(const void *state, const struct rh_column *column, enum rh_sq
                    uint32_t detail)
 {
     const struct rh_conn *conn = state;
-    bool number = column->type == RH_TYPE_INT || column->type == RH_TYPE_FLOAT;
+    bool number = column->type == RH_TYPE_INT || column->type == RH_TYPE_FLOAT ||
+                  column->type == RH_TYPE_DECIMAL;
 
     if (use == RH_SQL_USE_AGGREGATE && detail == RH_AGG_COUNT)
         return true;
@@ -112,7 +113,7 @@ enum rh_sql_pair rh_sqlite_pair(const void *state, const struct rh_column *outer
     if (rh_sqlite_key_name(outer->type))
         return RH_SQL_PAIR_VALUE;
     if (outer->type == RH_TYPE_TEXT && !(outer->flags & inner->flags & RH_COLUMN_EXACT_EQUAL))
-        return RH_SQL_PAIR_VALUE;
+        return RH_SQL_PAIR_BOTH;
     return RH_SQL_PAIR_PLAIN;
 }
 

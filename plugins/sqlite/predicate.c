@@ -164,6 +164,42 @@ static void add_uuids(struct rh_sql *sql, const struct rh_column *column,
     rh_sql_add(sql, ")");
 }
 
+/* The same for a list of any length: it is bound with all forms of each UUID (bind.c). */
+static void add_uuid_list(struct rh_sql *sql, const struct rh_column *column,
+                          const struct rh_value *values, uint32_t n)
+{
+    rh_sql_name(sql, column);
+    rh_sql_add(sql, " IN (SELECT value FROM rh_list(");
+    rh_sql_bind_list(sql, column, values, n, RH_SQL_WRITE);
+    rh_sql_add(sql, "))");
+}
+
+static bool is_plain_uuid(const struct rh_column *column)
+{
+    return column->type == RH_TYPE_UUID && (column->flags & RH_COLUMN_EXACT_EQUAL);
+}
+
+/* All forms that the other column's UUID may have here. */
+bool rh_sqlite_pair_condition(struct rh_sql *sql, const struct rh_column *outer,
+                              uint32_t outer_alias, const struct rh_column *inner)
+{
+    static const char *const forms[] = {" IN (rh_uuid_lower(", "), rh_uuid_upper(",
+                                        "), rh_uuid_bytes("};
+    uint32_t inner_alias = sql->alias;
+
+    if (!is_plain_uuid(outer) || !is_plain_uuid(inner))
+        return false;
+    rh_sql_name(sql, inner);
+    sql->alias = outer_alias;
+    for (uint32_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        rh_sql_add(sql, forms[i]);
+        rh_sql_name(sql, outer);
+    }
+    rh_sql_add(sql, "))");
+    sql->alias = inner_alias;
+    return true;
+}
+
 /* From the prefix up to the least text that is above all that begin with it; an empty one begins
  * all texts. */
 static void add_starts(struct rh_sql *sql, const struct rh_column *column,
@@ -265,10 +301,11 @@ bool rh_sqlite_predicate(struct rh_sql *sql, const struct rh_column *column,
         add_date_comparison(sql, column, node->op, values);
         return true;
     }
-    if (column->type == RH_TYPE_UUID && !sql->having && values && values->type == RH_TYPE_UUID &&
-        (column->flags & RH_COLUMN_EXACT_EQUAL) &&
-        (node->op == RH_OP_EQ || (node->op == RH_OP_IN && node->n <= RH_SQLITE_SHORT_LIST))) {
-        add_uuids(sql, column, values, node->op == RH_OP_EQ ? 1 : node->n);
+    if (is_plain_uuid(column) && !sql->having && (base == RH_OP_EQ || base == RH_OP_IN)) {
+        if (node->n <= RH_SQLITE_SHORT_LIST)
+            add_uuids(sql, column, values, node->n);
+        else
+            add_uuid_list(sql, column, values, node->n);
         return true;
     }
     if (is_range(node->op)) {

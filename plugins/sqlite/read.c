@@ -32,6 +32,44 @@ struct rh_cursor *rh_sqlite_cursor_new(struct rh_conn *conn, uint32_t n_outputs)
     return cursor;
 }
 
+int rh_sqlite_cursor_buffer(struct rh_cursor *cursor, sqlite3_stmt *stmt, uint64_t budget,
+                            struct rh_error *error)
+{
+    struct rh_rowset *rows = &cursor->rows;
+    int code;
+
+    rh_rowset_clear(rows, UINT64_MAX);
+    do {
+        rh_sqlite_read_row(rows, stmt, cursor->outputs, rows->n_cols);
+        if (rows->failed)
+            return rh_fail_nomem(error);
+        if (budget &&
+            rows->n_bytes + rows->n_rows * rows->n_cols * sizeof(struct rh_value) > budget)
+            return rh_fail(error, RH_RESOURCE, "the statement returns more than %llu bytes",
+                           (unsigned long long)budget);
+        code = sqlite3_step(stmt);
+    } while (code == SQLITE_ROW);
+    if (code != SQLITE_DONE)
+        return rh_sqlite_fail(cursor->conn, code, error);
+    return rh_rowset_batch(rows, &cursor->buffered, error);
+}
+
+/* The next of the buffered rows. */
+static int next_buffered(struct rh_cursor *cursor, uint32_t max_rows, struct rh_batch *ret_batch)
+{
+    const struct rh_batch *all = &cursor->buffered;
+    uint64_t n = all->n_rows - cursor->at;
+
+    if (n == 0)
+        return RH_END;
+    n = max_rows && n > max_rows ? max_rows : n;
+    ret_batch->n_cols = all->n_cols;
+    ret_batch->n_rows = n;
+    ret_batch->cells = all->cells + cursor->at * all->n_cols;
+    cursor->at += n;
+    return RH_OK;
+}
+
 static uint32_t n_outputs_of(const struct rh_query *query)
 {
     uint32_t n = query->n_groups + query->n_aggregates;
@@ -146,7 +184,7 @@ int32_t rh_sqlite_next(struct rh_cursor *cursor, const struct rh_op *op, uint32_
     int rc;
 
     if (!cursor->stmt)
-        return RH_END;
+        return next_buffered(cursor, max_rows, ret_batch);
     rc = rh_sqlite_begin(conn, op, error);
     if (rc)
         return rc;

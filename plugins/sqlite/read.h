@@ -11,8 +11,10 @@ struct rh_cursor {
     sqlite3_stmt *stmt; /* NULL after the last row */
     struct rh_rowset rows;
     struct rh_sqlite_output *outputs;
-    bool on_row;    /* the statement stands on a row that was not delivered yet */
-    bool is_native; /* stmt is the cursor's own */
+    bool on_row;              /* the statement stands on a row that was not delivered yet */
+    bool is_native;           /* stmt is the cursor's own */
+    struct rh_batch buffered; /* rows that a native write returned, from the `at`-th on */
+    uint64_t at;
 };
 
 int32_t rh_sqlite_open(struct rh_conn *conn, const struct rh_op *op, const struct rh_query *query,
@@ -28,6 +30,10 @@ int32_t rh_sqlite_explain(struct rh_conn *conn, const struct rh_op *op,
 
 /* A cursor with room for n_outputs; it becomes the connection's. NULL when out of memory. */
 struct rh_cursor *rh_sqlite_cursor_new(struct rh_conn *conn, uint32_t n_outputs);
+/* Native writes: reads all rows now, so that the statement can be ended and its outcome known. The
+ * statement stands on its first row and stays the caller's. RESOURCE above the budget. */
+int rh_sqlite_cursor_buffer(struct rh_cursor *cursor, sqlite3_stmt *stmt, uint64_t budget,
+                            struct rh_error *error);
 /* A text for the host, from the op's arena. */
 int rh_sqlite_give_text(struct rh_conn *conn, const struct rh_op *op, struct rh_text text,
                         struct rh_text *ret_text, struct rh_error *error);

@@ -1,6 +1,10 @@
 /*
  * Transactions. A transaction that may write takes the write lock when it begins (IMMEDIATE), so
  * that it never fails half-way because another one wrote in between.
+ *
+ * SQLite may end a transaction by itself (a write that was interrupted, a full disk, OR ROLLBACK).
+ * Then in_tx stays true and everything but commit (CONFLICT) and rollback is refused, so that nothing
+ * which was meant for the transaction is done outside of it.
  */
 #include "tx.h"
 
@@ -22,24 +26,32 @@ static int refuse(struct rh_conn *conn, const struct rh_op *op, struct rh_error 
 
 /* ---- scopes ---- */
 
+int rh_sqlite_tx_check(const struct rh_conn *conn, struct rh_error *error)
+{
+    if (!conn->in_tx || !sqlite3_get_autocommit(conn->db))
+        return RH_OK;
+    return rh_fail(error, RH_CONFLICT, "the database has ended the transaction by itself");
+}
+
 int rh_sqlite_scope_begin(struct rh_conn *conn, const struct rh_op *op, struct rh_error *error)
 {
     int rc = refuse(conn, op, error);
 
+    if (rc == RH_OK)
+        rc = rh_sqlite_tx_check(conn, error);
     if (rc)
         return rc;
     return rh_sqlite_run(conn, conn->in_tx ? "SAVEPOINT rh_scope" : "BEGIN IMMEDIATE", error);
 }
 
-/* Undoes the scope. The transaction may be gone already: SQLite ends it itself when the disk is
- * full or memory runs out. */
+/* Undoes the scope, unless SQLite has ended the whole transaction. */
 static void undo(struct rh_conn *conn)
 {
     struct rh_error ignored = RH_ERROR_INIT;
 
-    if (sqlite3_get_autocommit(conn->db)) {
-        conn->in_tx = false;
-    } else if (conn->in_tx) {
+    if (sqlite3_get_autocommit(conn->db))
+        return;
+    if (conn->in_tx) {
         rh_sqlite_run(conn, "ROLLBACK TO rh_scope", &ignored);
         rh_sqlite_run(conn, "RELEASE rh_scope", &ignored);
     } else {
@@ -86,13 +98,11 @@ static int32_t begin(struct rh_conn *conn, const struct rh_op *op, uint32_t flag
 static int end(struct rh_conn *conn, const char *text, struct rh_error *error)
 {
     struct rh_error ignored = RH_ERROR_INIT;
-    int rc = RH_OK;
+    int rc = rh_sqlite_tx_check(conn, error);
 
     if (!conn->in_tx)
         return rh_fail(error, RH_INVALID, "no transaction is open");
-    if (sqlite3_get_autocommit(conn->db))
-        rc = rh_fail(error, RH_CONFLICT, "the database has ended the transaction by itself");
-    else
+    if (rc == RH_OK)
         rc = rh_sqlite_run(conn, text, error);
     if (!sqlite3_get_autocommit(conn->db))
         rh_sqlite_run(conn, "ROLLBACK", &ignored);
@@ -134,7 +144,9 @@ static int run_numbered(struct rh_conn *conn, const struct rh_op *op, const char
 
     if (!conn->in_tx)
         return rh_fail(error, RH_INVALID, "no transaction is open");
-    rc = rh_sqlite_begin(conn, op, error);
+    rc = rh_sqlite_tx_check(conn, error);
+    if (rc == RH_OK)
+        rc = rh_sqlite_begin(conn, op, error);
     if (rc)
         return rc;
     snprintf(text, sizeof text, "%s rh_point_%u", verb, number);

@@ -2,7 +2,8 @@
  * rowhouse: queries on any datasource from the command line.
  *
  * Ctrl-C is received by a thread of its own, which fires the operation's cancel token, so that the
- * query ends at the source too; a second Ctrl-C ends the program at once.
+ * query ends at the source too; a second Ctrl-C ends the program at once. A closed pipe ends it
+ * silently.
  */
 #include "cli/cli.h"
 
@@ -11,6 +12,7 @@
 #include "base/log.h"
 #include "base/text.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -93,19 +95,31 @@ static int run_command(const struct rh_cli_command *command, const struct rh_cli
     return status;
 }
 
+/* What was printed but could not be written (a full disk) is a failure too. */
+static int end_output(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    if (status == RH_CLI_OK)
+        fprintf(stderr, "rowhouse: cannot write the output: %s\n", strerror(errno));
+    return status == RH_CLI_OK ? RH_CLI_FAILED : status;
+}
+
 int main(int argc, char **argv)
 {
+    /* Who reads our output and has seen enough ends us, also where a parent ignores the signal. */
+    signal(SIGPIPE, SIG_DFL);
     struct rh_cli_words words;
     const char *name = argc > 1 ? argv[1] : "";
     bool wants_help = argc < 2 || strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 ||
                       strcmp(name, "-h") == 0;
     if (strcmp(name, "version") == 0 || strcmp(name, "--version") == 0) {
         puts("rowhouse " RH_VERSION);
-        return RH_CLI_OK;
+        return end_output(RH_CLI_OK);
     }
     if (wants_help && argc < 3) {
         usage(argc < 2 ? stderr : stdout);
-        return argc < 2 ? RH_CLI_USAGE : RH_CLI_OK;
+        return end_output(argc < 2 ? RH_CLI_USAGE : RH_CLI_OK);
     }
     const struct rh_cli_command *command = find_command(wants_help ? argv[2] : name);
     if (!command)
@@ -114,10 +128,10 @@ int main(int argc, char **argv)
         wants_help = wants_help || strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
     if (wants_help) {
         rh_cli_help(command, stdout);
-        return RH_CLI_OK;
+        return end_output(RH_CLI_OK);
     }
     if (!rh_cli_parse(command, argc - 2, argv + 2, &words))
         return RH_CLI_USAGE;
     rh_log_set_level(RH_LOG_ERROR);
-    return run_command(command, &words);
+    return end_output(run_command(command, &words));
 }

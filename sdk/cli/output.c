@@ -4,13 +4,14 @@
  */
 #include "cli/output.h"
 
+#include "cli/plain.h"
+
 #include "base/err.h"
 #include "base/text.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utf8proc.h>
 
 #define HELD_ROWS 200
 #define BUFFER_BYTES ((size_t)1 << 30)
@@ -33,6 +34,7 @@ struct rh_output {
     const struct rh_column *columns;
     uint32_t n_columns;
     size_t *widths;
+    struct rh_buf value; /* a cell or title in the making */
     struct held held;
     bool measured;
 };
@@ -53,6 +55,7 @@ static void free_output(void *context)
 {
     struct rh_output *output = context;
     rh_buf_free(&output->buf);
+    rh_buf_free(&output->value);
     rh_buf_free(&output->held.texts);
     free(output->held.ends);
 }
@@ -73,6 +76,7 @@ struct rh_output *rh_output_new(struct rh_arena *arena, enum rh_output_format fo
     output->columns = columns;
     output->n_columns = n_columns;
     rh_buf_init(&output->buf, BUFFER_BYTES);
+    rh_buf_init(&output->value, BUFFER_BYTES);
     rh_buf_init(&output->held.texts, BUFFER_BYTES);
     if (!rh_arena_defer(arena, free_output, output))
         return NULL;
@@ -97,47 +101,28 @@ static int flush(struct rh_output *output, struct rh_error *error)
 
 /* ---- The table form ---------------------------------------------------------------------- */
 
-/* Columns on a terminal. */
-static size_t display_width(struct rh_text text)
+/* Text of a cell on one line. NULL is told from the empty text by its name, as in SQL. */
+static void add_cell_text(struct rh_output *output, struct rh_buf *buf, const struct rh_value *cell)
 {
-    size_t width = 0;
-    const utf8proc_uint8_t *at = (const utf8proc_uint8_t *)text.data;
-    utf8proc_ssize_t left = (utf8proc_ssize_t)text.len;
-    while (left > 0) {
-        utf8proc_int32_t code_point;
-        utf8proc_ssize_t n = utf8proc_iterate(at, left, &code_point);
-        if (n <= 0) {
-            n = 1;
-            width++;
-        } else {
-            int columns = utf8proc_charwidth(code_point);
-            width += columns > 0 ? (size_t)columns : 0;
-        }
-        at += n;
-        left -= n;
-    }
-    return width;
-}
-
-/* Text of a cell on one line: control characters would break the table. */
-static void add_cell_text(struct rh_buf *buf, const struct rh_value *cell)
-{
-    size_t start = buf->len;
-    if (cell->type <= RH_TYPE_NULL)
+    if (cell->type == RH_TYPE_MISSING)
         return;
-    if (cell->type == RH_TYPE_TEXT) {
-        rh_buf_add(buf, cell->as.data, cell->len);
-    } else {
-        rh_encode_value(buf, cell, false);
-        if (!buf->failed && cell->type != RH_TYPE_JSON && buf->len >= start + 2 &&
-            buf->data[start] == '"') { /* dates and the like: without their quotes */
-            memmove(buf->data + start, buf->data + start + 1, buf->len - start - 2);
-            buf->len -= 2;
-        }
+    if (cell->type == RH_TYPE_NULL) {
+        rh_buf_add_str(buf, "NULL");
+        return;
     }
-    for (size_t i = start; !buf->failed && i < buf->len; i++)
-        if ((unsigned char)buf->data[i] < 0x20 || buf->data[i] == 0x7f)
-            buf->data[i] = ' ';
+    if (cell->type == RH_TYPE_TEXT) {
+        rh_plain_add(buf, rh_text_make((const char *)cell->as.data, cell->len));
+        return;
+    }
+    rh_buf_clear(&output->value);
+    rh_encode_value(&output->value, cell, false);
+    struct rh_text text = rh_buf_text(&output->value);
+    if (cell->type != RH_TYPE_JSON && text.len >= 2 && text.data[0] == '"') {
+        text.data++; /* dates and the like: without their quotes */
+        text.len -= 2;
+    }
+    rh_plain_add(buf, text);
+    buf->failed = buf->failed || output->value.failed;
 }
 
 static bool is_number(uint32_t type)
@@ -148,7 +133,7 @@ static bool is_number(uint32_t type)
 
 static void add_padded(struct rh_output *output, uint32_t column, struct rh_text text)
 {
-    size_t width = display_width(text);
+    size_t width = rh_plain_width(text);
     size_t pad = width < output->widths[column] ? output->widths[column] - width : 0;
     bool right = is_number(output->columns[column].type);
     bool last = column + 1 == output->n_columns;
@@ -160,10 +145,18 @@ static void add_padded(struct rh_output *output, uint32_t column, struct rh_text
     rh_buf_add_str(&output->buf, last ? "\n" : "  ");
 }
 
+/* A column's name as it can be shown; borrowed until the next. */
+static struct rh_text column_title(struct rh_output *output, uint32_t column)
+{
+    rh_buf_clear(&output->value);
+    rh_plain_add(&output->value, output->columns[column].name);
+    return rh_buf_text(&output->value);
+}
+
 static void add_header(struct rh_output *output)
 {
     for (uint32_t c = 0; c < output->n_columns; c++)
-        add_padded(output, c, output->columns[c].name);
+        add_padded(output, c, column_title(output, c));
     for (uint32_t c = 0; c < output->n_columns; c++) {
         for (size_t i = 0; i < output->widths[c]; i++)
             rh_buf_add_str(&output->buf, "─");
@@ -182,7 +175,7 @@ static bool hold_cell(struct rh_output *output, const struct rh_value *cell)
         held->ends = ends;
         held->cap = cap;
     }
-    add_cell_text(&output->held.texts, cell);
+    add_cell_text(output, &output->held.texts, cell);
     held->ends[held->n++] = output->held.texts.len;
     return !output->held.texts.failed;
 }
@@ -193,10 +186,10 @@ static void release_held(struct rh_output *output)
     size_t start = 0;
     output->measured = true;
     for (uint32_t c = 0; c < output->n_columns; c++)
-        output->widths[c] = display_width(output->columns[c].name);
+        output->widths[c] = rh_plain_width(column_title(output, c));
     for (size_t i = 0; i < output->held.n; i++) {
         size_t *width = &output->widths[i % output->n_columns];
-        size_t own = display_width(
+        size_t own = rh_plain_width(
             rh_text_make(output->held.texts.data + start, output->held.ends[i] - start));
         own = own > MAX_WIDTH ? MAX_WIDTH : own;
         *width = own > *width ? own : *width;
@@ -226,7 +219,7 @@ static int table_rows(struct rh_output *output, const struct rh_batch *batch,
                 continue;
             }
             rh_buf_clear(&output->held.texts);
-            add_cell_text(&output->held.texts, cell);
+            add_cell_text(output, &output->held.texts, cell);
             add_padded(output, c, rh_buf_text(&output->held.texts));
         }
         if (!output->measured && output->held.n >= (size_t)HELD_ROWS * output->n_columns)

@@ -9,12 +9,12 @@
 #define FIRST_US 1000000u
 #define EVERY_US 100000u
 
-void rh_progress_begin(struct rh_progress *progress, const char *unit)
+void rh_progress_begin(struct rh_progress *progress, const char *unit, FILE *rows)
 {
     *progress = (struct rh_progress){
         .unit = unit,
         .began_us = rh_clock_us(),
-        .terminal = isatty(STDERR_FILENO) == 1,
+        .terminal = isatty(STDERR_FILENO) == 1 && isatty(fileno(rows)) != 1,
     };
 }
 

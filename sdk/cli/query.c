@@ -1,4 +1,3 @@
-/* REVIEW (for the owner of this folder): fix what /tmp/rev1/FINDINGS.md lists, then delete this line. */
 /*
  * rowhouse query: rows of one table, straight from a datasource.
  */
@@ -20,7 +19,7 @@ static const struct rh_cli_option options[] = {
      true},
     {"select", "COLUMNS", "id,total,status (default: all)", false},
     {"order", "COLUMNS", "-created_at,id (minus: descending)", false},
-    {"limit", "N", "at most so many rows (default 100)", false},
+    {"limit", "N", "at most so many rows (default 100; with --all: none)", false},
     {"offset", "N", "leave out the first rows", false},
     {"all", NULL, "every row, streamed", false},
     {"group", "COLUMNS", "status,month:created_at.month", false},
@@ -39,6 +38,8 @@ static const struct rh_cli_option options[] = {
 static const char help[] =
     "URL      postgres://user:password@host/database, sqlite:file.db, or the file alone\n"
     "TABLE    orders, or sales.orders where the source has schemas\n"
+    "FORMAT   a table shows NULL by that name and control characters as spaces; the other formats\n"
+    "         are exact\n"
     "\n"
     "Operators of a condition: eq ne lt lte gt gte between in nin like ilike starts ends contains\n"
     "matches null exists empty has has_all has_any, each after not. too.\n"
@@ -86,6 +87,22 @@ static void add_where(struct rh_buf *buf, const char *condition)
 static bool is_json(const char *condition)
 {
     return condition[strspn(condition, " \t\n")] == '{';
+}
+
+/* Whether it may stand among the parameters of the URL form: a parameter that is no condition
+ * (limit=5) would be taken for the option. A column of such a name needs the JSON form. */
+static bool is_condition(const char *condition)
+{
+    static const char *const reserved[] = {"select",   "order",  "limit",  "offset",    "after",
+                                           "before",   "count",  "group",  "aggregate", "having",
+                                           "distinct", "search", "collate"};
+    size_t n = strcspn(condition, "=");
+    if (is_json(condition))
+        return true;
+    for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
+        if (strlen(reserved[i]) == n && strncmp(condition, reserved[i], n) == 0)
+            return false;
+    return n > 0 && condition[n] == '=';
 }
 
 /* ANDs a condition in JSON form to what is there. */
@@ -162,7 +179,7 @@ static int print_rows(struct rh_cli *cli, struct rh_read *read, enum rh_output_f
     struct rh_batch batch = {.struct_size = sizeof(batch)};
     int rc = output ? RH_OK : rh_fail_nomem(error);
     *ret_rows = 0;
-    rh_progress_begin(&progress, "rows");
+    rh_progress_begin(&progress, "rows", to);
     while (rc == RH_OK && (rc = rh_read_next(read, &batch, error)) == RH_OK) {
         rc = rh_output_rows(output, &batch, error);
         *ret_rows += batch.n_rows;
@@ -190,15 +207,39 @@ static int tell_page(struct rh_read *read, bool all, uint64_t n_rows, struct rh_
     return RH_OK;
 }
 
-static int read_table(struct rh_cli *cli, const struct rh_cli_words *words, FILE *to,
+static int write_result(struct rh_cli *cli, struct rh_read *read, enum rh_output_format format,
+                        const struct rh_read_options *how, FILE *to, struct rh_error *error)
+{
+    uint64_t n_rows = 0;
+    if (how->explain_only)
+        return print_explain(read, to, error);
+    int rc = print_rows(cli, read, format, to, &n_rows, error);
+    return rc == RH_OK ? tell_page(read, how->stream, n_rows, error) : rc;
+}
+
+/* The same into a file. It is opened only now, when the query is known to be sound: a mistake does
+ * not empty a file that was there. */
+static int write_file(struct rh_cli *cli, struct rh_read *read, enum rh_output_format format,
+                      const struct rh_read_options *how, const char *path, struct rh_error *error)
+{
+    FILE *to = fopen(path, "we");
+    if (!to)
+        return rh_fail(error, RH_CONFIG, "%s: %s", path, strerror(errno));
+    int rc = write_result(cli, read, format, how, to, error);
+    if (fclose(to) != 0 && rc == RH_OK)
+        rc = rh_fail(error, RH_RESOURCE, "%s: %s", path, strerror(errno));
+    return rc;
+}
+
+static int read_table(struct rh_cli *cli, const struct rh_cli_words *words,
                       enum rh_output_format format, struct rh_error *error)
 {
     struct rh_datasource *datasource = NULL;
     struct rh_session session;
     struct rh_read *read = NULL;
     struct rh_spec *spec = NULL;
+    const char *path = NULL;
     bool open = false;
-    uint64_t n_rows = 0;
     struct rh_read_options read_options = {
         .stream = rh_cli_value(words, "all") != NULL,
         .explain_only = rh_cli_value(words, "explain") != NULL,
@@ -216,13 +257,9 @@ static int read_table(struct rh_cli *cli, const struct rh_cli_words *words, FILE
     rc = rh_read_open(&session, rh_text_of(words->operands[1]), spec, &read_options, &read, error);
     if (rc != RH_OK)
         goto out;
-    if (read_options.explain_only) {
-        rc = print_explain(read, to, error);
-        goto out;
-    }
-    rc = print_rows(cli, read, format, to, &n_rows, error);
-    if (rc == RH_OK)
-        rc = tell_page(read, read_options.stream, n_rows, error);
+    path = rh_cli_value(words, "output");
+    rc = path ? write_file(cli, read, format, &read_options, path, error)
+              : write_result(cli, read, format, &read_options, stdout, error);
 out:
     if (read)
         rh_read_close(read);
@@ -244,7 +281,6 @@ static int run(struct rh_cli *cli, const struct rh_cli_words *words)
     enum rh_output_format format = RH_OUTPUT_TABLE;
     struct rh_error error = RH_ERROR_INIT;
     const char *value = rh_cli_value(words, "format");
-    FILE *to = stdout;
     int64_t seconds;
     if (value && !rh_output_format_parse(value, &format))
         return usage_error("--format is table, json, ndjson or csv", value);
@@ -253,13 +289,18 @@ static int run(struct rh_cli *cli, const struct rh_cli_words *words)
             return usage_error("--timeout is a number of seconds, 1 to 864000", value);
         cli->op.abi.deadline_us = rh_clock_us() + (uint64_t)seconds * 1000000;
     }
-    if ((value = rh_cli_value(words, "output")) && !(to = fopen(value, "we"))) {
-        fprintf(stderr, "rowhouse: %s: %s\n", value, strerror(errno));
-        return RH_CLI_FAILED;
+    if (rh_cli_value(words, "all") && rh_cli_value(words, "count")) {
+        fputs("rowhouse query: --count tells how many rows a limit leaves out; with --all there is "
+              "no limit\n",
+              stderr);
+        return RH_CLI_USAGE;
     }
-    int rc = read_table(cli, words, to, format, &error);
-    if (to != stdout && fclose(to) != 0 && rc == RH_OK)
-        rc = rh_fail(&error, RH_RESOURCE, "%s: %s", value, strerror(errno));
+    for (uint32_t i = 0; i < words->n_given; i++)
+        if (strcmp(words->given[i].option->name, "where") == 0 &&
+            !is_condition(words->given[i].value))
+            return usage_error("--where is column=operator.value or a JSON object",
+                               words->given[i].value);
+    int rc = read_table(cli, words, format, &error);
     return rc == RH_OK ? RH_CLI_OK : rh_cli_fail(&error);
 }
 

@@ -2,12 +2,16 @@
  * rowhouse tables: what a datasource contains.
  */
 #include "cli/cli.h"
+#include "cli/plain.h"
 
 #include "base/err.h"
 #include "base/text.h"
 #include "rows/session.h"
 
 #include <string.h>
+
+#define NAME_WIDTH 40 /* longer ones push to the right */
+#define NATIVE_WIDTH 24
 
 static const struct rh_cli_option options[] = {
     {"columns", NULL, "also the columns of each table", false},
@@ -36,10 +40,20 @@ static bool in_key(const struct rh_table *table, uint32_t column)
 
 static void print_columns(const struct rh_table *table)
 {
+    size_t width = 0;
+    for (uint32_t c = 0; c < table->n_columns; c++) {
+        size_t own = rh_plain_width(table->columns[c].name);
+        width = own > width ? own : width;
+    }
+    width = width < NAME_WIDTH ? width : NAME_WIDTH;
     for (uint32_t c = 0; c < table->n_columns; c++) {
         const struct rh_column *column = &table->columns[c];
-        printf("  %-30.*s %-10s %-24.*s%s%s\n", RH_TEXT_ARG(column->name), type_name(column->type),
-               RH_TEXT_ARG(column->native_type), in_key(table, c) ? " key" : "",
+        bool more = in_key(table, c) || column->flags & RH_COLUMN_NOT_NULL;
+        fputs("  ", stdout);
+        rh_plain_print(stdout, column->name, width);
+        printf("  %-10s", type_name(column->type));
+        rh_plain_print(stdout, column->native_type, more ? NATIVE_WIDTH : 0);
+        printf("%s%s\n", in_key(table, c) ? " key" : "",
                column->flags & RH_COLUMN_NOT_NULL ? " not null" : "");
     }
 }
@@ -47,9 +61,12 @@ static void print_columns(const struct rh_table *table)
 static void print_table(const struct rh_table *table, bool with_columns)
 {
     static const char *const kinds[] = {"table", "view", "materialized view", "foreign table"};
-    printf("%.*s%s%.*s  (%s, %u columns", RH_TEXT_ARG(table->schema), table->schema.len ? "." : "",
-           RH_TEXT_ARG(table->name), table->kind < 4 ? kinds[table->kind] : "table",
-           table->n_columns);
+    rh_plain_print(stdout, table->schema, 0);
+    if (table->schema.len)
+        putchar('.');
+    rh_plain_print(stdout, table->name, 0);
+    printf("  (%s, %u column%s", table->kind < 4 ? kinds[table->kind] : "table", table->n_columns,
+           table->n_columns == 1 ? "" : "s");
     if (table->est_rows >= 0)
         printf(", about %lld rows", (long long)table->est_rows);
     puts(")");

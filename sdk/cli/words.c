@@ -4,6 +4,8 @@
  */
 #include "cli/cli.h"
 
+#include "cli/plain.h"
+
 #include "base/err.h"
 #include "base/text.h"
 
@@ -130,11 +132,18 @@ void rh_cli_help(const struct rh_cli_command *command, FILE *to)
 
 int rh_cli_fail(const struct rh_error *error)
 {
-    fprintf(stderr, "rowhouse: %s", error->message);
-    if (error->pointer[0])
-        fprintf(stderr, " (at %s)", error->pointer);
+    fputs("rowhouse: ", stderr);
+    rh_plain_print(stderr, rh_text_of(error->message), 0);
+    if (error->pointer[0]) {
+        fputs(" (at ", stderr);
+        rh_plain_print(stderr, rh_text_of(error->pointer), 0);
+        fputc(')', stderr);
+    }
     fputc('\n', stderr);
-    if (error->hint[0])
-        fprintf(stderr, "  hint: %s\n", error->hint);
+    if (error->hint[0]) {
+        fputs("  hint: ", stderr);
+        rh_plain_print(stderr, rh_text_of(error->hint), 0);
+        fputc('\n', stderr);
+    }
     return RH_CLI_FAILED;
 }

@@ -45,6 +45,8 @@ enum rh_sql_pair {
     RH_SQL_PAIR_NO,    /* not exactly: the semi-join is not taken */
     RH_SQL_PAIR_PLAIN, /* PLAIN = PLAIN is exact */
     RH_SQL_PAIR_VALUE, /* VALUE = VALUE is exact */
+    RH_SQL_PAIR_BOTH, /* … and PLAIN = PLAIN is a condition that an index can use and that no equal
+                          pair fails: both are written */
 };
 
 /* How one database spells SQL. Hooks write onto sql with the functions below; `state` and
@@ -86,6 +88,12 @@ struct rh_sql_dialect {
      * NULL: the plain function over the VALUE form. */
     void (*aggregate)(struct rh_sql *sql, const struct rh_column *column,
                       const struct rh_aggregate *aggregate, enum rh_sql_form form);
+
+    /* A pair of a semi-join, where none of the ways of rh_sql_pair does: writes the condition and
+     * returns true, or writes nothing and returns false. Columns are written with rh_sql_name under
+     * `sql->alias = …`, which is the inner one before and must be so afterwards. May be NULL. */
+    bool (*pair_condition)(struct rh_sql *sql, const struct rh_column *outer, uint32_t outer_alias,
+                           const struct rh_column *inner);
 
     /* Type name of a column to be made: native_type when it is given. Required for DDL. */
     void (*type_name)(struct rh_sql *sql, const struct rh_column *column);

@@ -239,26 +239,45 @@ static void add_predicate(struct rh_sql *sql, const struct rh_column *column,
 
 static void add_node(struct rh_sql *sql, const struct rh_sql_scope *scope, uint32_t position);
 
-static void add_pair(struct rh_sql *sql, const struct rh_sql_scope *outer,
-                     const struct rh_sql_scope *inner, uint32_t outer_column, uint32_t inner_column)
+static enum rh_sql_pair way_of_pair(const struct rh_sql *sql, const struct rh_column *theirs,
+                                    const struct rh_column *ours)
 {
-    const struct rh_column *theirs = rh_sql_scope_column(sql, outer, outer_column);
-    const struct rh_column *ours = rh_sql_scope_column(sql, inner, inner_column);
-    enum rh_sql_form form = RH_SQL_PLAIN;
+    if (sql->dialect->pair)
+        return sql->dialect->pair(sql->state, theirs, ours);
+    return equality_is_exact(sql, theirs) && equality_is_exact(sql, ours) ? RH_SQL_PAIR_PLAIN
+                                                                          : RH_SQL_PAIR_VALUE;
+}
 
-    if (!theirs || !ours)
-        return;
-    if (sql->dialect->pair) {
-        if (sql->dialect->pair(sql->state, theirs, ours) != RH_SQL_PAIR_PLAIN)
-            form = RH_SQL_VALUE;
-    } else if (!equality_is_exact(sql, theirs) || !equality_is_exact(sql, ours)) {
-        form = RH_SQL_VALUE;
-    }
+static void add_pair_in(struct rh_sql *sql, const struct rh_sql_scope *outer,
+                        const struct rh_sql_scope *inner, const struct rh_column *theirs,
+                        const struct rh_column *ours, enum rh_sql_form form)
+{
     rh_sql_operand(sql, ours, form);
     rh_sql_add(sql, " = ");
     sql->alias = outer->alias;
     rh_sql_operand(sql, theirs, form);
     sql->alias = inner->alias;
+}
+
+static void add_pair(struct rh_sql *sql, const struct rh_sql_scope *outer,
+                     const struct rh_sql_scope *inner, uint32_t outer_column, uint32_t inner_column)
+{
+    const struct rh_column *theirs = rh_sql_scope_column(sql, outer, outer_column);
+    const struct rh_column *ours = rh_sql_scope_column(sql, inner, inner_column);
+    enum rh_sql_pair way;
+
+    if (!theirs || !ours)
+        return;
+    if (sql->dialect->pair_condition &&
+        sql->dialect->pair_condition(sql, theirs, outer->alias, ours))
+        return;
+    way = way_of_pair(sql, theirs, ours);
+    if (way == RH_SQL_PAIR_PLAIN || way == RH_SQL_PAIR_BOTH)
+        add_pair_in(sql, outer, inner, theirs, ours, RH_SQL_PLAIN);
+    if (way == RH_SQL_PAIR_BOTH)
+        rh_sql_add(sql, " AND ");
+    if (way != RH_SQL_PAIR_PLAIN)
+        add_pair_in(sql, outer, inner, theirs, ours, RH_SQL_VALUE);
 }
 
 static void add_exists(struct rh_sql *sql, const struct rh_sql_scope *scope,

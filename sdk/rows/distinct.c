@@ -153,12 +153,7 @@ int rh_distinct_new(struct rh_stage *input, uint32_t n_keys, struct rh_stage **r
 
     if (!distinct)
         return rh_fail_nomem(error);
-    distinct->stage = (struct rh_stage){.name = "distinct",
-                                        .pull = pull,
-                                        .close = close_distinct,
-                                        .input = input,
-                                        .meter = input->meter,
-                                        .n_cells = input->n_cells};
+    rh_stage_init(&distinct->stage, "distinct", pull, close_distinct, input, input->n_cells);
     distinct->n_keys = n_keys;
     rh_rowindex_init(&distinct->seen, n_keys);
     rh_rowstore_init(&distinct->store);

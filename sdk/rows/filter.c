@@ -4,14 +4,21 @@
  */
 #include "rows/stage.h"
 
+#include "base/clock.h"
 #include "base/err.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+/* A single row may take its time (a regular expression), so the deadline is kept between rows: the
+ * clock is looked at every so many rows, the operation when so much time has passed. */
+#define CLOCK_ROWS 32
+#define CHECK_US 20000
+
 struct filter {
     struct rh_stage stage;
     struct rh_eval *eval;
+    uint64_t n_evaluated, checked_us;
     struct rh_value *cells;
     uint64_t cap_rows;
 };
@@ -33,37 +40,50 @@ static int make_room(struct filter *filter, uint64_t n_rows, struct rh_error *er
     return RH_OK;
 }
 
+/* 1: the row passes, 0: it does not. */
+static int evaluate(struct filter *filter, const struct rh_value *row, struct rh_error *error)
+{
+    if (++filter->n_evaluated % CLOCK_ROWS == 0) {
+        uint64_t now_us = rh_clock_us();
+        if (now_us - filter->checked_us > CHECK_US) {
+            int r = rh_operation_check(filter->stage.meter->op, error);
+            if (r < 0)
+                return r;
+            filter->checked_us = now_us;
+        }
+    }
+    return rh_eval_row(filter->eval, row, error);
+}
+
 /* Filters one batch; *ret_batch may become empty. */
 static int filter_batch(struct filter *filter, const struct rh_batch *batch,
                         struct rh_batch *ret_batch, struct rh_error *error)
 {
     size_t row_bytes = batch->n_cols * sizeof(struct rh_value);
     const struct rh_value *row = batch->cells;
-    uint64_t n = 0, i;
-    int r;
+    uint64_t n, i;
+    int r = 1;
 
     *ret_batch = *batch;
     for (i = 0; i < batch->n_rows; i++, row += batch->n_cols) {
-        r = rh_eval_row(filter->eval, row, error);
-        if (r < 0)
-            return r;
-        if (!r)
+        r = evaluate(filter, row, error);
+        if (r <= 0)
             break;
     }
-    if (i == batch->n_rows)
-        return RH_OK;
+    if (r < 0 || i == batch->n_rows)
+        return r < 0 ? r : RH_OK;
 
     r = make_room(filter, batch->n_rows, error);
     if (r < 0)
         return r;
     n = i;
-    if (n && row_bytes)
+    if (n)
         memcpy(filter->cells, batch->cells, n * row_bytes);
     for (i++, row += batch->n_cols; i < batch->n_rows; i++, row += batch->n_cols) {
-        r = rh_eval_row(filter->eval, row, error);
+        r = evaluate(filter, row, error);
         if (r < 0)
             return r;
-        if (r && row_bytes)
+        if (r)
             memcpy(filter->cells + n * batch->n_cols, row, row_bytes);
         n += (uint64_t)r;
     }
@@ -103,12 +123,7 @@ int rh_filter_new(struct rh_stage *input, const char *name, struct rh_eval *eval
 
     if (!filter)
         return rh_fail_nomem(error);
-    filter->stage = (struct rh_stage){.name = name,
-                                      .pull = pull,
-                                      .close = close_filter,
-                                      .input = input,
-                                      .meter = input->meter,
-                                      .n_cells = input->n_cells};
+    rh_stage_init(&filter->stage, name, pull, close_filter, input, input->n_cells);
     filter->eval = eval;
     *ret_stage = &filter->stage;
     return RH_OK;

@@ -333,12 +333,7 @@ int rh_group_new(struct rh_stage *input, const struct rh_grouping *grouping,
         free(group);
         return rh_fail_nomem(error);
     }
-    group->stage = (struct rh_stage){.name = "group",
-                                     .pull = pull,
-                                     .close = close_group,
-                                     .input = input,
-                                     .meter = input->meter,
-                                     .n_cells = width};
+    rh_stage_init(&group->stage, "group", pull, close_group, input, width);
     group->grouping = *grouping;
     rh_rowindex_init(&group->index, grouping->n_groups);
     rh_rowindex_init(&group->seen, SEEN_CELLS);

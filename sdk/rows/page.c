@@ -166,12 +166,7 @@ int rh_page_new(struct rh_stage *input, uint64_t limit, bool backward,
         free(page);
         return rh_fail_nomem(error);
     }
-    page->stage = (struct rh_stage){.name = "page",
-                                    .pull = pull,
-                                    .close = close_page,
-                                    .input = input,
-                                    .meter = input->meter,
-                                    .n_cells = input->n_cells};
+    rh_stage_init(&page->stage, "page", pull, close_page, input, input->n_cells);
     page->limit = limit;
     page->backward = backward;
     page->keys = keys;

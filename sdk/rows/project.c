@@ -59,12 +59,7 @@ int rh_project_new(struct rh_stage *input, const uint32_t *cells, uint32_t n_cel
 
     if (!project)
         return rh_fail_nomem(error);
-    project->stage = (struct rh_stage){.name = "project",
-                                       .pull = pull,
-                                       .close = close_project,
-                                       .input = input,
-                                       .meter = input->meter,
-                                       .n_cells = n_cells};
+    rh_stage_init(&project->stage, "project", pull, close_project, input, n_cells);
     project->from = cells;
     *ret_stage = &project->stage;
     return RH_OK;

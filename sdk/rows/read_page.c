@@ -75,7 +75,7 @@ static int count_exactly(struct rh_read *read, int64_t *ret_count, struct rh_err
         query.n_aggregates = 1;
     }
     r = rh_strategy_make(read->arena, read->session, read->bound.table, &query,
-                         read->options.push_nothing, false, &strategy, error);
+                         read->options.push_nothing, false, NULL, &strategy, error);
     if (r < 0)
         return r;
     rh_read_meter(read->session, &meter);

@@ -1,5 +1,5 @@
 /*
- * A read from inside: what read.c, read_page.c, read_row.c and explain.c share. See read.h.
+ * A read from inside: what read.c, read_query.c, read_page.c, read_row.c and explain.c share. See read.h.
  */
 #pragma once
 
@@ -15,7 +15,7 @@
 enum rh_paging {
     RH_PAGING_NONE,   /* a stream */
     RH_PAGING_KEYSET, /* positions are order values */
-    RH_PAGING_OFFSET, /* positions are row numbers: the order is not total, or rows are gathered */
+    RH_PAGING_OFFSET, /* positions are row numbers, because the order is not total */
 };
 
 struct rh_stage_facts {
@@ -32,6 +32,7 @@ struct rh_read {
     uint8_t fingerprint[RH_FINGERPRINT_BYTES];
 
     enum rh_paging paging;
+    bool gathered; /* groups or distinct rows: not rows of the table */
     bool resumed;  /* a cursor was given: `from` is its position */
     bool backward; /* by "before" */
     struct rh_position from;
@@ -54,6 +55,9 @@ struct rh_read {
 int rh_read_open_bound(struct rh_session *session, const struct rh_bound *bound,
                        const struct rh_read_options *options, struct rh_read **ret_read,
                        struct rh_error *error);
+/* Everything before the source is opened: position, query, strategy. INVALID "invalid-query",
+ * "invalid-cursor"; errors of planning. */
+int rh_read_prepare(struct rh_read *read, struct rh_error *error);
 /* Fills a meter with the datasource's budget. */
 void rh_read_meter(struct rh_session *session, struct rh_meter *ret_meter);
 /* "source", "binary", or NULL when no text is ordered by. */

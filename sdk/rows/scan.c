@@ -85,8 +85,8 @@ int rh_scan_new(struct rh_meter *meter, struct rh_session *session, const struct
         free(scan);
         return r < 0 ? r : rh_fail(error, RH_CONTRACT, "the connector's \"open\" returned END");
     }
-    scan->stage = (struct rh_stage){
-        .name = "scan", .pull = pull, .close = close_scan, .meter = meter, .n_cells = n_cells};
+    rh_stage_init(&scan->stage, "scan", pull, close_scan, NULL, n_cells);
+    scan->stage.meter = meter;
     scan->session = session;
     scan->batch_rows = batch_rows;
     *ret_stage = &scan->stage;

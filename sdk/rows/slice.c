@@ -46,12 +46,7 @@ int rh_slice_new(struct rh_stage *input, uint64_t offset, uint64_t limit,
 
     if (!slice)
         return rh_fail_nomem(error);
-    slice->stage = (struct rh_stage){.name = "slice",
-                                     .pull = pull,
-                                     .close = close_slice,
-                                     .input = input,
-                                     .meter = input->meter,
-                                     .n_cells = input->n_cells};
+    rh_stage_init(&slice->stage, "slice", pull, close_slice, input, input->n_cells);
     slice->to_skip = offset;
     slice->left = limit;
     *ret_stage = &slice->stage;

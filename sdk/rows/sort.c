@@ -347,12 +347,7 @@ int rh_sort_new(struct rh_stage *input, const struct rh_order_key *keys, uint32_
         free(sort);
         return rh_fail_nomem(error);
     }
-    sort->stage = (struct rh_stage){.name = "sort",
-                                    .pull = pull,
-                                    .close = close_sort,
-                                    .input = input,
-                                    .meter = input->meter,
-                                    .n_cells = input->n_cells};
+    rh_stage_init(&sort->stage, "sort", pull, close_sort, input, input->n_cells);
     sort->keys = keys;
     sort->n_keys = n_keys;
     sort->top = top;

@@ -192,8 +192,10 @@ static int read_extent(struct rh_spill_run *run, struct rh_error *error)
 {
     const struct rh_spill_extent *extent = &run->extents[run->next_extent];
     size_t done = 0;
-    int r = reserve(run, extent->size, error);
+    int r = rh_operation_check(run->spill->meter->op, error);
 
+    if (r == RH_OK)
+        r = reserve(run, extent->size, error);
     if (r < 0)
         return r;
     while (done < extent->size) {

@@ -34,17 +34,25 @@ struct rh_meter {
  * memory limit is reached; an eighth of it is every stage's own. */
 bool rh_meter_full(struct rh_meter *meter, uint64_t *own, uint64_t now);
 
+struct rh_stage;
+typedef int rh_stage_pull_fn(struct rh_stage *stage, struct rh_batch *ret_batch,
+                             struct rh_error *error);
+typedef void rh_stage_close_fn(struct rh_stage *stage);
+
 struct rh_stage {
     const char *name;
-    int (*pull)(struct rh_stage *stage, struct rh_batch *ret_batch, struct rh_error *error);
-    void (*close)(struct rh_stage *stage); /* frees the stage, not its input */
-    struct rh_stage *input;                /* NULL: the scan */
+    rh_stage_pull_fn *pull;
+    rh_stage_close_fn *close; /* frees the stage, not its input */
+    struct rh_stage *input;   /* NULL: the scan */
     struct rh_meter *meter;
     uint32_t n_cells; /* width of what it hands out */
     uint64_t n_rows;  /* handed out so far */
     uint64_t us;      /* spent, its input included */
 };
 
+/* Fills a stage in; the meter is the input's (the scan, which has none, sets its own). */
+void rh_stage_init(struct rh_stage *stage, const char *name, rh_stage_pull_fn *pull,
+                   rh_stage_close_fn *close, struct rh_stage *input, uint32_t n_cells);
 /* The next rows, at least one, or RH_END (again and again). */
 int rh_stage_next(struct rh_stage *stage, struct rh_batch *ret_batch, struct rh_error *error);
 /* Closes it and everything before it. NULL is allowed. */

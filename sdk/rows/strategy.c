@@ -293,7 +293,7 @@ static void divide_rest(struct rh_strategy *strategy, const struct rh_legal *leg
     strategy->sort = query->n_order > 0 &&
                      (legal->n_order < query->n_order || strategy->group || strategy->distinct);
     strategy->offset = !legal->offset;
-    strategy->limit = !legal->limit;
+    strategy->limit = !legal->limit || (strategy->position && query->limit != RH_NO_LIMIT);
 
     if (strategy->having) {
         pushed->having = NULL;
@@ -310,7 +310,7 @@ static void divide_rest(struct rh_strategy *strategy, const struct rh_legal *leg
     if (strategy->limit)
         pushed->limit = RH_NO_LIMIT;
     if (strategy->limit && !strategy->group && !strategy->distinct && !strategy->sort &&
-        query->offset <= UINT64_MAX - 1 - query->limit) {
+        !strategy->position && query->offset <= UINT64_MAX - 1 - query->limit) {
         pushed->flags |= RH_QUERY_ROW_GOAL;
         pushed->row_goal = query->limit + query->offset;
     }
@@ -376,9 +376,10 @@ static int ask_for_rows(struct rh_arena *arena, struct rh_session *session,
 
 int rh_strategy_make(struct rh_arena *arena, struct rh_session *session,
                      const struct rh_table *table, const struct rh_query *query, bool push_nothing,
-                     bool with_keys, struct rh_strategy *ret_strategy, struct rh_error *error)
+                     bool with_keys, const struct rh_value *position,
+                     struct rh_strategy *ret_strategy, struct rh_error *error)
 {
-    struct rh_strategy strategy = {.query = query, .pushed = *query};
+    struct rh_strategy strategy = {.query = query, .pushed = *query, .position = position};
     struct rh_legal legal = {0};
     struct rh_plan plan = {0};
     int r = ask_and_decide(arena, session, query, push_nothing, &legal, &plan, error);
@@ -414,7 +415,8 @@ int rh_strategy_make(struct rh_arena *arena, struct rh_session *session,
     if (r < 0)
         return r;
     strategy.native = rh_strategy_is_native_order(query);
-    strategy.sound = !strategy.native || (!strategy.sort && !has_inexact_seek(&strategy));
+    strategy.sound =
+        !strategy.native || (!strategy.sort && !position && !has_inexact_seek(&strategy));
     *ret_strategy = strategy;
     return RH_OK;
 }

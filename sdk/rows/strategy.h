@@ -7,6 +7,8 @@
  *     query of plain rows (the columns that are needed) with the conditions it can use.
  *   - An order that is not accepted in full is not pushed at all; nor is one below a DISTINCT that
  *     the host does, whose rows may come out in another order.
+ *   - Behind a position, grouped and distinct rows are dropped by the host up to it: a SEEK is a
+ *     condition on plain rows. They then come without limit, and the host stops when it has enough.
  *   - A limit that is not pushed travels as row goal, unless a sort or group reads everything.
  */
 #pragma once
@@ -29,6 +31,7 @@ struct rh_strategy {
     uint32_t *cell_of; /* of each column of the query in the rows of the scan, or RH_NO_COLUMN */
     bool group, having, distinct, sort, offset, limit;
     struct rh_grouping grouping;
+    const struct rh_value *position; /* grouped, distinct: only rows behind it; or NULL */
     struct rh_order_key *keys; /* the order, over the rows before they are cut to the outputs */
     uint32_t n_keys;
 
@@ -40,10 +43,12 @@ struct rh_strategy {
 
 /* Plans `query`, which must outlive the strategy. push_nothing: the host does everything.
  * with_keys: the order's columns are read even if nothing else needs them (for page cursors).
+ * position: for a grouped or distinct query one value per order key, or NULL; borrowed.
  * [conn] No I/O. NEEDS_KEYS "needs-filter"; errors of `plan`. */
 int rh_strategy_make(struct rh_arena *arena, struct rh_session *session,
                      const struct rh_table *table, const struct rh_query *query, bool push_nothing,
-                     bool with_keys, struct rh_strategy *ret_strategy, struct rh_error *error);
+                     bool with_keys, const struct rh_value *position,
+                     struct rh_strategy *ret_strategy, struct rh_error *error);
 /* The stages of a strategy, opened at the source. The strategy must outlive them. */
 int rh_strategy_open(struct rh_arena *arena, struct rh_session *session,
                      const struct rh_strategy *strategy, struct rh_meter *meter,

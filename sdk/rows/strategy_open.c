@@ -19,8 +19,31 @@ static uint32_t batch_rows(const struct rh_strategy *strategy)
 
 /* What the host evaluates; compiled before anything is opened at the source. */
 struct filters {
-    struct rh_eval *residual, *having; /* NULL: nothing to do, or taken by a stage */
+    struct rh_eval *residual, *having, *seek; /* NULL: nothing to do, or taken by a stage */
 };
+
+/* The one condition that a position is, over the rows that are handed out. */
+static int compile_seek(struct rh_arena *arena, const struct rh_strategy *strategy,
+                        struct rh_eval **ret_eval, struct rh_error *error)
+{
+    static const uint32_t first = 0;
+    struct rh_query *query = rh_arena_alloc(arena, sizeof(*query));
+    struct rh_node *node = rh_arena_alloc(arena, sizeof(*node));
+    struct rh_eval_input input = {.query = query,
+                                  .nodes = &first,
+                                  .n_nodes = 1,
+                                  .seek_keys = strategy->keys,
+                                  .n_seek_keys = strategy->n_keys};
+
+    if (!query || !node)
+        return rh_fail_nomem(error);
+    *node = (struct rh_node){.op = RH_OP_SEEK, .column = RH_NO_COLUMN, .n = strategy->n_keys};
+    query->nodes = node;
+    query->n_nodes = 1;
+    query->values = strategy->position;
+    query->n_values = strategy->n_keys;
+    return rh_eval_new(arena, &input, ret_eval, error);
+}
 
 static int compile(struct rh_arena *arena, const struct rh_strategy *strategy,
                    struct filters *filters, struct rh_error *error)
@@ -40,6 +63,8 @@ static int compile(struct rh_arena *arena, const struct rh_strategy *strategy,
         r = rh_eval_new(arena, &residual, &filters->residual, error);
     if (r == RH_OK && strategy->having)
         r = rh_eval_new(arena, &having, &filters->having, error);
+    if (r == RH_OK && strategy->position)
+        r = compile_seek(arena, strategy, &filters->seek, error);
     return r;
 }
 
@@ -66,6 +91,8 @@ static int add_groups(const struct rh_strategy *strategy, struct filters *filter
         r = add_filter("having", &filters->having, top, error);
     if (r == RH_OK && strategy->distinct)
         r = rh_distinct_new(*top, strategy->n_outputs, top, error);
+    if (r == RH_OK)
+        r = add_filter("seek", &filters->seek, top, error);
     return r;
 }
 
@@ -90,12 +117,12 @@ int rh_strategy_open(struct rh_arena *arena, struct rh_session *session,
                      const struct rh_strategy *strategy, struct rh_meter *meter,
                      struct rh_stage **ret_top, struct rh_error *error)
 {
-    struct filters filters = {NULL, NULL};
+    struct filters filters = {NULL, NULL, NULL};
     struct rh_stage *top = NULL;
     int r = compile(arena, strategy, &filters, error);
 
     meter->completing = strategy->n_residual > 0 || strategy->group || strategy->having ||
-                        strategy->distinct || strategy->sort;
+                        strategy->distinct || strategy->sort || strategy->position;
     if (r == RH_OK)
         r = rh_scan_new(meter, session, &strategy->pushed, strategy->n_cells, batch_rows(strategy),
                         &top, error);
@@ -106,6 +133,7 @@ int rh_strategy_open(struct rh_arena *arena, struct rh_session *session,
     if (r < 0) {
         rh_eval_free(filters.residual);
         rh_eval_free(filters.having);
+        rh_eval_free(filters.seek);
         rh_stage_close(top);
         return r;
     }

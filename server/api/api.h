@@ -27,8 +27,8 @@ struct rh_api {
     bool admin_key_made;
     struct rh_router *router;
     struct rh_metrics *metrics;
-    struct rh_http_server *server; /* set once it runs; borrowed */
-    struct rh_buf openapi;         /* the documents, made once */
+    _Atomic(struct rh_http_server *) server; /* set once it runs; borrowed */
+    struct rh_buf openapi;                   /* the documents, made once */
     struct rh_buf docs;
     uint64_t started_us;
 };

@@ -46,18 +46,30 @@ struct rh_text rh_call_app(const struct rh_call *call)
     return app;
 }
 
-int rh_call_datasource(struct rh_call *call, struct rh_datasource **ret_datasource,
-                       struct rh_error *error)
+int rh_call_datasource_named(struct rh_call *call, struct rh_text name,
+                             struct rh_datasource **ret_datasource, struct rh_error *error)
 {
     if (!call->datasource) {
-        int rc =
-            rh_datasource_cache_get(call->api->datasources, &call->op, rh_call_app(call),
-                                    rh_call_value(call, "datasource"), &call->datasource, error);
+        uint64_t allowed_us, until_us;
+        int rc = rh_datasource_cache_get(call->api->datasources, &call->op, rh_call_app(call), name,
+                                         &call->datasource, error);
         if (rc != RH_OK)
             return rc;
+        allowed_us = (uint64_t)rh_datasource_budget(call->datasource)->time_ms * 1000;
+        until_us = rh_clock_us() + allowed_us;
+        if (allowed_us < call->patience_us)
+            call->patience_us = allowed_us;
+        if (until_us < call->op.abi.deadline_us)
+            call->op.abi.deadline_us = until_us;
     }
     *ret_datasource = call->datasource;
     return RH_OK;
+}
+
+int rh_call_datasource(struct rh_call *call, struct rh_datasource **ret_datasource,
+                       struct rh_error *error)
+{
+    return rh_call_datasource_named(call, rh_call_value(call, "datasource"), ret_datasource, error);
 }
 
 static bool is_json_type(struct rh_text type)
@@ -135,9 +147,7 @@ int rh_call_object(struct rh_call *call, const char *const *known, json_t **ret_
 
 void rh_call_progress(struct rh_call *call)
 {
-    uint64_t timeout_ms = (uint64_t)call->api->config.numbers[RH_CONFIG_REQUEST_TIMEOUT_MS];
-
-    call->op.abi.deadline_us = rh_clock_us() + timeout_ms * 1000;
+    call->op.abi.deadline_us = rh_clock_us() + call->patience_us;
 }
 
 static int hex_digit(char c)

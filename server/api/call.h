@@ -34,6 +34,7 @@ struct rh_call {
     struct rh_text body;
     struct rh_text media_type;        /* of the body, without parameters; no text = not given */
     struct rh_datasource *datasource; /* rh_call_datasource; given back at the end */
+    uint64_t patience_us;             /* between two steps forward */
     bool streaming;                   /* a stream was opened: the answer has begun */
 };
 
@@ -46,9 +47,13 @@ int rh_call_switch(const struct rh_call *call, const char *name, bool fallback, 
                    struct rh_error *error);
 /* The parameter {app}, without "@dev". */
 struct rh_text rh_call_app(const struct rh_call *call);
-/* The datasource that {app} and {datasource} name; borrowed for the call. */
+/* The datasource that {app} and {datasource} name; borrowed for the call. Its time budget shortens
+ * the deadline. */
 int rh_call_datasource(struct rh_call *call, struct rh_datasource **ret_datasource,
                        struct rh_error *error);
+/* The same for another name in that app. */
+int rh_call_datasource_named(struct rh_call *call, struct rh_text name,
+                             struct rh_datasource **ret_datasource, struct rh_error *error);
 /* Only its media type: "unsupported-media-type" unless it is JSON or not given. */
 int rh_call_check_json(struct rh_call *call, struct rh_error *error);
 /* The body as JSON. "unsupported-media-type"; INVALID, code "invalid-json". */
@@ -60,7 +65,7 @@ int rh_call_object(struct rh_call *call, const char *const *known, json_t **ret_
 /* Members of `object` that are not among `known`: INVALID with a pointer. */
 int rh_call_check_members(const struct rh_json *object, const char *pointer,
                           const char *const *known, struct rh_error *error);
-/* Moves the deadline a request time-out into the future: for what may go on as long as it makes
+/* Moves the deadline `patience_us` into the future: for what may go on as long as it makes
  * progress. */
 void rh_call_progress(struct rh_call *call);
 

@@ -40,8 +40,12 @@ const struct rh_command *rh_command_find(struct rh_text name)
 
 int rh_command_parameter(const struct rh_command *command, struct rh_text name)
 {
-    for (unsigned i = 0; i < command->n_parameters; i++)
-        if (rh_text_is(name, command->parameters[i].name))
+    if (name.len == 0)
+        return -1;
+    for (unsigned i = 0; i < command->n_parameters; i++) {
+        const char *candidate = command->parameters[i].name;
+        if (name.data[0] == candidate[0] && rh_text_is(name, candidate))
             return (int)i;
+    }
     return -1;
 }

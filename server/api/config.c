@@ -76,8 +76,8 @@ static const struct rh_config_item ITEMS[RH_N_CONFIG] = {
 };
 
 /* Variables that begin with our prefix and are none of our settings. */
-static const char *const FOREIGN[] = {"ROWHOUSE_BUILD", "ROWHOUSE_TEST_", "ROWHOUSE_BENCH_",
-                                      "ROWHOUSE_CONFIG"};
+static const char *const FOREIGN[] = {"ROWHOUSE_BUILD",    "ROWHOUSE_TEST_",    "ROWHOUSE_BENCH_",
+                                      "ROWHOUSE_PLUGINS_", "ROWHOUSE_THREADS_", "ROWHOUSE_CONFIG"};
 
 const struct rh_config_item *rh_config_item(enum rh_config_name name)
 {

@@ -251,8 +251,11 @@ static int prepare(struct rh_call *call, struct rh_idempotency *once,
     return rc;
 }
 
-static void answer_failure(struct rh_call *call, const struct rh_error *error)
+/* 500 is for faults of the server alone: one behind a connector is the datasource's. */
+static void answer_failure(struct rh_call *call, struct rh_error *error)
 {
+    if (error->error_class == RH_INTERNAL && call->datasource)
+        rh_error_code(error, "datasource-failed");
     if (rh_problem_of(error)->status == 500)
         rh_log(RH_LOG_ERROR, "request", "%.*s %s: %s", RH_TEXT_ARG(call->request_id),
                call->command->name, error->message);
@@ -285,9 +288,9 @@ static void run(void *context, void *state, struct rh_http_request *request)
     call.arena = worker->arena;
     call.media_type = media_type_of(&call);
     rh_cancel_rearm(&worker->cancel);
+    call.patience_us = (uint64_t)api->config.numbers[RH_CONFIG_REQUEST_TIMEOUT_MS] * 1000;
     rh_operation_init(&call.op, worker->arena, &worker->cancel,
-                      request->received_us +
-                          (uint64_t)api->config.numbers[RH_CONFIG_REQUEST_TIMEOUT_MS] * 1000);
+                      request->received_us + call.patience_us);
     call.op.abi.tenant = RH_TEXT("default");
     call.op.abi.user = RH_TEXT("administrator");
     call.op.abi.request_id = call.request_id;

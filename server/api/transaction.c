@@ -406,11 +406,8 @@ static int read_body(struct rh_call *call, const struct rh_json **ret_operations
                 MAX_OPERATIONS);
         return rh_error_pointer(error, "/operations");
     }
-    rc = rh_datasource_cache_get(call->api->datasources, &call->op, rh_call_app(call), name->text,
-                                 &call->datasource, error);
     *ret_operations = operations;
-    *ret_datasource = call->datasource;
-    return rc;
+    return rh_call_datasource_named(call, name->text, ret_datasource, error);
 }
 
 static int transaction(struct rh_call *call, struct rh_error *error)

@@ -21,6 +21,7 @@ struct rh_http_requests {
     pthread_mutex_t lock; /* guards all below; a leaf */
     struct rh_http_request *free;
     unsigned n_free;
+    atomic_uint n_active; /* not under the lock */
 };
 
 static const char *const METHODS[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
@@ -81,6 +82,11 @@ void rh_http_requests_free(struct rh_http_requests *requests)
     free(requests);
 }
 
+unsigned rh_http_requests_active(const struct rh_http_requests *requests)
+{
+    return atomic_load(&requests->n_active);
+}
+
 static struct rh_http_request *take(struct rh_http_requests *requests)
 {
     struct rh_http_request *request;
@@ -129,6 +135,7 @@ struct rh_http_request *rh_http_request_new(struct rh_http_requests *requests, c
 
     if (!request)
         return NULL;
+    atomic_fetch_add(&requests->n_active, 1);
     request->method = RH_HTTP_OTHER;
     request->body = RH_TEXT("");
     request->received_us = rh_clock_us();
@@ -138,6 +145,7 @@ struct rh_http_request *rh_http_request_new(struct rh_http_requests *requests, c
     request->n_headers = 0;
     request->compressible = false;
     request->stream = NULL;
+    atomic_store_explicit(&request->streaming, false, memory_order_relaxed);
     request->phase = RH_HTTP_HEADERS;
     request->connection = NULL;
     request->n_swallowed = 0;
@@ -162,6 +170,8 @@ void rh_http_request_unref(struct rh_http_requests *requests, struct rh_http_req
 
     if (atomic_fetch_sub_explicit(&request->refs, 1, memory_order_acq_rel) != 1)
         return;
+    if (request->stream)
+        rh_http_stream_unref(request->stream);
     rh_http_body_reset(&request->upload);
     if (request->reply.cap > KEEP_REPLY_BYTES)
         rh_buf_free(&request->reply);
@@ -177,4 +187,5 @@ void rh_http_request_unref(struct rh_http_requests *requests, struct rh_http_req
     pthread_mutex_unlock(&requests->lock);
     if (!kept)
         destroy(request);
+    atomic_fetch_sub(&requests->n_active, 1);
 }

@@ -69,6 +69,7 @@ struct rh_http_request {
     struct rh_buf header_text;
     struct rh_buf reply; /* the answer's body, unless a stream was opened */
     struct rh_http_stream *stream;
+    atomic_bool streaming; /* set once `stream` may be looked at by other threads */
 
     _Alignas(16) unsigned char room[RH_HTTP_ROOM];
 
@@ -96,6 +97,8 @@ enum rh_http_method rh_http_method_of(const char *name);
 struct rh_http_requests;
 struct rh_http_requests *rh_http_requests_new(void);
 void rh_http_requests_free(struct rh_http_requests *requests);
+/* [any] How many are in use, by a connection or a worker. */
+unsigned rh_http_requests_active(const struct rh_http_requests *requests);
 /* A request with one reference and an empty answer, for this URI (path and query, copied). NULL
  * when out of memory. [any] */
 struct rh_http_request *rh_http_request_new(struct rh_http_requests *requests, const char *uri);

@@ -34,7 +34,6 @@ struct rh_http_server {
     struct rh_http_workers *workers;
     unsigned n_workers;
     char *url;
-    atomic_uint n_active;
     atomic_bool stopping;
 };
 
@@ -47,7 +46,6 @@ static void *on_uri(void *context, const char *uri, struct MHD_Connection *conne
         return NULL;
     request->server = server;
     request->connection = connection;
-    atomic_fetch_add(&server->n_active, 1);
     return request;
 }
 
@@ -69,7 +67,6 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
             rh_http_workers_gone(server->workers, request);
     }
     rh_http_request_unref(server->requests, request);
-    atomic_fetch_sub(&server->n_active, 1);
 }
 
 static enum MHD_Result send_reply(struct rh_http_request *request)
@@ -189,7 +186,8 @@ static size_t keep_encoded(void *context, struct MHD_Connection *connection, cha
 static int start_daemon(struct rh_http_server *server, const struct rh_http_options *options,
                         int fd, struct rh_error *error)
 {
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
+                     MHD_USE_TURBO;
 
     server->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, on_access, server, MHD_OPTION_LISTEN_SOCKET, fd,
@@ -251,7 +249,7 @@ const char *rh_http_server_url(const struct rh_http_server *server)
 
 void rh_http_server_stats(struct rh_http_server *server, struct rh_http_stats *ret_stats)
 {
-    ret_stats->n_active = atomic_load(&server->n_active);
+    ret_stats->n_active = rh_http_requests_active(server->requests);
     ret_stats->n_queued = rh_http_workers_queued(server->workers);
     ret_stats->n_workers = server->n_workers;
 }
@@ -261,7 +259,7 @@ static bool wait_idle(struct rh_http_server *server, unsigned ms)
     uint64_t deadline_us = rh_clock_us() + (uint64_t)ms * 1000;
     struct timespec pause = {0, 5 * 1000 * 1000};
 
-    while (atomic_load(&server->n_active)) {
+    while (rh_http_requests_active(server->requests)) {
         if (rh_clock_us() >= deadline_us)
             return false;
         nanosleep(&pause, NULL);

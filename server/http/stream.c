@@ -1,7 +1,7 @@
 /*
  * Blocks go round in a ring: the reader takes from `head`, the worker fills `tail`. The block at
- * `tail` belongs to the worker alone. Two hold the stream: the worker until rh_http_stream_end and
- * the response until it is destroyed.
+ * `tail` belongs to the worker alone. Three hold the stream: the worker until rh_http_stream_end, the
+ * response until it is destroyed, and the request.
  *
  * The connection is suspended while there is nothing to read (`waiting`). Only then may the worker
  * touch it, to resume it: a suspended connection cannot go away.
@@ -138,6 +138,20 @@ void rh_http_stream_refuse(struct rh_http_stream *stream)
     reader_gone(stream);
 }
 
+void rh_http_stream_abandon(struct rh_http_stream *stream)
+{
+    pthread_mutex_lock(&stream->lock);
+    stream->gone = true;
+    pthread_cond_signal(&stream->changed);
+    pthread_mutex_unlock(&stream->lock);
+}
+
+void rh_http_stream_unref(struct rh_http_stream *stream)
+{
+    pthread_mutex_lock(&stream->lock);
+    release_locked(stream);
+}
+
 /* ---- The worker's side ------------------------------------------------------------------- */
 
 static int open_compressor(struct rh_http_request *request, struct rh_http_stream *stream)
@@ -182,8 +196,9 @@ int rh_http_stream_open(struct rh_http_request *request, unsigned stall_ms,
         release_locked(stream);
         return rh_fail_nomem(error);
     }
-    stream->refs = 2;
+    stream->refs = 3;
     request->stream = stream;
+    atomic_store(&request->streaming, true);
     rh_http_server_hand_back(request);
     *ret_stream = stream;
     return RH_OK;

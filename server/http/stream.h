@@ -36,3 +36,7 @@ void rh_http_stream_end(struct rh_http_stream *stream, bool ok);
 struct MHD_Response *rh_http_stream_response(struct rh_http_stream *stream);
 /* [epoll] Instead of the response: nobody will read this stream. */
 void rh_http_stream_refuse(struct rh_http_stream *stream);
+/* [any] The client has left: a worker that waits for it stops waiting. */
+void rh_http_stream_abandon(struct rh_http_stream *stream);
+/* [any] The request lets go of its stream. */
+void rh_http_stream_unref(struct rh_http_stream *stream);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "server/http/reply.h"
+#include "server/http/stream.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -59,6 +60,8 @@ static void tell_gone_locked(struct rh_http_workers *workers, struct slot *slot)
     if (slot->told)
         return;
     slot->told = true;
+    if (atomic_load(&slot->request->streaming))
+        rh_http_stream_abandon(slot->request->stream);
     workers->handler->gone(workers->handler->context, slot->state);
 }
 

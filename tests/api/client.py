@@ -145,6 +145,13 @@ def raw(server, data, enough=None, timeout=20):
                 return answer
 
 
+def check_end(status, log):
+    """A server must end well, and the sanitizers, where it was built with them, find nothing."""
+    assert status == 0, log
+    for word in ("AddressSanitizer", "runtime error:", "ThreadSanitizer", "LeakSanitizer"):
+        assert word not in log, log
+
+
 def temporary_server(*flags, **more):
     """A context manager for a server with settings of its own."""
     return _Temporary(flags, more)
@@ -164,5 +171,7 @@ class _Temporary:
         return self.server
 
     def __exit__(self, *failure):
-        self.server.stop(signal.SIGTERM)
+        status = self.server.stop(signal.SIGTERM)
+        log = self.server.read_log()
         self.folder.cleanup()
+        check_end(status, log)

@@ -469,6 +469,19 @@ START_TEST(stopping_cancels_what_does_not_end)
 }
 END_TEST
 
+START_TEST(stopping_gives_up_on_what_ignores_it)
+{
+    int fd = dial();
+
+    say_text(fd, "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
+    while (atomic_load(&running) == 0)
+        pause_ms(1);
+    ck_assert(!rh_http_server_stop(server, 10));
+    server = NULL; /* still running: left to the end of the process */
+    close(fd);
+}
+END_TEST
+
 START_TEST(addresses_that_cannot_be_listened_on_are_refused)
 {
     const char *const bad[] = {"", "7070", "127.0.0.1:", "no.such.host.invalid:1", "127.0.0.1:x"};
@@ -504,6 +517,7 @@ int main(void)
     tcase_add_test(tests, a_full_queue_answers_busy);
     tcase_add_test(tests, stopping_waits_for_running_requests);
     tcase_add_test(tests, stopping_cancels_what_does_not_end);
+    tcase_add_test(tests, stopping_gives_up_on_what_ignores_it);
     tcase_add_test(tests, addresses_that_cannot_be_listened_on_are_refused);
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);

@@ -19,9 +19,11 @@ ENDLESS = "with recursive n(i) as (select 1 union all select i + 1 from n) selec
 
 def until(condition, seconds=10):
     deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
+    while True:
+        holds = condition()
+        if holds or time.monotonic() > deadline:
+            return holds
         time.sleep(0.02)
-    return condition()
 
 
 def metric(server, name):
@@ -64,7 +66,7 @@ def postgres(api, app, pg):
 def running_on_postgres():
     conn = admin_of_postgres()
     cursor = conn.cursor()
-    cursor.execute("select pid from pg_stat_activity where state <> 'idle' "
+    cursor.execute("select pid from pg_stat_activity where state <> 'idle' and query ~ 'pg_sleep|generate' "
                    "and application_name = 'rowhouse-streaming'")
     pids = [row[0] for row in cursor.fetchall()]
     conn.close()
@@ -123,7 +125,9 @@ def leave(server, source, statement, wait_for, rest=""):
             f"Authorization: Bearer {KEY}\r\nContent-Length: {len(body)}\r\n\r\n{body}")
     with socket.create_connection(("127.0.0.1", server.port)) as conn:
         conn.sendall(head.encode())
-        assert until(wait_for)
+        if not until(wait_for):
+            conn.settimeout(1)
+            raise AssertionError(f"did not begin: {conn.recv(2000)}")
 
 
 def test_a_client_that_leaves_cancels_its_query(server, postgres):
@@ -211,6 +215,15 @@ def test_a_request_that_takes_too_long(tmp_path):
             api.data("POST", "apps/a/datasources", 201,
                      json={"name": "p", "connector": "postgres", "config": {"url": POSTGRES}})
             problem(api.post("apps/a/datasources/p/native", json={"text": "select pg_sleep(20)"}), "timeout", 504)
+
+
+def test_a_datasource_with_little_time(api, app, tmp_path):
+    api.data("POST", f"apps/{app}/datasources", 201, json={
+        "name": "hurried", "connector": "sqlite", "config": {"path": str(tmp_path / "d.db")}, "budget": {"time_ms": 200}})
+    began = time.monotonic()
+    answer = api.post(f"apps/{app}/datasources/hurried/native", json={"text": f"select count(*) from ({ENDLESS})"})
+    problem(answer, "timeout", 504)
+    assert time.monotonic() - began < 5
 
 
 def test_a_stream_may_take_longer_than_a_request(tmp_path):

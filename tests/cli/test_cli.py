@@ -4,8 +4,11 @@ import io
 import json
 import os
 import pathlib
+import pty
+import signal
 import sqlite3
 import subprocess
+import time
 
 import pytest
 
@@ -46,6 +49,10 @@ def test_help_teaches():
     (["query", "a", "b", "--wher", "x"], "did you mean --where?"),
     (["query", "a", "b", "--limit"], "needs a value"),
     (["query", "a", "b", "--format", "xml"], "table, json, ndjson or csv"),
+    (["query", "a", "b", "--timeout", "soon"], "seconds"),
+    (["query", "a", "b", "--all", "--count"], "--count"),
+    (["query", "a", "b", "--where", "limit=5"], "column=operator.value"),
+    (["query", "a", "b", "--where", "total"], "column=operator.value"),
 ])
 def test_wrong_command_lines(words, told):
     assert told in rowhouse(*words, status=2).stderr
@@ -102,6 +109,123 @@ def test_output_file_and_explain(shop, tmp_path):
     assert len(target.read_text().splitlines()) == 251
     explain = json.loads(rowhouse("query", shop, "orders", "--where", "id=eq.1", "--explain").stdout)
     assert explain
+
+
+@pytest.fixture(scope="module")
+def big(tmp_path_factory):
+    path = tmp_path_factory.mktemp("cli") / "big.db"
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE big (id INTEGER PRIMARY KEY, v TEXT)")
+    db.execute("WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i<300000) "
+               "INSERT INTO big SELECT i, 'row '||i FROM c")
+    db.execute("CREATE TABLE odd (id INTEGER PRIMARY KEY, \"name\" TEXT, \"na\x1b[31mï\" TEXT)")
+    db.executemany("INSERT INTO odd VALUES (?,?,?)", [
+        (1, "", None), (2, None, "x"), (3, "日本", "y"), (4, "\x1b[31mred\n\x9b1m", "z")])
+    # so slow that it must be cancelled: every row against every other
+    db.execute("CREATE VIEW endless AS SELECT count(*) AS n FROM big a, big b WHERE a.v > b.v")
+    db.commit()
+    db.close()
+    return str(path)
+
+
+def test_table_cells(big):
+    lines = rowhouse("query", big, "odd").stdout.splitlines()
+    assert "\x1b" not in "".join(lines) and "\x9b" not in "".join(lines)
+    assert lines[2].split() == ["1", "NULL"] and lines[3].split() == ["2", "NULL", "x"]
+    # wide characters take two columns: the last column begins at the same one everywhere
+    assert lines[4].index("y") == lines[3].index("x") - 2
+    assert len(lines) == 6
+    assert "\x1b" not in rowhouse("tables", big, "odd").stdout
+    assert "\x1b" not in rowhouse("query", big, "no\x1b[31m", status=1).stderr
+    exact = json.loads(rowhouse("query", big, "odd", "--format", "json").stdout)
+    assert exact[3]["name"] == "\x1b[31mred\n\x9b1m" and exact[0]["name"] == "" and exact[1]["name"] is None
+
+
+@pytest.mark.parametrize("format", ["table", "json", "ndjson", "csv"])
+@pytest.mark.parametrize("ignored", [False, True])
+def test_closed_pipe_is_silent(big, format, ignored):
+    process = subprocess.Popen(
+        [str(BUILD / "bin/rowhouse"), "query", big, "big", "--all", "--format", format],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=(lambda: signal.signal(signal.SIGPIPE, signal.SIG_IGN)) if ignored else None,
+        restore_signals=not ignored)
+    assert process.stdout.read(100)
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait(10) == -signal.SIGPIPE
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+@pytest.mark.parametrize("words", [
+    ["query", "BIG", "odd"], ["query", "BIG", "big", "--all", "--format", "csv"], ["query", "BIG", "odd", "--explain"],
+    ["tables", "BIG"], ["connectors"], ["help"], ["query", "--help"], ["version"]])
+def test_full_disk_is_an_error(big, words):
+    words = [big if w == "BIG" else w for w in words]
+    with open("/dev/full", "w") as full:
+        result = subprocess.run([str(BUILD / "bin/rowhouse"), *words], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert result.returncode == 1 and result.stderr.count("No space left") == 1
+    if words[0] == "query" and "--help" not in words:
+        assert "No space left" in rowhouse(*words, "--output", "/dev/full", status=1).stderr
+
+
+def test_mistakes_leave_the_output_file_alone(big, tmp_path):
+    target = tmp_path / "kept.csv"
+    target.write_text("kept")
+    rowhouse("query", big, "nosuch", "--output", str(target), status=1)
+    rowhouse("query", big, "big", "--where", "nosuch=eq.1", "--output", str(target), status=1)
+    assert target.read_text() == "kept"
+    assert "No such file" in rowhouse("query", big, "odd", "--output", str(tmp_path / "a/b"), status=1).stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_ends_the_query(big, number):
+    process = subprocess.Popen([str(BUILD / "bin/rowhouse"), "query", big, "endless"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(0.5)
+    assert process.poll() is None
+    began = time.monotonic()
+    process.send_signal(number)
+    out, err = process.communicate(timeout=10)
+    assert time.monotonic() - began < 1
+    assert process.returncode == 1 and "cancelled" in err and out == ""
+
+
+def test_timeout_ends_the_query(big):
+    began = time.monotonic()
+    assert "deadline" in rowhouse("query", big, "endless", "--timeout", "1", status=1).stderr
+    assert time.monotonic() - began < 3
+
+
+def test_progress_is_for_terminals(big):
+    words = [str(BUILD / "bin/rowhouse"), "query", big, "big", "--all", "--format", "csv"]
+    assert rowhouse(*words[1:]).stderr == ""
+
+    def on_terminal(rows_too):
+        """What a terminal at stderr gets while the rows go there slowly."""
+        leader, follower = pty.openpty()
+        process = subprocess.Popen(words, stdout=follower if rows_too else subprocess.PIPE, stderr=follower)
+        os.close(follower)
+        seen = b""
+        if rows_too:
+            time.sleep(1.5)
+        else:
+            time.sleep(1.3)
+            while process.stdout.read(1 << 16):
+                pass
+        while True:
+            try:
+                block = os.read(leader, 1 << 16)
+            except OSError:
+                break
+            if not block:
+                break
+            seen += block
+        os.close(leader)
+        assert process.wait(10) == 0
+        return seen
+    told = on_terminal(False)
+    assert b"per second" in told and told.endswith(b"\r\x1b[K")
+    assert b"per second" not in on_terminal(True)
 
 
 def test_tables_and_connectors(shop):

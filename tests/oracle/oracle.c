@@ -34,6 +34,8 @@ struct oracle {
     uint32_t n_others;
     char sqlite_path[64];
     uint64_t n_runs, n_refused;
+    uint64_t n_pushed; /* runs in which nothing was left to the host */
+    uint64_t n_source_order;
 };
 
 static void refresh(struct oracle *o)
@@ -74,6 +76,8 @@ static bool check_one(struct oracle *o, struct source *source, const struct ques
         answer_get(source, &o->op, question, 0, (struct rh_text){0}, (struct rh_text){0},
                    push_nothing, &actual);
     o->n_runs++;
+    o->n_pushed += strstr(actual.plan, "completed=none") != NULL;
+    o->n_source_order += strstr(actual.plan, "text-order=source") != NULL;
     if (answer_compare(o->arena, expected, &actual, question->total))
         return true;
     printf("  source %s%s\n", source->name, push_nothing ? ", nothing pushed down" : "");
@@ -209,8 +213,10 @@ int main(int argc, char **argv)
         same = check_query(&o, o.only);
     for (; o.only == RH_NO_ROW && same && n < o.n_queries; n++)
         same = check_query(&o, n);
-    printf("oracle: %llu queries, %llu runs, %llu refused everywhere, %.1f s: %s\n",
-           (unsigned long long)n, (unsigned long long)o.n_runs, (unsigned long long)o.n_refused,
+    printf("oracle: %llu queries, %llu runs (%llu wholly pushed down, %llu in the source's text "
+           "order), %llu refused everywhere, %.1f s: %s\n",
+           (unsigned long long)n, (unsigned long long)o.n_runs, (unsigned long long)o.n_pushed,
+           (unsigned long long)o.n_source_order, (unsigned long long)o.n_refused,
            (double)(rh_clock_us() - begin_us) / 1e6, same ? "no difference" : "DIFFERENT");
     stop(&o);
     return same == (o.lie == NULL) ? 0 : 1;

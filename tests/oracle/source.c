@@ -123,12 +123,12 @@ static bool make_table(struct source *source, const struct data_table *data,
  * under a name that needs no quotes. */
 static bool make_collations(struct source *source, struct rh_error *error)
 {
-    static const char *const statements[] = {
-        "CREATE COLLATION IF NOT EXISTS public.oracle_ci"
-        " (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
-        "CREATE COLLATION IF NOT EXISTS public.oracle_en (provider = icu, locale = 'en')",
-        "CREATE COLLATION IF NOT EXISTS public.oracle_c FROM \"C\"",
-    };
+    static const char ci[] = "CREATE COLLATION IF NOT EXISTS public.oracle_ci"
+                             " (provider = icu, locale = 'und-u-ks-level2', deterministic = false)";
+    static const char en[] = "CREATE COLLATION IF NOT EXISTS public.oracle_en"
+                             " (provider = icu, locale = 'en')";
+    static const char c[] = "CREATE COLLATION IF NOT EXISTS public.oracle_c FROM \"C\"";
+    static const char *const statements[] = {ci, en, c};
 
     for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)
         if (!run_native(source, statements[i], error))

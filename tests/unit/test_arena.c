@@ -5,6 +5,7 @@
 #include "lib/fault.h"
 #include "lib/tests.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -112,6 +113,34 @@ START_TEST(copies)
 }
 END_TEST
 
+static size_t bytes_in_use(void)
+{
+    struct mallinfo2 info = mallinfo2(); /* all zero under a sanitizer's malloc */
+
+    return info.uordblks + info.hblkhd;
+}
+
+/* Whether the large one came first, last or in between. */
+START_TEST(gives_back_what_an_unusual_request_took)
+{
+    static const size_t sizes[][3] = {
+        {64 << 20, 0, 0}, {100, 64 << 20, 0}, {100, 64 << 20, 9000}, {3000, 64 << 20, 300000}};
+
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct rh_arena *arena = rh_arena_new(SIZE_MAX);
+        size_t before = bytes_in_use();
+
+        for (int round = 0; round < 2; round++) {
+            for (int k = 0; k < 3; k++)
+                ck_assert_ptr_nonnull(rh_arena_alloc(arena, sizes[i][k]));
+            rh_arena_reset(arena);
+            ck_assert_uint_le(bytes_in_use(), before + 16384);
+        }
+        rh_arena_free(arena);
+    }
+}
+END_TEST
+
 static char order[16];
 
 static void note(void *context)
@@ -173,5 +202,5 @@ START_TEST(survives_failed_allocations)
 END_TEST
 
 TESTS_MAIN("arena", hands_out_zeroed_aligned_memory, pieces_do_not_overlap, stops_at_its_limit,
-           refuses_absurd_sizes, copies, runs_what_was_deferred_last_first,
-           survives_failed_allocations)
+           refuses_absurd_sizes, copies, gives_back_what_an_unusual_request_took,
+           runs_what_was_deferred_last_first, survives_failed_allocations)

@@ -97,5 +97,27 @@ START_TEST(is_brief_when_a_person_must_mend_it)
 }
 END_TEST
 
+/* A source that answered is not suspected of being away for long. */
+START_TEST(brief_failures_do_not_add_up)
+{
+    struct rh_breaker breaker = {0};
+    uint64_t now_us = SECOND, wait_us;
+
+    for (int i = 0; i < 20; i++) {
+        ck_assert(rh_breaker_admit(&breaker, now_us, &wait_us));
+        rh_breaker_failure(&breaker, now_us, now_us, true);
+        wait_us = pause_of(&breaker, now_us);
+        ck_assert_uint_le(wait_us, SECOND / 2);
+        ck_assert_uint_eq(wait_us, rh_breaker_wait_us(&breaker, now_us));
+        now_us += wait_us;
+        ck_assert_uint_eq(rh_breaker_wait_us(&breaker, now_us), 0);
+    }
+    ck_assert(rh_breaker_admit(&breaker, now_us, &wait_us));
+    rh_breaker_failure(&breaker, now_us, now_us, false);
+    ck_assert_uint_le(pause_of(&breaker, now_us), 200000);
+}
+END_TEST
+
 TESTS_MAIN("breaker", is_closed_at_first, waits_longer_and_longer_but_never_above_30_seconds,
-           lets_one_try, counts_what_failed_together_once, is_brief_when_a_person_must_mend_it)
+           lets_one_try, counts_what_failed_together_once, is_brief_when_a_person_must_mend_it,
+           brief_failures_do_not_add_up)

@@ -282,6 +282,8 @@ END_TEST
 
 START_TEST(refuses_bad_catalogues)
 {
+    static const uint32_t twice[] = {2, 0, 2};
+
     REFUSED_WITH(w.catalog.tables = NULL, "catalogue is malformed");
     REFUSED_WITH(w.catalog.n_tables = UINT32_MAX, "catalogue is malformed");
     REFUSED_WITH(w.catalog.table_stride = sizeof(struct rh_table) - 8, "catalogue is malformed");
@@ -298,6 +300,8 @@ START_TEST(refuses_bad_catalogues)
     REFUSED_WITH(w.tables[1].columns = NULL, "malformed columns");
     REFUSED_WITH(w.tables[1].column_stride = 0, "malformed columns");
     REFUSED_WITH(w.key[0] = 3, "\"orders\": a malformed primary key");
+    REFUSED_WITH((w.tables[0].key = twice, w.tables[0].n_key = 3),
+                 "\"orders\": its primary key has a column twice");
     REFUSED_WITH(w.tables[0].n_key = 4, "\"orders\": a malformed primary key");
     REFUSED_WITH(w.tables[0].key = NULL, "\"orders\": a malformed primary key");
     REFUSED_WITH(w.positions[1] = 3, "\"orders\": a malformed index");

@@ -165,6 +165,42 @@ START_TEST(refuses_dangerous_links)
 }
 END_TEST
 
+/* The loader goes by the address of the dynamic section and reads until its end. */
+START_TEST(reads_the_dynamic_section_that_is_loaded)
+{
+    struct image image = good();
+
+    image.segments[1].p_vaddr = AT(symbols);
+    refuses(&image, "has a dynamic section that is not where it is loaded");
+    image = good();
+    image.segments[1].p_vaddr = BASE + sizeof(image);
+    refuses(&image, "has a dynamic section that is not where it is loaded");
+    image = good();
+    image.segments[1].p_filesz = 5 * sizeof(Elf64_Dyn);
+    refuses(&image, "has a dynamic section without an end");
+    image = good();
+    for (int i = 5; i < N_DYNAMIC; i++)
+        image.dynamic[i].d_tag = DT_DEBUG;
+    refuses(&image, "has a dynamic section without an end");
+    image = good();
+    image.segments[2] = image.segments[1];
+    refuses(&image, "has more than one dynamic section");
+}
+END_TEST
+
+/* The loader maps whole pages. */
+START_TEST(refuses_segments_that_share_a_page)
+{
+    struct image image = good();
+
+    image.segments[2] = (Elf64_Phdr){.p_type = PT_LOAD,
+                                     .p_vaddr = (BASE + sizeof(image) + 15) & ~(uint64_t)15,
+                                     .p_filesz = 8,
+                                     .p_memsz = 8};
+    refuses(&image, "has malformed segments");
+}
+END_TEST
+
 START_TEST(judges_the_exports)
 {
     struct image image = good();
@@ -320,5 +356,6 @@ START_TEST(survives_every_changed_byte)
 END_TEST
 
 TESTS_MAIN("elf", accepts_a_good_one, refuses_what_is_not_for_us, refuses_dangerous_links,
+           reads_the_dynamic_section_that_is_loaded, refuses_segments_that_share_a_page,
            judges_the_exports, ignores_what_sanitizers_add, tells_another_abi_from_no_connector,
            refuses_tables_that_point_nowhere, refuses_every_truncation, survives_every_changed_byte)

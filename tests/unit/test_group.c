@@ -2,6 +2,7 @@
 #include "stage_source.h"
 
 #include "base/text.h"
+#include "base/err.h"
 #include "lib/fault.h"
 #include "lib/tests.h"
 #include "rows/aggregate.h"
@@ -10,6 +11,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define AMPLE ((uint64_t)256 << 20)
@@ -194,7 +196,8 @@ static int run_groups(uint64_t n_rows, uint64_t memory, uint64_t spill, uint64_t
     static bool came[N_KEYS];
     struct rh_operation op;
     struct rh_meter meter;
-    struct rh_stage *stage = NULL, *source;
+    struct stage_source source;
+    struct rh_stage *stage = NULL;
     struct rh_batch batch = {.struct_size = sizeof(batch)};
     const char *wrong = NULL;
     int r;
@@ -202,14 +205,10 @@ static int run_groups(uint64_t n_rows, uint64_t memory, uint64_t spill, uint64_t
     memset(came, 0, sizeof(came));
     *ret_n = 0;
     stage_meter(&meter, &op, memory, spill);
-    source = stage_source_new(&meter, 3, n_rows, make_row);
-    if (!source)
-        return rh_fail_nomem(error);
-    r = rh_group_new(source, &grouping, &stage, error);
-    if (r < 0) {
-        rh_stage_close(source);
+    r = rh_group_new(stage_source_init(&source, &meter, 3, n_rows, make_row), &grouping, &stage,
+                     error);
+    if (r < 0)
         return r;
-    }
     while (!wrong && (r = rh_stage_next(stage, &batch, error)) == RH_OK) {
         *ret_n += batch.n_rows;
         for (uint64_t i = 0; !wrong && i < batch.n_rows; i++)
@@ -267,13 +266,15 @@ START_TEST(no_groups_is_one_row_even_over_nothing)
     static const struct rh_grouping all = {.aggregates = aggregates, .n_aggregates = 2};
     struct rh_operation op;
     struct rh_meter meter;
+    struct stage_source source;
     struct rh_stage *stage = NULL;
     struct rh_batch batch = {.struct_size = sizeof(batch)};
     struct rh_error error = RH_ERROR_INIT;
 
     stage_meter(&meter, &op, AMPLE, AMPLE);
-    ck_assert_int_eq(rh_group_new(stage_source_new(&meter, 3, 0, make_row), &all, &stage, &error),
-                     RH_OK);
+    ck_assert_int_eq(
+        rh_group_new(stage_source_init(&source, &meter, 3, 0, make_row), &all, &stage, &error),
+        RH_OK);
     ck_assert_int_eq(rh_stage_next(stage, &batch, &error), RH_OK);
     ck_assert_uint_eq(batch.n_rows, 1);
     ck_assert_int_eq(batch.cells[0].as.i, 0);
@@ -299,13 +300,15 @@ START_TEST(buckets_by_month)
     static const int64_t first[] = {0, 31, 59, INT64_MAX, -31}, counts[] = {2, 2, 1, 1, 1};
     struct rh_operation op;
     struct rh_meter meter;
+    struct stage_source source;
     struct rh_stage *stage = NULL;
     struct rh_batch batch = {.struct_size = sizeof(batch)};
     struct rh_error error = RH_ERROR_INIT;
 
     stage_meter(&meter, &op, AMPLE, AMPLE);
     ck_assert_int_eq(
-        rh_group_new(stage_source_new(&meter, 1, 7, make_day), &by_month, &stage, &error), RH_OK);
+        rh_group_new(stage_source_init(&source, &meter, 1, 7, make_day), &by_month, &stage, &error),
+        RH_OK);
     ck_assert_int_eq(rh_stage_next(stage, &batch, &error), RH_OK);
     ck_assert_uint_eq(batch.n_rows, COUNT(first));
     for (size_t i = 0; i < COUNT(first); i++) {
@@ -324,6 +327,7 @@ static void check_distinct(uint64_t memory, bool in_order)
     static bool came[N_KEYS];
     struct rh_operation op;
     struct rh_meter meter;
+    struct stage_source source;
     struct rh_stage *stage = NULL;
     struct rh_batch batch = {.struct_size = sizeof(batch)};
     struct rh_error error = RH_ERROR_INIT;
@@ -334,7 +338,8 @@ static void check_distinct(uint64_t memory, bool in_order)
     memset(came, 0, sizeof(came));
     stage_meter(&meter, &op, memory, AMPLE);
     ck_assert_int_eq(
-        rh_distinct_new(stage_source_new(&meter, 3, N_ROWS, make_row), 1, &stage, &error), RH_OK);
+        rh_distinct_new(stage_source_init(&source, &meter, 3, N_ROWS, make_row), 1, &stage, &error),
+        RH_OK);
     while ((r = rh_stage_next(stage, &batch, &error)) == RH_OK) {
         n += batch.n_rows;
         for (uint64_t i = 0; i < batch.n_rows; i++) {

@@ -142,6 +142,26 @@ START_TEST(ends_an_operation_in_time)
 }
 END_TEST
 
+static struct rh_cancel looked_at;
+
+static void look(struct rh_conn *conn)
+{
+    atomic_store(&conn->n_cancels, rh_cancel_fired(&looked_at) ? 1 : 2);
+}
+
+/* Looking needs no lock: a target is called under it. */
+START_TEST(can_be_looked_at_at_any_time)
+{
+    struct rh_conn conn = {0};
+
+    ck_assert_int_eq(rh_cancel_init(&looked_at, NULL), RH_OK);
+    ck_assert(rh_cancel_aim(&looked_at, look, &conn));
+    rh_cancel_fire(&looked_at);
+    ck_assert_int_eq(conn.n_cancels, 1);
+    rh_cancel_fini(&looked_at);
+}
+END_TEST
+
 static void *fire(void *context)
 {
     rh_cancel_fire(context);
@@ -174,4 +194,4 @@ END_TEST
 
 TESTS_MAIN("op", fires_once_and_stays_so, tells_a_target_that_comes_late, tells_all_its_targets,
            is_as_new_after_rearm, says_so_when_there_is_no_descriptor, ends_an_operation_in_time,
-           releasing_is_a_barrier)
+           can_be_looked_at_at_any_time, releasing_is_a_barrier)

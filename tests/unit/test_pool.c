@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/rand.h"
 #include "base/text.h"
+#include "host/queue.h"
 #include "lib/fault.h"
 #include "lib/tests.h"
 
@@ -30,7 +31,9 @@ struct fake {
 static struct {
     atomic_int connect, ping, reset; /* outcomes */
     atomic_int n_connects, n_opened, n_closed, n_pings, n_resets;
-    const char *text; /* of errors */
+    atomic_int room;    /* of the source: how many connections; 0 = any number */
+    atomic_int crowded; /* what it says when there is none left */
+    const char *text;   /* of errors */
 } fake;
 
 static int32_t outcome(int rc, struct rh_error *error)
@@ -50,6 +53,8 @@ static int32_t fake_connect(const struct rh_host *host, const struct rh_op *op,
     atomic_fetch_add(&fake.n_connects, 1);
     if (rc)
         return outcome(rc, error);
+    if (fake.room && fake.n_opened - fake.n_closed >= fake.room)
+        return outcome(fake.crowded ? fake.crowded : RH_BUSY, error);
     conn = calloc(1, sizeof(*conn));
     if (!conn)
         return rh_fail_nomem(error);
@@ -663,6 +668,188 @@ START_TEST(tells_waiters_when_the_source_is_gone)
 }
 END_TEST
 
+START_TEST(does_not_blame_the_source_for_a_used_up_budget)
+{
+    struct world world = make(NULL);
+    struct rh_operation op = operation(&world, NULL, LONG_US);
+    struct rh_error error = RH_ERROR_INIT;
+    struct rh_lease lease;
+
+    fake.connect = RH_RESOURCE;
+    fake.text = "Out of memory";
+    ck_assert_int_eq(rh_pool_borrow(world.pool, &op, &lease, &error), RH_RESOURCE);
+    ck_assert_str_eq(error.message, "crm: Out of memory");
+    ck_assert(!stats_of(&world).broken);
+    fake.connect = RH_OK;
+    lease = borrowed(&world, &op);
+    rh_pool_return(&lease, RH_OK);
+    unmake(&world);
+}
+END_TEST
+
+START_TEST(says_that_the_source_is_crowded)
+{
+    static const int classes[] = {RH_BUSY, RH_RATE_LIMITED};
+
+    for (int i = 0; i < 2; i++) {
+        struct world world = make(NULL);
+        struct rh_operation op = operation(&world, NULL, LONG_US);
+        struct rh_lease lease;
+
+        fake.connect = classes[i];
+        fake.text = "too many connections";
+        for (int k = 0; k < 20; k++) {
+            struct rh_error error = RH_ERROR_INIT;
+
+            ck_assert_int_eq(rh_pool_borrow(world.pool, &op, &lease, &error), classes[i]);
+            ck_assert_str_eq(error.message, "crm: too many connections");
+            ck_assert_uint_eq(error.retry, RH_RETRY_SAFE);
+            ck_assert_uint_le(error.retry_after_ms, 501);
+        }
+        fake.connect = RH_OK;
+        while (rh_pool_borrow(world.pool, &op, &lease, NULL) != RH_OK)
+            sched_yield();
+        rh_pool_return(&lease, RH_OK);
+        unmake(&world);
+    }
+}
+END_TEST
+
+/* The source takes two connections, the pool has places for six. */
+START_TEST(waits_for_a_return_when_the_source_is_crowded)
+{
+    struct rh_pool_limits limits = limits_of(6);
+    struct world world = make(&limits);
+    struct rh_operation op = operation(&world, NULL, LONG_US), late;
+    struct rh_lease one = borrowed(&world, &op), two = borrowed(&world, &op), none;
+    struct rh_error error = RH_ERROR_INIT;
+    struct thread threads[8];
+
+    fake.room = 2;
+    fake.text = "too many connections";
+    late = operation(&world, NULL, 30000);
+    ck_assert_int_eq(rh_pool_borrow(world.pool, &late, &none, &error), RH_BUSY);
+    ck_assert_str_eq(error.message, "crm: too many connections");
+    ck_assert_uint_ge(rh_clock_us(), late.abi.deadline_us);
+    for (uint32_t i = 0; i < 8; i++) {
+        start(&threads[i], &world, NULL);
+        await_waiters(&world, i + 1);
+    }
+    rh_pool_return(&one, RH_OK);
+    for (int i = 0; i < 8; i++) {
+        pthread_join(threads[i].id, NULL);
+        ck_assert_msg(threads[i].rc == RH_OK, "%s", threads[i].error.message);
+    }
+    rh_pool_return(&two, RH_OK);
+    ck_assert_uint_eq(stats_of(&world).n_borrowed, 0);
+    ck_assert_uint_eq(stats_of(&world).n_idle, 2);
+    unmake(&world);
+}
+END_TEST
+
+START_TEST(queues_by_ticket)
+{
+    static const struct {
+        uint64_t ticket;
+        bool has_slot;
+    } cases[] = {{5, false}, {2, true}, {9, true}, {3, false}, {4, true}};
+    static const uint64_t expected[] = {2, 4, 5, 9};
+    struct rh_queue queue = {0};
+    struct rh_waiter waiters[5];
+
+    for (int i = 0; i < 5; i++) {
+        ck_assert_int_eq(rh_waiter_init(&waiters[i], NULL), RH_OK);
+        waiters[i].ticket = cases[i].ticket;
+        waiters[i].has_slot = cases[i].has_slot;
+        rh_queue_push(&queue, &waiters[i]);
+    }
+    ck_assert(rh_queue_grant(&queue, 7, true)); /* not to one that has an empty slot already */
+    ck_assert(waiters[3].granted);
+    for (int i = 0; i < 4; i++) {
+        ck_assert_uint_eq(queue.first->ticket, expected[i]);
+        ck_assert(i < 3 || !rh_queue_grant(&queue, 7, true));
+        ck_assert(rh_queue_grant(&queue, 7, false));
+    }
+    ck_assert_ptr_null(queue.last);
+    ck_assert(!rh_queue_grant(&queue, 7, false));
+    for (int i = 0; i < 5; i++)
+        rh_waiter_fini(&waiters[i]);
+}
+END_TEST
+
+/* Nobody gives the connection back, but a place gets free. */
+START_TEST(asks_a_crowded_source_again)
+{
+    struct world world = make(NULL);
+    struct rh_operation op = operation(&world, NULL, LONG_US);
+    struct rh_lease one = borrowed(&world, &op);
+    struct thread threads[3];
+    uint64_t start_us = rh_clock_us();
+
+    fake.room = 1;
+    for (uint32_t i = 0; i < 3; i++)
+        start(&threads[i], &world, NULL);
+    await_waiters(&world, 3);
+    ck_assert_int_le(fake.n_connects, 4);
+    fake.room = 2;
+    for (int i = 0; i < 3; i++) {
+        pthread_join(threads[i].id, NULL);
+        ck_assert_int_eq(threads[i].rc, RH_OK);
+    }
+    ck_assert_uint_lt(rh_clock_us() - start_us, LONG_US / 4);
+    ck_assert_int_eq(fake.n_opened, 2);
+    rh_pool_return(&one, RH_OK);
+    unmake(&world);
+}
+END_TEST
+
+START_TEST(lets_go_who_waits_at_a_crowded_source)
+{
+    struct world world = make(NULL);
+    struct rh_operation op = operation(&world, NULL, LONG_US);
+    struct rh_lease one = borrowed(&world, &op);
+    struct thread threads[2];
+    struct rh_cancel cancel;
+    uint64_t start_us = rh_clock_us();
+
+    fake.room = 1;
+    ck_assert_int_eq(rh_cancel_init(&cancel, NULL), RH_OK);
+    start(&threads[0], &world, &cancel);
+    start(&threads[1], &world, NULL);
+    await_waiters(&world, 2);
+    rh_cancel_fire(&cancel);
+    pthread_join(threads[0].id, NULL);
+    ck_assert_int_eq(threads[0].rc, RH_CANCELLED);
+    rh_pool_free(world.pool);
+    pthread_join(threads[1].id, NULL);
+    ck_assert(threads[1].rc == RH_UNAVAILABLE || threads[1].rc == RH_BUSY);
+    ck_assert_uint_lt(rh_clock_us() - start_us, LONG_US / 4);
+    rh_pool_return(&one, RH_OK);
+    world.pool = NULL;
+    rh_cancel_fini(&cancel);
+    unmake(&world);
+}
+END_TEST
+
+/* The connection that it waits for is closed: then there is a place for its own. */
+START_TEST(connects_when_the_source_has_room_again)
+{
+    struct world world = make(NULL);
+    struct rh_operation op = operation(&world, NULL, LONG_US);
+    struct rh_lease one = borrowed(&world, &op);
+    struct thread thread;
+
+    fake.room = 1;
+    start(&thread, &world, NULL);
+    await_waiters(&world, 1);
+    rh_pool_return(&one, RH_PROTOCOL);
+    pthread_join(thread.id, NULL);
+    ck_assert_int_eq(thread.rc, RH_OK);
+    ck_assert_int_eq(fake.n_opened, 2);
+    unmake(&world);
+}
+END_TEST
+
 START_TEST(trusts_no_answer_of_connect)
 {
     static const struct {
@@ -781,7 +968,7 @@ static void *use(void *context)
             rh_pool_return(&lease, random % 11 == 0 ? RH_TIMEOUT : RH_OK);
         } else {
             ck_assert(rc == RH_BUSY || rc == RH_TIMEOUT || rc == RH_CANCELLED ||
-                      rc == RH_UNAVAILABLE);
+                      rc == RH_UNAVAILABLE || rc == RH_RATE_LIMITED);
         }
     }
     return NULL;
@@ -796,6 +983,8 @@ static void *disturb(void *context)
 
         fake.connect = random % 16 ? RH_OK : RH_UNAVAILABLE;
         fake.ping = random % 3 ? RH_OK : RH_UNAVAILABLE;
+        fake.room = (int)((random >> 16) % 4);
+        fake.crowded = random >> 24 & 1 ? RH_BUSY : RH_RATE_LIMITED;
         if (random % 8 == 0)
             rh_cancel_fire(&tokens[(random >> 8) % N_THREADS]);
         if (random % 5 == 0)
@@ -879,6 +1068,9 @@ TESTS_MAIN("pool", lends_an_idle_connection_again, is_busy_when_all_are_lent_unt
            tests_all_idle_ones_when_one_is_found_dead, closes_what_is_too_old,
            ends_a_long_life_on_return, stops_trying_for_a_while_when_refused,
            repeats_what_a_person_must_mend, lends_open_connections_while_broken,
-           tells_waiters_when_the_source_is_gone, trusts_no_answer_of_connect,
+           tells_waiters_when_the_source_is_gone, does_not_blame_the_source_for_a_used_up_budget,
+           says_that_the_source_is_crowded, waits_for_a_return_when_the_source_is_crowded,
+           queues_by_ticket, asks_a_crowded_source_again, lets_go_who_waits_at_a_crowded_source,
+           connects_when_the_source_has_room_again, trusts_no_answer_of_connect,
            strikes_secrets_out_of_errors, lives_until_the_last_lease_returns,
            sends_waiters_away_when_it_ends, stands_many_threads, survives_failed_allocations)

@@ -1492,8 +1492,14 @@ START_TEST(changes_one_row)
     ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_AMBIGUOUS_KEY);
     rh_error_clear(&error);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM stock WHERE qty = 7"), 3);
-    spec.n_columns = 2;
+    ok(pg->tx->begin(conn, op, 0, &error)); /* and inside one, which stays usable */
+    fails(pg->write->remove(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    rh_error_clear(&error);
     cells[0] = text_value("one");
+    ok(pg->write->remove(conn, op, &spec, &result, &error));
+    ck_assert_uint_eq(result.n_affected, 1);
+    ok(pg->tx->rollback(conn, op, &error));
+    spec.n_columns = 2;
     spec.returning = stock->columns;
     spec.n_returning = 3;
     ok(pg->write->update(conn, op, &spec, &result, &error));
@@ -1638,8 +1644,23 @@ START_TEST(writes_by_condition)
     ok(pg->write->update(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 2);
     ck_assert_int_eq(sql_int("SELECT sum(qty)::int FROM stock"), 33 + 33 + 7);
+    ok(pg->tx->begin(conn, op, 0, &error)); /* the same inside a transaction */
+    cell = int_value(-1);
+    fails(pg->write->update(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    ck_assert(error.row == RH_NO_ROW);
+    rh_error_clear(&error);
+    cell = int_value(44);
+    spec.returning = stock->columns;
+    spec.n_returning = 1;
+    ok(pg->write->update(conn, op, &spec, &result, &error));
+    ck_assert_uint_eq(result.returned.n_rows, 2);
     spec = spec_for(stock, NULL, 0, NULL, 0);
     spec.where = &where;
+    ok(pg->write->remove(conn, op, &spec, &result, &error));
+    ck_assert_uint_eq(result.n_affected, 2);
+    ck_assert_int_eq(sql_int("SELECT count(*) FROM stock"), 1);
+    ok(pg->tx->rollback(conn, op, &error));
+    ck_assert_int_eq(sql_int("SELECT sum(qty)::int FROM stock"), 33 + 33 + 7);
     ok(pg->write->remove(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 2);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM stock"), 1);

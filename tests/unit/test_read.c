@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "lib/fault.h"
 #include "lib/tests.h"
 #include "rows/jsoncheck.h"
 
@@ -65,6 +66,14 @@ static void setup(void)
             " soft TEXT COLLATE NOCASE, price DECIMAL(10,2))");
     run_sql("CREATE TABLE loose (n INTEGER)");
     run_sql("CREATE INDEX item_grp ON item (grp)");
+    run_sql(
+        "CREATE TABLE odd (id INTEGER PRIMARY KEY, n INTEGER, b BOOLEAN, d DATE, f REAL, t TEXT)");
+    run_sql("INSERT INTO odd VALUES (1, 5, 1, '2024-01-01', 1.5, 'x'), (2, 'abc', 0, 'not a date', "
+            "'y', 1),"
+            " (3, x'00', 7, 5, x'ff', x'61'), (4, 2.5, 'true', NULL, 2, 2.5), (5, NULL, NULL, "
+            "'2023-12-31', NULL, NULL),"
+            " (6, -1, -1, '2024-01-01', 0, 'a'), (7, 5, 1, x'00', 'z', 'A'), (8, 'ABC', 0.5, "
+            "'1582-10-15', 1e300, '')");
     run_sql("WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 1000)"
             " INSERT INTO item SELECT i, i % 10, CASE i % 7 WHEN 0 THEN NULL ELSE 'name ' || (i % "
             "50) END,"
@@ -214,6 +223,56 @@ START_TEST(pages_are_parts_of_one_sequence)
     r = read_with("item", walks[_i].query, (struct rh_read_options){.stream = true}, none, none);
     ck_assert_int_eq(r.page.count, -1);
     ck_assert_uint_ge(rows, 100);
+}
+END_TEST
+
+/* Values that are not of their column's type: pushed down or not, the rows are the same, in the same
+ * order, also page by page. */
+static const char *const odd_queries[] = {
+    "\"order\":[\"n\"]",
+    "\"order\":[\"-n\"]",
+    "\"order\":[\"b\"]",
+    "\"order\":[\"d\",\"-f\"]",
+    "\"order\":[{\"col\":\"f\",\"nulls\":\"first\"}]",
+    "\"order\":[\"-t\"],\"collate\":\"binary\"",
+    "\"where\":{\"n\":{\"gt\":1}}",
+    "\"where\":{\"n\":{\"lte\":5}}",
+    "\"where\":{\"not\":{\"n\":{\"gt\":1}}}",
+    "\"where\":{\"b\":true}",
+    "\"where\":{\"b\":{\"ne\":true}}",
+    "\"where\":{\"d\":{\"gte\":\"2000-01-01\"}}",
+    "\"where\":{\"d\":{\"ne\":\"2024-01-01\"}}",
+    "\"where\":{\"f\":{\"lt\":5}}",
+    "\"where\":{\"f\":{\"in\":[2,1.5]}}",
+    "\"where\":{\"t\":{\"lt\":\"b\"}}",
+    "\"where\":{\"t\":{\"nlike\":\"a%\"}}",
+    "\"where\":{\"t\":{\"starts\":\"2\"}}",
+};
+
+START_TEST(odd_values_come_the_same_way)
+{
+    char whole[256], paged[256];
+    uint64_t ids[2] = {0, 0};
+    struct result r;
+
+    snprintf(whole, sizeof(whole), "{%s}", odd_queries[_i]);
+    snprintf(paged, sizeof(paged), "{%s,\"limit\":2}", odd_queries[_i]);
+    for (unsigned push_nothing = 0; push_nothing < 2; push_nothing++) {
+        struct rh_read_options options = {.push_nothing = push_nothing};
+        struct rh_text after = none;
+        r = read_with("odd", whole, options, none, none);
+        check_ok(&r);
+        /* Page by page, the ids become the digits of a number. */
+        do {
+            r = read_with("odd", paged, options, after, none);
+            check_ok(&r);
+            if (r.n)
+                ids[push_nothing] = ids[push_nothing] * 100 + (uint64_t)(r.first * 10 + r.last);
+            after = r.page.next;
+        } while (after.data);
+    }
+    ck_assert_msg(ids[0] == ids[1], "pushed %llu, not %llu; %s", (unsigned long long)ids[0],
+                  (unsigned long long)ids[1], r.plan);
 }
 END_TEST
 
@@ -445,6 +504,57 @@ START_TEST(a_read_may_be_closed_at_any_point)
 }
 END_TEST
 
+/* ---- Without memory ---------------------------------------------------------------------- */
+
+static bool read_once(void *context)
+{
+    struct rh_read_options options = {.push_nothing = true};
+    struct rh_error own = RH_ERROR_INIT;
+    struct rh_arena *room = rh_arena_new((size_t)64 << 20);
+    struct rh_batch batch = {.struct_size = sizeof(batch)};
+    struct rh_json *json = NULL;
+    struct rh_spec *spec = NULL;
+    struct rh_read *read = NULL;
+    struct rh_page page;
+    int r = RH_RESOURCE;
+
+    if (!room)
+        return false;
+    op.abi.arena = room;
+    r = rh_json_parse(room, rh_text_of(context), &json, &own);
+    if (r == RH_OK)
+        r = rh_spec_parse_json(room, json, &spec, &own);
+    if (r == RH_OK)
+        r = rh_read_open(&session, RH_TEXT("item"), spec, &options, &read, &own);
+    while (r == RH_OK)
+        r = rh_read_next(read, &batch, &own);
+    if (r == RH_END)
+        r = rh_read_page(read, &page, &own);
+    rh_read_close(read);
+    FAULT_ASSERT(r == RH_OK || r == RH_RESOURCE);
+    op.abi.arena = arena;
+    rh_arena_free(room);
+    return r == RH_OK;
+}
+
+START_TEST(every_allocation_may_fail)
+{
+    static const char sorted[] = "{\"order\":[\"name\"],\"limit\":5,\"count\":\"exact\","
+                                 "\"where\":{\"grp\":{\"in\":[1,2]}}}";
+    static const char grouped[] = "{\"group\":[\"name\"],\"aggregate\":{\"s\":{\"sum\":\"price\"}},"
+                                  "\"having\":{\"s\":{\"gt\":1}}}";
+    static const char distinct[] = "{\"select\":[\"grp\"],\"distinct\":true,"
+                                   "\"where\":{\"name\":{\"matches\":\"1\"}}}";
+    static const char *const queries[] = {sorted, grouped, distinct};
+
+    for (size_t i = 0; i < COUNT(queries); i++) {
+        char *query = strdup(queries[i]);
+        ck_assert_uint_gt(fault_torture(read_once, query), 10);
+        free(query);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("read");
@@ -456,6 +566,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, limits_of_a_page);
     tcase_add_loop_test(tcase, pages_are_parts_of_one_sequence, 0, COUNT(walks));
+    tcase_add_loop_test(tcase, odd_values_come_the_same_way, 0, COUNT(odd_queries));
     tcase_add_test(tcase, cursors_are_bound_to_their_query);
     tcase_add_test(tcase, tables_without_a_key_page_by_offset);
     tcase_add_test(tcase, counts);
@@ -464,6 +575,7 @@ int main(void)
     tcase_add_test(tcase, the_scan_budget_names_what_would_help);
     tcase_add_test(tcase, one_row_and_its_etag);
     tcase_add_test(tcase, a_read_may_be_closed_at_any_point);
+    tcase_add_test(tcase, every_allocation_may_fail);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

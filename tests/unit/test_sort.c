@@ -1,12 +1,16 @@
 /* Sorting: in memory, with a top, and through temporary files; all the same sequence. */
 #include "stage_source.h"
 
+#include "base/err.h"
 #include "lib/fault.h"
 #include "lib/tests.h"
 #include "rows/cell.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define AMPLE ((uint64_t)256 << 20)
 
@@ -37,20 +41,17 @@ static int run(uint64_t n_rows, uint64_t top, uint64_t memory, uint64_t spill,
 {
     struct rh_operation op;
     struct rh_meter meter;
-    struct rh_stage *stage = NULL, *source;
+    struct stage_source source;
+    struct rh_stage *stage = NULL;
     struct rh_batch batch = {.struct_size = sizeof(batch)};
     uint64_t n = 0;
     int r;
 
     stage_meter(&meter, &op, memory, spill);
-    source = stage_source_new(&meter, 4, n_rows, make_row);
-    if (!source)
-        return rh_fail_nomem(error);
-    r = rh_sort_new(source, keys, 2, top, &stage, error);
-    if (r < 0) {
-        rh_stage_close(source);
+    r = rh_sort_new(stage_source_init(&source, &meter, 4, n_rows, make_row), keys, 2, top, &stage,
+                    error);
+    if (r < 0)
         return r;
-    }
     while ((r = rh_stage_next(stage, &batch, error)) == RH_OK)
         for (uint64_t i = 0; i < batch.n_rows; i++) {
             const struct rh_value *row = batch.cells + i * batch.n_cols;
@@ -95,8 +96,8 @@ START_TEST(all_ways_give_one_sequence)
     static const uint64_t tops[] = {RH_NO_LIMIT, 1, 10, 1000, 4999};
     static const uint64_t memories[] = {AMPLE, 1 << 20, 100000, 1};
     struct rh_error error = RH_ERROR_INIT;
-    uint64_t n_expected, n;
-    bool spilled, ever_spilled = false;
+    uint64_t n_expected = 0, n = 0;
+    bool spilled = false, ever_spilled = false;
 
     for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
         ck_assert_int_eq(
@@ -122,8 +123,8 @@ END_TEST
 START_TEST(a_top_needs_no_files)
 {
     struct rh_error error = RH_ERROR_INIT;
-    uint64_t n;
-    bool spilled;
+    uint64_t n = 0;
+    bool spilled = false;
 
     ck_assert_int_eq(run(MAX_ROWS, 100, 1 << 20, 0, numbers, &n, &error, &spilled), RH_END);
     ck_assert_uint_eq(n, 100);
@@ -134,8 +135,8 @@ END_TEST
 START_TEST(the_spill_budget_is_kept)
 {
     struct rh_error error = RH_ERROR_INIT;
-    uint64_t n;
-    bool spilled;
+    uint64_t n = 0;
+    bool spilled = false;
 
     ck_assert_int_eq(run(MAX_ROWS, RH_NO_LIMIT, 100000, 200000, numbers, &n, &error, &spilled),
                      RH_RESOURCE);
@@ -146,8 +147,8 @@ END_TEST
 START_TEST(a_folder_that_is_not_there)
 {
     struct rh_error error = RH_ERROR_INIT;
-    uint64_t n;
-    bool spilled;
+    uint64_t n = 0;
+    bool spilled = false;
 
     setenv("TMPDIR", "/nonexistent/folder", 1);
     ck_assert_int_eq(run(MAX_ROWS, RH_NO_LIMIT, 100000, AMPLE, numbers, &n, &error, &spilled),
@@ -156,11 +157,27 @@ START_TEST(a_folder_that_is_not_there)
 }
 END_TEST
 
+START_TEST(a_file_that_cannot_grow)
+{
+    struct rlimit limit = {.rlim_cur = 100000, .rlim_max = RLIM_INFINITY};
+    struct rh_error error = RH_ERROR_INIT;
+    uint64_t n = 0;
+    bool spilled = false;
+
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    ck_assert_int_eq(run(MAX_ROWS, RH_NO_LIMIT, 100000, AMPLE, numbers, &n, &error, &spilled),
+                     RH_RESOURCE);
+    ck_assert_str_eq(error.code, "spill-failed");
+    ck_assert_ptr_nonnull(strstr(error.message, "too large"));
+}
+END_TEST
+
 static bool run_once(void *context)
 {
     struct rh_error error = RH_ERROR_INIT;
-    uint64_t n;
-    bool spilled;
+    uint64_t n = 0;
+    bool spilled = false;
     int r = run(1500, *(uint64_t *)context, 20000, AMPLE, numbers, &n, &error, &spilled);
 
     if (r < 0)
@@ -178,4 +195,4 @@ START_TEST(every_allocation_may_fail)
 END_TEST
 
 TESTS_MAIN("sort", all_ways_give_one_sequence, a_top_needs_no_files, the_spill_budget_is_kept,
-           a_folder_that_is_not_there, every_allocation_may_fail)
+           a_folder_that_is_not_there, a_file_that_cannot_grow, every_allocation_may_fail)

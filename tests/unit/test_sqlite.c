@@ -1286,7 +1286,7 @@ START_TEST(indexes_are_used)
     } usable[] = {{"t", RH_OP_EQ},  {"t", RH_OP_GT},   {"t", RH_OP_STARTS}, {"t", RH_OP_LIKE},
                   {"n", RH_OP_EQ},  {"i", RH_OP_EQ},   {"i", RH_OP_LTE},    {"i", RH_OP_IN},
                   {"d", RH_OP_GTE}, {"day", RH_OP_EQ}, {"day", RH_OP_GT},   {"u", RH_OP_EQ},
-                  {"y", RH_OP_LT}};
+                  {"u", RH_OP_IN},  {"y", RH_OP_LT}};
     static unsigned char uuid[16];
     struct query *q = NULL;
 
@@ -1486,6 +1486,77 @@ START_TEST(sums_are_exact)
 }
 END_TEST
 
+static struct rh_value decimal_of(const char *text)
+{
+    struct rh_value value = rh_kit_text(rh_text_of(text));
+
+    value.type = RH_TYPE_DECIMAL;
+    return value;
+}
+
+START_TEST(decimal_sums_are_exact)
+{
+    struct session s;
+    const struct rh_aggregate aggregates[] = {
+        {.function = RH_AGG_SUM, .column = 1, .type = RH_TYPE_DECIMAL},
+        {.function = RH_AGG_AVG, .column = 1, .type = RH_TYPE_DECIMAL}};
+    const struct rh_group group = {.column = 0};
+    struct rh_value limit = rh_kit_text(rh_text_of("0.3"));
+    const uint32_t having[] = {0};
+    struct query *q = NULL;
+
+    start(&s);
+    sql(&s, "CREATE TABLE t (g INT, d DECIMAL(10,2))");
+    sql(&s, "INSERT INTO t VALUES (1, 0.1), (1, 0.2), (2, 1e300), (2, 1), (2, 1e-10), (2, -1e300), "
+            "(3, -0.05), (3, 0), (3, -1), (4, NULL), (5, 'x'), (6, -5), (6, 5), (7, "
+            "9223372036854775807), (7, 9223372036854775807), (8, -0.0000005), (9, 0.1), (9, 0.7), "
+            "(9, 0.7), (9, 'inf'), (9, 9e999)");
+    introspect(&s);
+    q = query_of(table_of(&s, "t"));
+    q->abi.groups = &group;
+    q->abi.n_groups = 1;
+    q->abi.aggregates = aggregates;
+    q->abi.n_aggregates = 2;
+    q->order[0] = (struct rh_order){.column = 1};
+    q->order[1] = (struct rh_order){.column = 0};
+    q->abi.n_order = 2;
+    plan(&s, q);
+    ck_assert_uint_eq(q->plan.accepts & RH_ACCEPT_GROUPS, RH_ACCEPT_GROUPS);
+    ck_assert_uint_eq(q->plan.n_order, 2);
+    assert_query(&s, q,
+                 "int:3|decimal:-1.05|decimal:-0.350000\n"
+                 "int:8|decimal:-0.0000005|decimal:-0.000001\n"
+                 "int:6|decimal:0|decimal:0.000000\n"
+                 "int:1|decimal:0.3|decimal:0.150000\n"
+                 "int:2|decimal:1.0000000001|decimal:0.250000\n"
+                 "int:9|decimal:1.5|decimal:0.500000\n"
+                 "int:7|decimal:18446744073709551614|decimal:9223372036854775807.000000\n"
+                 "int:4|null|null\nint:5|null|null\n");
+    limit.type = RH_TYPE_DECIMAL;
+    where(q, RH_OP_LTE, 1, &limit, 1);
+    q->abi.n_conjuncts = 0;
+    q->abi.having = having;
+    q->abi.n_having = 1;
+    plan(&s, q);
+    ck_assert_uint_eq(q->plan.accepts & RH_ACCEPT_HAVING, RH_ACCEPT_HAVING);
+    q->abi.n_aggregates = 1;
+    assert_query(&s, q,
+                 "int:3|decimal:-1.05\nint:8|decimal:-0.0000005\nint:6|decimal:0\n"
+                 "int:1|decimal:0.3\n");
+    /* A list that is bound as one. */
+    struct rh_value sums[20];
+    for (uint32_t i = 0; i < COUNT(sums); i++)
+        sums[i] = decimal_of(i == 19 ? "1.5" : "18446744073709551614.0");
+    q->abi.n_nodes = 0;
+    where(q, RH_OP_IN, 1, sums, COUNT(sums));
+    q->abi.n_conjuncts = 0;
+    plan(&s, q);
+    ck_assert_uint_eq(q->plan.accepts & RH_ACCEPT_HAVING, RH_ACCEPT_HAVING);
+    assert_query(&s, q, "int:9|decimal:1.5\nint:7|decimal:18446744073709551614\n");
+    stop(&s);
+}
+END_TEST
+
 START_TEST(buckets)
 {
     struct session s;
@@ -1552,6 +1623,75 @@ START_TEST(semijoins)
 }
 END_TEST
 
+/* Rows of p for which c has one with equal k, by the host's comparison; keys of all kinds. */
+static void semijoin_on(const char *type)
+{
+    static const uint32_t pairs[] = {0};
+    struct session s;
+    struct rh_semijoin join = {.outer = pairs, .inner = pairs, .n_pairs = 1};
+    char text[512];
+
+    start(&s);
+    for (uint32_t t = 0; t < 2; t++) {
+        snprintf(text, sizeof text, "CREATE TABLE %s (k %s)", t ? "c" : "p", type);
+        sql(&s, text);
+        for (uint32_t i = t; i < COUNT(awkward_values); i += 1 + t) {
+            snprintf(text, sizeof text, "INSERT INTO %s VALUES (%s)", t ? "c" : "p",
+                     awkward_values[i]);
+            sql(&s, text);
+        }
+    }
+    sql(&s, "CREATE INDEX by_k ON c (k)");
+    introspect(&s);
+    const struct rh_table *c = table_of(&s, "c");
+    const struct rows outer = read_rows(&s, query_of(table_of(&s, "p")));
+    const struct rows inner = read_rows(&s, query_of(c));
+    join.table = c->name;
+    join.columns = c->columns;
+    join.n_columns = c->n_columns;
+    join.column_stride = c->column_stride;
+    for (uint32_t negated = 0; negated < 2; negated++) {
+        struct query *q = query_of(table_of(&s, "p"));
+        struct rh_buf expected = dump_buffer(), got = dump_buffer();
+        char *string = NULL;
+        q->abi.semijoins = &join;
+        q->abi.n_semijoins = 1;
+        where(q, RH_OP_EXISTS | (negated ? RH_OP_NOT : 0), RH_NO_COLUMN, NULL, 0);
+        q->nodes[0].n = 1;
+        plan(&s, q);
+        ck_assert_uint_eq(q->verdicts[0], RH_VERDICT_EXACT);
+        for (uint32_t r = 0; r < outer.n_rows; r++) {
+            const struct rh_batch row = {.n_cols = 1, .n_rows = 1, .cells = &outer.cells[r]};
+            bool found = false;
+            for (uint32_t i = 0; i < inner.n_rows && !rh_cell_is_null(&outer.cells[r]); i++)
+                found = found || rh_cell_equal(&outer.cells[r], &inner.cells[i]);
+            if (found != negated)
+                add_batch(&expected, &row);
+        }
+        dump_query(&s, q, &got);
+        string = rh_buf_take(&expected);
+        assert_dump(&got, string);
+        free(string);
+    }
+    rh_arena_free(outer.arena);
+    rh_arena_free(inner.arena);
+    stop(&s);
+}
+
+START_TEST(semijoins_are_by_value)
+{
+    semijoin_on("UUID");
+    semijoin_on("TEXT");
+    semijoin_on("TEXT COLLATE NOCASE");
+    semijoin_on("DATE");
+    semijoin_on("TIMESTAMPTZ");
+    semijoin_on("INT");
+    semijoin_on("DECIMAL");
+    semijoin_on("BLOB");
+    semijoin_on("BOOLEAN");
+}
+END_TEST
+
 /* ---- values ---- */
 
 START_TEST(cells_as_they_are_stored)
@@ -1578,14 +1718,6 @@ START_TEST(cells_as_they_are_stored)
     stop(&s);
 }
 END_TEST
-
-static struct rh_value decimal(const char *text)
-{
-    struct rh_value value = rh_kit_text(rh_text_of(text));
-
-    value.type = RH_TYPE_DECIMAL;
-    return value;
-}
 
 /* One row into columns first … of table t. */
 static int insert_cells(struct session *s, uint32_t first, const struct rh_value *cells, uint32_t n)
@@ -1618,7 +1750,7 @@ START_TEST(values_come_back)
         {.type = RH_TYPE_BOOL, .as.i = 1},
         rh_kit_int(INT64_MIN),
         {.type = RH_TYPE_FLOAT, .as.f = -0.1},
-        decimal("12345678901234.55"),
+        decimal_of("12345678901234.55"),
         {.type = RH_TYPE_TEXT, .len = 3, .as.data = "a\0b"},
         {.type = RH_TYPE_BYTES, .len = 2, .as.data = "\0\xff"},
         {.type = RH_TYPE_DATE, .as.i = -719528},
@@ -1653,8 +1785,8 @@ START_TEST(values_that_do_not_fit)
     struct session s;
     const struct rh_value large = {.type = RH_TYPE_UINT, .as.u = UINT64_MAX};
     const struct rh_value nan = {.type = RH_TYPE_FLOAT, .as.f = __builtin_nan("")};
-    const struct rh_value digits = decimal("12345678901234567890.12");
-    const struct rh_value whole = decimal("9223372036854775807.00");
+    const struct rh_value digits = decimal_of("12345678901234567890.12");
+    const struct rh_value whole = decimal_of("9223372036854775807.00");
     const struct rh_value forever = {.type = RH_TYPE_DATE, .as.i = INT64_MAX};
 
     start(&s);
@@ -1925,6 +2057,61 @@ START_TEST(transactions)
 }
 END_TEST
 
+START_TEST(transactions_that_sqlite_ends)
+{
+    struct session s;
+    const struct rh_tx *tx = NULL;
+    const struct rh_value row[] = {rh_kit_int(9)};
+
+    start(&s);
+    tx = connector->tx;
+    sql(&s, "CREATE TABLE t (id INTEGER PRIMARY KEY)");
+    introspect(&s);
+    struct rh_write_spec spec = spec_of(table_of(&s, "t"), row, 1, NULL, 0);
+    for (uint32_t round = 0; round < 2; round++) {
+        ck_assert_int_eq(tx->begin(s.conn, op_of(&s), 0, &s.error), RH_OK);
+        sql(&s, "INSERT INTO t VALUES (1)");
+        ck_assert_int_eq(try_sql(&s, "INSERT OR ROLLBACK INTO t VALUES (1)"), RH_CONSTRAINT);
+        /* Nothing of what follows may happen outside of the transaction. */
+        ck_assert_int_eq(do_write(&s, connector->write->insert, &spec), RH_CONFLICT);
+        ck_assert_int_eq(try_sql(&s, "INSERT INTO t VALUES (2)"), RH_CONFLICT);
+        ck_assert_int_eq(tx->savepoint(s.conn, op_of(&s), 1, &s.error), RH_CONFLICT);
+        if (round == 0)
+            ck_assert_int_eq(tx->commit(s.conn, op_of(&s), &s.error), RH_CONFLICT);
+        else
+            ck_assert_int_eq(tx->rollback(s.conn, op_of(&s), &s.error), RH_OK);
+        assert_sql(&s, "SELECT count(*) FROM t", "int:0\n");
+    }
+    stop(&s);
+}
+END_TEST
+
+START_TEST(native_writes_are_over_when_answered)
+{
+    struct session s;
+    struct rh_native_result result;
+
+    start(&s);
+    sql(&s, "CREATE TABLE t (id INTEGER PRIMARY KEY, f INT REFERENCES t DEFERRABLE INITIALLY "
+            "DEFERRED)");
+    ck_assert_int_eq(
+        run_with(&s, "INSERT INTO t VALUES (1, 77), (2, NULL) RETURNING id", NULL, 0, &result),
+        RH_CONSTRAINT);
+    assert_sql(&s, "SELECT count(*) FROM t", "int:0\n");
+    ck_assert_int_eq(
+        run_with(&s, "INSERT INTO t VALUES (1, 1), (2, 1) RETURNING id", NULL, 0, &result), RH_OK);
+    ck_assert_uint_eq(result.n_affected, 2);
+    connector->finish(result.cursor); /* unread */
+    assert_sql(&s, "SELECT count(*) FROM t", "int:2\n");
+    s.op.memory_budget = 100;
+    ck_assert_int_eq(
+        run_with(&s, "UPDATE t SET f = NULL RETURNING printf('%.100c', 'x')", NULL, 0, &result),
+        RH_RESOURCE);
+    assert_sql(&s, "SELECT count(f) FROM t", "int:2\n");
+    stop(&s);
+}
+END_TEST
+
 /* ---- native ---- */
 
 START_TEST(native_statements)
@@ -1932,7 +2119,7 @@ START_TEST(native_statements)
     struct session s;
     struct rh_native_result result;
     const struct rh_value values[] = {rh_kit_int(1), rh_kit_text(rh_text_of("x")),
-                                      decimal("12345678901234567890.5")};
+                                      decimal_of("12345678901234567890.5")};
     struct rh_buf buf = dump_buffer();
 
     start(&s);
@@ -2229,7 +2416,9 @@ TESTS_MAIN("sqlite", settings, url_of_a_file, uri_names_are_files, not_a_databas
            declared_types, keys_and_indexes, names_that_are_none, statistics,
            predicates_mean_what_the_host_means, lists_of_all_lengths, random_trees,
            literals_that_sqlite_cannot_say, order_and_pages, natural_order, indexes_are_used,
-           groups_are_by_value, least_and_greatest, sums_are_exact, buckets, semijoins,
-           cells_as_they_are_stored, values_come_back, values_that_do_not_fit, inserting, upserting,
-           updating_and_deleting, constraints, transactions, native_statements, native_limits,
-           making_tables, ending_in_time, waiting_for_a_lock_ends_in_time, cursors, no_columns)
+           groups_are_by_value, least_and_greatest, sums_are_exact, decimal_sums_are_exact, buckets,
+           semijoins, semijoins_are_by_value, cells_as_they_are_stored, values_come_back,
+           values_that_do_not_fit, inserting, upserting, updating_and_deleting, constraints,
+           transactions, transactions_that_sqlite_ends, native_writes_are_over_when_answered,
+           native_statements, native_limits, making_tables, ending_in_time,
+           waiting_for_a_lock_ends_in_time, cursors, no_columns)

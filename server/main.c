@@ -208,6 +208,7 @@ int main(int n, char **arguments)
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error of the request that meets it */
     if (rh_config_load(&config, n, arguments, environ, &error) != RH_OK ||
         set_log_level(&config, &error) != RH_OK) {
         rh_config_fini(&config);

@@ -14,12 +14,13 @@
     " AND (has_table_privilege(c.oid, 'SELECT, INSERT, UPDATE, DELETE')"                           \
     " OR has_any_column_privilege(c.oid, 'SELECT, INSERT, UPDATE'))"
 
-/* Domains down to their base type; a type modifier of an inner domain counts. */
+/* Domains down to their base type; a type modifier of an inner domain counts. A domain that is NOT
+ * NULL says nothing about a column: an outer join in a view makes NULLs of its type. */
 static const char columns_sql[] =
-    "WITH RECURSIVE d (domain, base, typmod, not_null) AS ("
-    "SELECT oid, typbasetype, typtypmod, typnotnull FROM pg_type WHERE typtype = 'd'"
+    "WITH RECURSIVE d (domain, base, typmod) AS ("
+    "SELECT oid, typbasetype, typtypmod FROM pg_type WHERE typtype = 'd'"
     " UNION ALL SELECT d.domain, t.typbasetype, CASE WHEN d.typmod = -1 THEN t.typtypmod"
-    " ELSE d.typmod END, d.not_null OR t.typnotnull"
+    " ELSE d.typmod END"
     " FROM d JOIN pg_type t ON t.oid = d.base AND t.typtype = 'd'),"
     " base AS MATERIALIZED (SELECT d.* FROM d JOIN pg_type t ON t.oid = d.base"
     " AND t.typtype <> 'd'),"
@@ -39,7 +40,7 @@ static const char columns_sql[] =
     " a.attnum::text, a.attname::text, format_type(a.atttypid, a.atttypmod),"
     " t.oid::text, (CASE WHEN base.base IS NULL THEN a.atttypmod ELSE base.typmod END)::text,"
     " t.typtype::text, t.typcategory::text, t.typname::text,"
-    " (a.attnotnull OR coalesce(base.not_null, false))::text,"
+    " a.attnotnull::text,"
     " pg_get_expr(ad.adbin, ad.adrelid), a.attidentity::text, a.attgenerated::text,"
     " cd.description, coalesce(coll.by_code_point, false)::text,"
     " coalesce(coll.exact, false)::text,"

@@ -254,8 +254,9 @@ static int poll_connect(struct rh_conn *conn, const struct rh_op *op, struct rh_
                              &readable, error);
         if (rc) {
             if (rc == RH_TIMEOUT && error) {
+                /* Still a timeout: the host knows whose, the operation's or that of connecting. */
                 rh_error_clear(error);
-                rc = rh_fail(error, RH_UNAVAILABLE,
+                rc = rh_fail(error, RH_TIMEOUT,
                              "the server at \"%s\" did not answer within the deadline",
                              PQhost(conn->pg) ? PQhost(conn->pg) : "");
                 error->retry = RH_RETRY_SAFE;
@@ -428,8 +429,10 @@ int rh_pg_reset(struct rh_conn *conn, const struct rh_op *op, struct rh_error *e
     if (!rc && conn->dirty) {
         rc = apply_settings(conn, op,
                             "CLOSE ALL;SET SESSION AUTHORIZATION DEFAULT;RESET ALL;UNLISTEN *;"
-                            "SELECT pg_advisory_unlock_all();DISCARD SEQUENCES;DISCARD TEMP;",
+                            "SELECT pg_advisory_unlock_all();DISCARD SEQUENCES;DISCARD TEMP;"
+                            "DEALLOCATE ALL;",
                             error);
+        rh_pg_statements_forget(&conn->statements);
         conn->dirty = rc != RH_OK;
     }
     if (rc)

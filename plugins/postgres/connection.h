@@ -81,6 +81,9 @@ int rh_pg_run(struct rh_conn *conn, const struct rh_op *op, const char *text,
 int rh_pg_prepare(struct rh_conn *conn, const struct rh_op *op, const char *text,
                   const struct rh_pg_params *params, bool force,
                   char ret_name[RH_PG_STATEMENT_NAME_SIZE], struct rh_error *error);
+/* True when the error says that the prepared statement was forgotten (DISCARD, a pooler), or that
+ * what it returns has changed; it is then prepared anew the next time. */
+bool rh_pg_expire_stale(struct rh_conn *conn, const char *name, const struct rh_error *error);
 /* rh_pg_run through the cache of prepared statements, binary results. */
 int rh_pg_run_prepared(struct rh_conn *conn, const struct rh_op *op, const char *text,
                        const struct rh_pg_params *params, PGresult **ret_result,

@@ -337,7 +337,8 @@ int rh_pg_rows_decode(struct rh_pg_rows *rows, int first, int n, struct rh_batch
                 return rh_fail(error, RH_DATA,
                                "column %s holds a time after the year 294246, which cannot be read",
                                PQfname(result, col));
-            interval += decoder == DECODE_INTERVAL;
+            if (decoder == DECODE_INTERVAL) /* without any, there is no array to step in */
+                interval++;
         }
     }
     ret_batch->n_cols = rows->n_cols;

@@ -26,6 +26,7 @@
  */
 #include "dialect.h"
 
+#include "connection.h"
 #include "connector/kit.h"
 #include "connector/match.h"
 #include "encode.h"
@@ -286,6 +287,28 @@ static void add_has(struct rh_sql *sql, const struct rh_column *column, const st
     rh_sql_add(sql, "))");
 }
 
+/* An infinite numeric is a text to the host, beyond comparing with numbers. A type with a precision
+ * has none, nor has a server before version 14. */
+static bool add_finite(struct rh_sql *sql, const struct rh_column *column,
+                       const struct rh_node *node, const struct rh_value *value,
+                       const char *infinity)
+{
+    static const char *const signs[] = {
+        [RH_OP_LT] = " < ", [RH_OP_LTE] = " <= ", [RH_OP_GT] = " > ", [RH_OP_GTE] = " >= "};
+    const struct rh_conn *conn = sql->state;
+
+    if (kind_of(column) != KIND_NUMERIC || column->precision || PQserverVersion(conn->pg) < 140000)
+        return false;
+    rh_sql_add(sql, "(");
+    rh_sql_operand(sql, column, RH_SQL_VALUE);
+    rh_sql_add(sql, signs[node->op]);
+    rh_sql_value(sql, column, value, RH_SQL_VALUE);
+    rh_sql_add(sql, " AND ");
+    rh_sql_operand(sql, column, RH_SQL_VALUE);
+    rh_sql_addf(sql, " <> %s)", infinity);
+    return true;
+}
+
 static bool add_predicate(struct rh_sql *sql, const struct rh_column *column,
                           const struct rh_node *node, const struct rh_value *values)
 {
@@ -298,11 +321,24 @@ static bool add_predicate(struct rh_sql *sql, const struct rh_column *column,
         return true;
     }
     switch (node->op) {
+    case RH_OP_LT:
+    case RH_OP_LTE:
+        return add_finite(sql, column, node, values, "'-Infinity'");
+    case RH_OP_GT:
+    case RH_OP_GTE:
+        return add_finite(sql, column, node, values, "'Infinity'");
     case RH_OP_EQ:
     case RH_OP_IN:
         if (!is_enum(column))
             return false;
         add_enum_equal(sql, column, node, values);
+        return true;
+    case RH_OP_NULL:
+        if (kind_of(column) != KIND_NESTED)
+            return false;
+        /* A composite of nothing but NULLs "IS NULL", too, and yet is a value. */
+        rh_sql_operand(sql, column, RH_SQL_PLAIN);
+        rh_sql_add(sql, " IS NOT DISTINCT FROM NULL");
         return true;
     case RH_OP_EMPTY:
         rh_sql_add(sql, "(");
@@ -318,6 +354,24 @@ static bool add_predicate(struct rh_sql *sql, const struct rh_column *column,
     default:
         return false;
     }
+}
+
+/* Columns in the VALUE form bring their own collations where those sort by code point, and two
+ * different ones are an error; a collation said on one side decides for both. */
+static bool add_pair_condition(struct rh_sql *sql, const struct rh_column *outer,
+                               uint32_t outer_alias, const struct rh_column *inner)
+{
+    uint32_t inner_alias = sql->alias;
+
+    if (outer->type != RH_TYPE_TEXT || !(outer->flags & inner->flags & RH_COLUMN_BINARY_ORDER))
+        return false;
+    rh_sql_name(sql, inner);
+    rh_sql_add(sql, " = ");
+    sql->alias = outer_alias;
+    rh_sql_name(sql, outer);
+    sql->alias = inner_alias;
+    rh_sql_add(sql, " COLLATE \"C\"");
+    return true;
 }
 
 /* ---- groups ---- */
@@ -514,4 +568,5 @@ const struct rh_sql_dialect rh_pg_dialect = {
     .exact = rh_pg_exact,
     .can = rh_pg_can,
     .pair = rh_pg_pair,
+    .pair_condition = add_pair_condition,
 };

@@ -92,6 +92,17 @@ static uint32_t exact_text(const struct rh_conn *conn, const struct rh_node *nod
     return upper;
 }
 
+/* The server makes an oid of what is compared with one, and fails where it cannot. */
+static bool are_oids(const struct rh_node *node, const struct rh_value *values)
+{
+    for (uint32_t i = 0; i < node->n; i++) {
+        if (values[i].type > RH_TYPE_NULL &&
+            (values[i].type != RH_TYPE_INT || values[i].as.i < 0 || values[i].as.i > UINT32_MAX))
+            return false;
+    }
+    return true;
+}
+
 uint32_t rh_pg_exact(const void *state, const struct rh_column *column, const struct rh_node *node,
                      const struct rh_value *values, uint32_t upper)
 {
@@ -105,6 +116,8 @@ uint32_t rh_pg_exact(const void *state, const struct rh_column *column, const st
     }
     if (!column)
         return upper;
+    if (column->native_id == PG_OID_OID && !are_oids(node, values))
+        return RH_VERDICT_NONE;
     if (column->type == RH_TYPE_JSON)
         return exact_json(column, node, values, upper);
     if (column->type == RH_TYPE_TEXT && node->n)
@@ -156,7 +169,9 @@ enum rh_sql_pair rh_pg_pair(const void *state, const struct rh_column *a, const 
         return RH_SQL_PAIR_NO;
     if (a->type != RH_TYPE_TEXT)
         return RH_SQL_PAIR_PLAIN;
-    return a->flags & b->flags & RH_COLUMN_EXACT_EQUAL ? RH_SQL_PAIR_PLAIN : RH_SQL_PAIR_VALUE;
+    /* Two collations in one comparison are an error, and whether they are the same is not known:
+     * see rh_pg_pair_condition. */
+    return RH_SQL_PAIR_VALUE;
 }
 
 #define NUMBERS                                                                                    \

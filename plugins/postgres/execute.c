@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define UNDO_US 2000000u /* for undoing, beyond the deadline that may have made it necessary */
+
 int rh_pg_check(const PGresult *result, struct rh_error *error)
 {
     switch (PQresultStatus(result)) {
@@ -80,6 +82,47 @@ int rh_pg_command(struct rh_conn *conn, const struct rh_op *op, const char *text
     return rh_pg_finish_statement(conn, op, NULL, error);
 }
 
+static int prepare_slot(struct rh_conn *conn, const struct rh_op *op, const char *text,
+                        const struct rh_pg_params *params, struct rh_pg_statement *slot,
+                        const char *name, struct rh_error *error)
+{
+    int rc = RH_OK;
+
+    if (slot->occupied) {
+        char command[32 + RH_PG_STATEMENT_NAME_SIZE] = "DEALLOCATE ";
+        memcpy(command + 11, name, RH_PG_STATEMENT_NAME_SIZE);
+        slot->occupied = false; /* also when the server has forgotten it meanwhile */
+        rc = rh_pg_command(conn, op, command, error);
+        if (rc)
+            return rc;
+    }
+    if (!PQsendPrepare(conn->pg, name, text, params->n, params->oids))
+        return rh_pg_lost(conn, error);
+    rc = rh_pg_finish_statement(conn, op, NULL, error);
+    slot->prepared = slot->occupied = rc == RH_OK;
+    return rc;
+}
+
+/* A statement that cannot be prepared must not end the host's transaction. */
+static int prepare_nested(struct rh_conn *conn, const struct rh_op *op, const char *text,
+                          const struct rh_pg_params *params, struct rh_pg_statement *slot,
+                          const char *name, struct rh_error *error)
+{
+    struct rh_op last = {.cancel_fd = -1};
+    int rc = rh_pg_command(conn, op, "SAVEPOINT rh_prepare", error);
+
+    if (rc)
+        return rc;
+    rc = prepare_slot(conn, op, text, params, slot, name, error);
+    if (!rc)
+        return rh_pg_command(conn, op, "RELEASE SAVEPOINT rh_prepare", error);
+    last.deadline_us = conn->host->now_us(conn->host) + UNDO_US;
+    if (!conn->broken)
+        (void)rh_pg_command(conn, &last,
+                            "ROLLBACK TO SAVEPOINT rh_prepare;RELEASE SAVEPOINT rh_prepare", NULL);
+    return rc;
+}
+
 int rh_pg_prepare(struct rh_conn *conn, const struct rh_op *op, const char *text,
                   const struct rh_pg_params *params, bool force,
                   char ret_name[RH_PG_STATEMENT_NAME_SIZE], struct rh_error *error)
@@ -87,7 +130,6 @@ int rh_pg_prepare(struct rh_conn *conn, const struct rh_op *op, const char *text
     struct rh_pg_statement *slot = NULL;
     bool seen = false;
     int at = rh_pg_statements_find(&conn->statements, text, params, &seen);
-    int rc = RH_OK;
 
     ret_name[0] = '\0';
     if (at < 0 || (!seen && !force))
@@ -96,26 +138,19 @@ int rh_pg_prepare(struct rh_conn *conn, const struct rh_op *op, const char *text
     rh_pg_statement_name(at, ret_name);
     if (slot->prepared)
         return RH_OK;
-    if (slot->occupied) {
-        char command[32 + RH_PG_STATEMENT_NAME_SIZE] = "DEALLOCATE ";
-        memcpy(command + 11, ret_name, RH_PG_STATEMENT_NAME_SIZE);
-        rc = rh_pg_command(conn, op, command, error);
-        if (rc)
-            return rc;
-        slot->occupied = false;
-    }
-    if (!PQsendPrepare(conn->pg, ret_name, text, params->n, params->oids))
-        return rh_pg_lost(conn, error);
-    rc = rh_pg_finish_statement(conn, op, NULL, error);
-    slot->prepared = slot->occupied = rc == RH_OK;
-    return rc;
+    if (PQtransactionStatus(conn->pg) == PQTRANS_INTRANS)
+        return prepare_nested(conn, op, text, params, slot, ret_name, error);
+    return prepare_slot(conn, op, text, params, slot, ret_name, error);
 }
 
-/* The statement was forgotten (DISCARD, a pooler), or what it returns has changed. */
-static bool is_stale(const struct rh_error *error)
+bool rh_pg_expire_stale(struct rh_conn *conn, const char *name, const struct rh_error *error)
 {
-    return strcmp(error->sqlstate, "26000") == 0 ||
-           (strcmp(error->sqlstate, "0A000") == 0 && strstr(error->message, "cached plan"));
+    bool gone = strcmp(error->sqlstate, "26000") == 0;
+
+    if (!gone && (strcmp(error->sqlstate, "0A000") != 0 || !strstr(error->message, "cached plan")))
+        return false;
+    rh_pg_statement_expire(&conn->statements, name, gone);
+    return true;
 }
 
 int rh_pg_run_prepared(struct rh_conn *conn, const struct rh_op *op, const char *text,
@@ -134,16 +169,9 @@ int rh_pg_run_prepared(struct rh_conn *conn, const struct rh_op *op, const char 
                              params->formats, 1))
         return rh_pg_lost(conn, error);
     rc = rh_pg_finish_statement(conn, op, ret_result, &first);
-    if (rc && is_stale(&first)) {
-        bool seen = false;
-        int at = rh_pg_statements_find(&conn->statements, text, params, &seen);
-        if (at >= 0) {
-            conn->statements.slots[at].prepared = false;
-            conn->statements.slots[at].occupied = strcmp(first.sqlstate, "26000") != 0;
-        }
-        if (PQtransactionStatus(conn->pg) == PQTRANS_IDLE)
-            return rh_pg_run(conn, op, text, params, 1, ret_result, error);
-    }
+    if (rc && rh_pg_expire_stale(conn, name, &first) &&
+        PQtransactionStatus(conn->pg) == PQTRANS_IDLE)
+        return rh_pg_run(conn, op, text, params, 1, ret_result, error);
     if (rc && error && !error->error_class)
         *error = first;
     return rc;

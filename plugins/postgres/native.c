@@ -3,13 +3,13 @@
  * parameters $1, $2, … whose types the server infers from where they stand.
  *
  * Results come as text, which every type has, and are turned into values by type; what has no
- * value type here, or does not read as one, is a TEXT cell, so nothing is lost. A statement that
- * only reads is streamed row by row; anything else is taken in whole, so that leaving its rows
- * unread cannot undo it.
+ * value type here, or does not read as one, is a TEXT cell, so nothing is lost.
  *
  * With RH_OP_READ_ONLY the statement runs in a read-only transaction (a read-only savepoint inside
- * the host's) that is rolled back at the end. Transaction control is refused: that is what the tx
- * group is for.
+ * the host's) that is rolled back at the end, and its rows are streamed. Without, it may change
+ * something, even as a SELECT: its result is taken in whole, within the operation's memory, so that
+ * leaving rows unread cannot undo it. Transaction control is refused: that is what the tx group is
+ * for. What gets past that test is found by its outcome, and costs the connection.
  */
 #include "native.h"
 
@@ -25,6 +25,7 @@
 
 #define BATCH_BYTES (1u << 20)
 #define SOON_US 10000
+#define WHOLE_BYTES (64u << 20) /* of a result, where the operation names no budget */
 
 enum guard { GUARD_NONE, GUARD_TRANSACTION, GUARD_SAVEPOINT };
 
@@ -108,32 +109,52 @@ static int load_parameters(struct rh_conn *conn, const struct rh_native_spec *sp
 
 /* ---- the statement's kind ---- */
 
-static void skip_comments(struct rh_text *text)
+/* Behind the block comment that starts at `at`; they nest. The end when it is not closed. */
+static const char *skip_block(const char *at, const char *end)
 {
-    for (;;) {
-        const char *end = NULL;
-        *text = rh_text_trim(*text);
-        if (rh_text_starts(*text, "--")) {
-            end = memchr(text->data, '\n', text->len);
-            end = end ? end + 1 : text->data + text->len;
-        } else if (rh_text_starts(*text, "/*")) {
-            end = memmem(text->data + 2, text->len - 2, "*/", 2);
-            end = end ? end + 2 : text->data + text->len;
-        } else if (rh_text_starts(*text, "(")) {
-            end = text->data + 1;
+    int depth = 0;
+
+    while (end - at >= 2) {
+        if (at[0] == '/' && at[1] == '*') {
+            depth++;
+            at += 2;
+        } else if (at[0] == '*' && at[1] == '/') {
+            at += 2;
+            if (--depth == 0)
+                return at;
         } else {
-            return;
+            at++;
         }
-        text->len -= (uint64_t)(end - text->data);
-        text->data = end;
     }
+    return end;
+}
+
+/* All that the server's scanner passes over in front of a statement, and parentheses. */
+static void skip_to_word(struct rh_text *text)
+{
+    const char *at = text->data, *end = text->data + text->len;
+
+    while (at < end) {
+        bool two = end - at >= 2;
+        if (*at && strchr(" \t\n\r\f\v;(", *at)) {
+            at++;
+        } else if (two && at[0] == '-' && at[1] == '-') {
+            while (at < end && *at != '\n' && *at != '\r')
+                at++;
+        } else if (two && at[0] == '/' && at[1] == '*') {
+            at = skip_block(at, end);
+        } else {
+            break;
+        }
+    }
+    *text = rh_text_make(at, (size_t)(end - at));
 }
 
 static bool first_word_is(struct rh_text text, const char *const *words)
 {
     size_t n = 0;
 
-    skip_comments(&text);
+    skip_to_word(&text);
     while (n < text.len && isalpha((unsigned char)text.data[n]))
         n++;
     for (; *words; words++) {
@@ -143,18 +164,40 @@ static bool first_word_is(struct rh_text text, const char *const *words)
     return false;
 }
 
-static bool is_reading(struct rh_text text)
-{
-    static const char *const words[] = {"select", "with",    "values", "table",
-                                        "show",   "explain", NULL};
-    return first_word_is(text, words);
-}
-
 static bool is_transaction_control(struct rh_text text)
 {
     static const char *const words[] = {"begin", "start",     "commit",  "end",     "rollback",
                                         "abort", "savepoint", "release", "prepare", NULL};
     return first_word_is(text, words);
+}
+
+static bool is_copy(struct rh_text text)
+{
+    static const char *const words[] = {"copy", NULL};
+    return first_word_is(text, words);
+}
+
+/* What a read-only transaction allows, and rolling back does not bring back. */
+static bool forgets_statements(struct rh_text text)
+{
+    static const char *const words[] = {"deallocate", "discard", NULL};
+    return first_word_is(text, words);
+}
+
+static int check_spec(const struct rh_native_spec *spec, const struct rh_op *op,
+                      struct rh_error *error)
+{
+    if (!spec->text.len || memchr(spec->text.data, '\0', spec->text.len))
+        return rh_fail(error, RH_INVALID, "the text of the statement is empty or holds a NUL");
+    if (is_transaction_control(spec->text)) {
+        rh_fail(error, RH_UNSUPPORTED, "transaction control cannot be used here");
+        return rh_error_hint(error, "Use a transaction of Rowhouse");
+    }
+    if (is_copy(spec->text))
+        return rh_fail(error, RH_UNSUPPORTED, "COPY cannot be used here");
+    if ((op->flags & RH_OP_READ_ONLY) && forgets_statements(spec->text))
+        return rh_fail(error, RH_PERMISSION, "the operation is read-only");
+    return RH_OK;
 }
 
 /* ---- running ---- */
@@ -224,35 +267,160 @@ static void lower_guard(struct rh_conn *conn, enum guard guard)
         conn->owed = true;
 }
 
-/* Sends, and takes the first result; streaming: one row of it. */
+/* Takes in what is left of a statement whose last result was seen. */
+static int take_end(struct rh_conn *conn, const struct rh_op *op, int rc, struct rh_error *error)
+{
+    PGresult *end = NULL;
+    int ended = RH_OK;
+
+    if (conn->broken)
+        return rc;
+    ended = rh_pg_next_result(conn, op, &end, error);
+    PQclear(end);
+    return rc ? rc : ended;
+}
+
+static int refuse_copy(struct rh_conn *conn, struct rh_error *error)
+{
+    rh_pg_interrupt(conn);
+    return rh_fail(error, RH_UNSUPPORTED, "COPY cannot be used here");
+}
+
+/* Puts the one row of `from` behind those of *whole, which is made from the first. */
+static int add_to_whole(PGresult **whole, const PGresult *from, const struct rh_op *op,
+                        struct rh_error *error)
+{
+    int n_cols = PQnfields(from), row = 0;
+
+    if (!*whole)
+        *whole = PQcopyResult(from, PG_COPYRES_ATTRS);
+    if (!*whole)
+        return rh_fail_nomem(error);
+    row = PQntuples(*whole);
+    for (int i = 0; i < n_cols; i++) {
+        bool null = PQgetisnull(from, 0, i);
+        if (!PQsetvalue(*whole, row, i, null ? NULL : PQgetvalue(from, 0, i),
+                        null ? -1 : PQgetlength(from, 0, i)))
+            return rh_fail_nomem(error);
+    }
+    if (PQresultMemorySize(*whole) > (op->memory_budget ? op->memory_budget : WHOLE_BYTES)) {
+        rh_fail(error, RH_RESOURCE, "the result of the statement is too large");
+        return rh_error_hint(error, "Ask for fewer rows, or run it read-only");
+    }
+    return RH_OK;
+}
+
+/* All rows; *ret_last is the result behind them, which has the number of rows affected. */
+static int take_whole(struct rh_conn *conn, const struct rh_op *op, PGresult **ret_whole,
+                      PGresult **ret_last, struct rh_error *error)
+{
+    for (;;) {
+        PGresult *result = NULL;
+        int rc = rh_pg_next_result(conn, op, &result, error);
+        if (rc)
+            return rc;
+        if (!result)
+            return rh_pg_lost(conn, error);
+        switch (PQresultStatus(result)) {
+        case PGRES_SINGLE_TUPLE:
+            /* A row without columns has nothing that could be kept, or given. */
+            rc = PQnfields(result) ? add_to_whole(ret_whole, result, op, error) : RH_OK;
+            PQclear(result);
+            if (!rc)
+                continue;
+            rh_pg_interrupt(conn);
+            return rc;
+        case PGRES_COPY_IN:
+        case PGRES_COPY_OUT:
+        case PGRES_COPY_BOTH:
+            PQclear(result);
+            return refuse_copy(conn, error);
+        default:
+            *ret_last = result;
+            return take_end(conn, op, rh_pg_check(result, error), error);
+        }
+    }
+}
+
+/* The result as far as it is here: whole, or a first row to be streamed from. */
+struct answer {
+    PGresult *rows; /* owned */
+    uint64_t n_affected;
+};
+
+static int take_first(struct rh_conn *conn, const struct rh_op *op, PGresult **ret_first,
+                      struct rh_error *error)
+{
+    int rc = rh_pg_next_result(conn, op, ret_first, error);
+
+    if (rc)
+        return rc;
+    if (!*ret_first)
+        return rh_pg_lost(conn, error);
+    switch (PQresultStatus(*ret_first)) {
+    case PGRES_SINGLE_TUPLE:
+        return RH_OK;
+    case PGRES_COPY_IN:
+    case PGRES_COPY_OUT:
+    case PGRES_COPY_BOTH:
+        return refuse_copy(conn, error);
+    default:
+        return take_end(conn, op, rh_pg_check(*ret_first, error), error);
+    }
+}
+
+static bool is_control_tag(const char *tag)
+{
+    static const char *const tags[] = {
+        "BEGIN",     "START TRANSACTION", "COMMIT", "ROLLBACK", "PREPARE TRANSACTION",
+        "SAVEPOINT", "RELEASE",           NULL};
+
+    for (int i = 0; tags[i]; i++) {
+        if (strcmp(tag, tags[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether the session is in the transaction that it was in before. */
+static int check_outcome(struct rh_conn *conn, PGTransactionStatusType before, PGresult *last,
+                         struct rh_error *error)
+{
+    PGTransactionStatusType now = PQtransactionStatus(conn->pg);
+    bool same = now == before || (before == PQTRANS_INTRANS && now == PQTRANS_INERROR);
+
+    if (conn->broken || (same && !(last && is_control_tag(PQcmdStatus(last)))))
+        return RH_OK;
+    conn->broken = true;
+    rh_error_clear(error);
+    return rh_fail(error, RH_UNSUPPORTED, "the statement ended or began a transaction");
+}
+
+/* Sends, and takes the result: whole, or with `streaming` its first row. */
 static int execute(struct rh_conn *conn, const struct rh_op *op, const char *text, bool streaming,
-                   PGresult **ret_result, struct rh_error *error)
+                   struct answer *ret_answer, struct rh_error *error)
 {
     const struct rh_pg_params *p = &conn->params;
-    int rc = RH_OK;
+    PGTransactionStatusType before = PQtransactionStatus(conn->pg);
+    PGresult *rows = NULL, *last = NULL;
+    int rc = RH_OK, outcome = RH_OK;
 
-    if (!streaming)
-        return rh_pg_run(conn, op, text, p, 0, ret_result, error);
     if (!PQsendQueryParams(conn->pg, text, p->n, p->oids, p->values, p->lengths, p->formats, 0) ||
         !PQsetSingleRowMode(conn->pg))
         return rh_pg_lost(conn, error);
     conn->single_row = true;
-    rc = rh_pg_next_result(conn, op, ret_result, error);
-    if (rc)
-        return rc;
-    if (*ret_result && PQresultStatus(*ret_result) == PGRES_SINGLE_TUPLE)
-        return RH_OK;
-    rc = *ret_result ? rh_pg_check(*ret_result, error) : rh_pg_lost(conn, error);
-    if (!conn->broken) { /* takes in the end of the statement */
-        PGresult *end = NULL;
-        int ended = rh_pg_next_result(conn, op, &end, error);
-        PQclear(end);
-        rc = rc ? rc : ended;
+    rc = streaming ? take_first(conn, op, &last, error) : take_whole(conn, op, &rows, &last, error);
+    if (PQtransactionStatus(conn->pg) != PQTRANS_ACTIVE)
+        outcome = check_outcome(conn, before, last, error);
+    rc = outcome ? outcome : rc;
+    if (!rc) {
+        ret_answer->n_affected = strtoull(PQcmdTuples(last), NULL, 10);
+        ret_answer->rows = rows ? rows : last;
+        last = ret_answer->rows == last ? NULL : last;
+        rows = NULL;
     }
-    if (rc) {
-        PQclear(*ret_result);
-        *ret_result = NULL;
-    }
+    PQclear(rows);
+    PQclear(last);
     return rc;
 }
 
@@ -277,30 +445,11 @@ static struct rh_pg_native_cursor *make_cursor(struct rh_conn *conn, PGresult *r
     return native;
 }
 
-static bool is_copy(struct rh_text text)
-{
-    static const char *const words[] = {"copy", NULL};
-    return first_word_is(text, words);
-}
-
-static int check_spec(const struct rh_native_spec *spec, struct rh_error *error)
-{
-    if (!spec->text.len || memchr(spec->text.data, '\0', spec->text.len))
-        return rh_fail(error, RH_INVALID, "the text of the statement is empty or holds a NUL");
-    if (is_transaction_control(spec->text)) {
-        rh_fail(error, RH_UNSUPPORTED, "transaction control cannot be used here");
-        return rh_error_hint(error, "Use a transaction of Rowhouse");
-    }
-    if (is_copy(spec->text))
-        return rh_fail(error, RH_UNSUPPORTED, "COPY cannot be used here");
-    return RH_OK;
-}
-
 static int32_t run(struct rh_conn *conn, const struct rh_op *op, const struct rh_native_spec *spec,
                    struct rh_native_result *ret_result, struct rh_error *error)
 {
     struct rh_pg_native_cursor *native = NULL;
-    PGresult *result = NULL;
+    struct answer answer = {.rows = NULL};
     enum guard guard = GUARD_NONE;
     char *text = NULL;
     int rc = rh_pg_enter(conn, op, error);
@@ -308,7 +457,7 @@ static int32_t run(struct rh_conn *conn, const struct rh_op *op, const struct rh
     if (!rc && conn->cursor)
         rc = rh_fail(error, RH_CONTRACT, "a cursor is open on this connection already");
     if (!rc)
-        rc = check_spec(spec, error);
+        rc = check_spec(spec, op, error);
     if (!rc)
         rc = load_parameters(conn, spec, error);
     if (rc)
@@ -321,18 +470,18 @@ static int32_t run(struct rh_conn *conn, const struct rh_op *op, const struct rh
     rc = raise_guard(conn, op, &guard, error);
     if (rc)
         goto out;
-    conn->dirty = conn->dirty || guard == GUARD_NONE;
-    rc = execute(conn, op, text, is_reading(spec->text), &result, error);
+    conn->dirty = true; /* read-only ones, too: advisory locks outlive the rollback */
+    rc = execute(conn, op, text, guard != GUARD_NONE, &answer, error);
     if (rc)
         goto out;
-    ret_result->n_affected = strtoull(PQcmdTuples(result), NULL, 10);
-    if (PQnfields(result) == 0)
+    ret_result->n_affected = answer.n_affected;
+    if (PQnfields(answer.rows) == 0)
         goto out;
-    rc = describe(conn, op, result, ret_result, error);
+    rc = describe(conn, op, answer.rows, ret_result, error);
     if (rc)
         goto out;
-    native = make_cursor(conn, result);
-    result = NULL;
+    native = make_cursor(conn, answer.rows);
+    answer.rows = NULL;
     if (native) {
         native->guard = guard;
         guard = GUARD_NONE;
@@ -346,7 +495,7 @@ out:
         rh_pg_interrupt(conn); /* streaming, and nobody will read it */
     if (!ret_result->cursor)
         lower_guard(conn, guard);
-    PQclear(result);
+    PQclear(answer.rows);
     free(text);
     rh_pg_leave(conn);
     return rc;
@@ -362,7 +511,6 @@ bool rh_pg_native_is_streaming(const struct rh_pg_native_cursor *native)
 static int next_result(struct rh_pg_native_cursor *native, const struct rh_op *op,
                        struct rh_error *error)
 {
-    PGresult *end = NULL;
     int rc = RH_OK;
 
     PQclear(native->result);
@@ -373,12 +521,7 @@ static int next_result(struct rh_pg_native_cursor *native, const struct rh_op *o
         rc = rh_pg_lost(native->conn, error);
     if (!rc && PQresultStatus(native->result) != PGRES_SINGLE_TUPLE) {
         native->streaming = false;
-        rc = rh_pg_check(native->result, error);
-        if (!native->conn->broken) {
-            int ended = rh_pg_next_result(native->conn, op, &end, error);
-            PQclear(end);
-            rc = rc ? rc : ended;
-        }
+        rc = take_end(native->conn, op, rh_pg_check(native->result, error), error);
     }
     if (rc)
         native->streaming = false;
@@ -425,11 +568,12 @@ int rh_pg_native_next(struct rh_pg_native_cursor *native, const struct rh_op *op
 void rh_pg_native_finish(struct rh_pg_native_cursor *native)
 {
     struct rh_conn *conn = native->conn;
+    uint64_t until_us = conn->host->now_us(conn->host) + SOON_US;
 
     while (native->streaming && !conn->broken) {
-        struct rh_op op = {.deadline_us = conn->host->now_us(conn->host) + SOON_US,
-                           .cancel_fd = -1};
-        if (!rh_pg_await(conn, 1000)) {
+        uint64_t now_us = conn->host->now_us(conn->host);
+        struct rh_op op = {.deadline_us = until_us, .cancel_fd = -1};
+        if (now_us >= until_us || !rh_pg_await(conn, until_us - now_us)) {
             rh_pg_interrupt(conn);
             break;
         }

@@ -266,8 +266,9 @@ static int next_slice(struct rh_cursor *cursor, const struct rh_op *op, struct r
     result = cursor->ahead;
     cursor->ahead = NULL;
     rc = take_slice(cursor, result, error);
-    /* The host came back for a third slice, so it will for a fourth. */
-    if (!rc && !cursor->at_end && cursor->n_fetches >= 2)
+    /* The host came back for a third slice, so it will for a fourth. Not inside its transaction: a
+     * FETCH that must be cancelled would take that with it. */
+    if (!rc && !cursor->at_end && cursor->own_tx && cursor->n_fetches >= 2)
         rc = send_fetch(cursor, error);
     return rc;
 }

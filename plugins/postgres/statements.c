@@ -83,6 +83,26 @@ int rh_pg_statements_find(struct rh_pg_statements *statements, const char *text,
     return at;
 }
 
+void rh_pg_statements_forget(struct rh_pg_statements *statements)
+{
+    for (uint32_t i = 0; i < statements->n; i++)
+        statements->slots[i].prepared = statements->slots[i].occupied = false;
+}
+
+void rh_pg_statement_expire(struct rh_pg_statements *statements, const char *name, bool gone)
+{
+    char other[RH_PG_STATEMENT_NAME_SIZE];
+
+    for (uint32_t i = 0; i < statements->n; i++) {
+        rh_pg_statement_name((int)i, other);
+        if (strcmp(name, other) != 0)
+            continue;
+        statements->slots[i].prepared = false;
+        statements->slots[i].occupied = !gone;
+        return;
+    }
+}
+
 void rh_pg_statements_free(struct rh_pg_statements *statements)
 {
     for (uint32_t i = 0; i < statements->n; i++)

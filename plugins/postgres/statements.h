@@ -33,5 +33,9 @@ struct rh_pg_statements {
  * takes the place of the least recently used. */
 int rh_pg_statements_find(struct rh_pg_statements *statements, const char *text,
                           const struct rh_pg_params *params, bool *ret_seen);
+/* The server has none of them any more; which texts came by is still known. */
+void rh_pg_statements_forget(struct rh_pg_statements *statements);
+/* The statement of that name shall be prepared anew; gone: the server has nothing under it. */
+void rh_pg_statement_expire(struct rh_pg_statements *statements, const char *name, bool gone);
 void rh_pg_statements_free(struct rh_pg_statements *statements);
 void rh_pg_statement_name(int slot, char ret_name[RH_PG_STATEMENT_NAME_SIZE]);

@@ -38,6 +38,7 @@ struct scope {
     const struct rh_op *op;
     const struct rh_write_spec *spec;
     bool nested;     /* inside the host's transaction: a savepoint */
+    bool opened;     /* … which was sent */
     bool explicitly; /* BEGIN and COMMIT stand around it */
     bool committing; /* what was sent may have been kept */
     bool released;   /* the savepoint went with the pipeline */
@@ -75,8 +76,9 @@ static void scope_undo(struct scope *scope)
     if (conn->broken)
         return;
     status = PQtransactionStatus(conn->pg);
-    if (status == PQTRANS_IDLE)
+    if (status == PQTRANS_IDLE || (scope->nested && !scope->opened))
         return;
+    scope->opened = false;
     if (rh_pg_command(conn, &op,
                       scope->nested ? "ROLLBACK TO SAVEPOINT rh_write;RELEASE SAVEPOINT rh_write"
                                     : "ROLLBACK",
@@ -257,6 +259,7 @@ static int send_all(struct scope *scope, build_fn *how, uint64_t chunk, bool rel
     const char *open = opening(scope);
     int rc = open ? rh_pg_pipe_send(conn, NULL, open, NULL, error) : RH_OK;
 
+    scope->opened = open && !rc;
     for (uint64_t first = 0; !rc && first < n_units(scope->spec);) {
         uint64_t n = rows_together(scope, first, chunk);
         rc = build(scope, how, first, n, error);
@@ -306,8 +309,8 @@ static int take_all(struct scope *scope, uint64_t sent, uint64_t chunk, bool key
     return rc;
 }
 
-static int run_pipeline(struct scope *scope, build_fn *how, uint64_t chunk, bool keyed,
-                        struct rh_error *error)
+static int try_pipeline(struct scope *scope, build_fn *how, uint64_t chunk, bool keyed,
+                        char ret_name[RH_PG_STATEMENT_NAME_SIZE], struct rh_error *error)
 {
     struct rh_conn *conn = scope->conn;
     struct prepared prepared = {.n = 0};
@@ -337,8 +340,29 @@ static int run_pipeline(struct scope *scope, build_fn *how, uint64_t chunk, bool
     ended = rh_pg_pipe_end(conn, scope->op, error);
     rc = rc ? rc : ended;
 out:
+    memcpy(ret_name, prepared.name, sizeof prepared.name);
     free(prepared.text);
     free(prepared.oids);
+    return rc;
+}
+
+/* Once more when the prepared statement turns out to be stale: nothing was kept of it. */
+static int run_pipeline(struct scope *scope, build_fn *how, uint64_t chunk, bool keyed,
+                        struct rh_error *error)
+{
+    struct rh_error first = RH_ERROR_INIT;
+    char name[RH_PG_STATEMENT_NAME_SIZE] = "";
+    int rc = try_pipeline(scope, how, chunk, keyed, name, &first);
+
+    if (rc && name[0] && !scope->conn->broken && rh_pg_expire_stale(scope->conn, name, &first)) {
+        scope_undo(scope);
+        scope->committing = scope->released = false;
+        scope->n_affected = 0;
+        rh_error_clear(&first);
+        rc = try_pipeline(scope, how, chunk, keyed, name, &first);
+    }
+    if (rc && error && !error->error_class)
+        *error = first;
     return rc;
 }
 
@@ -392,10 +416,12 @@ static int insert_by_copy(struct scope *scope, struct rh_error *error)
 {
     int rc = RH_OK;
 
-    if (scope->nested)
+    if (scope->nested) {
         rc = rh_pg_command(scope->conn, scope->op, opening(scope), error);
-    else
+        scope->opened = rc == RH_OK;
+    } else {
         scope->committing = true;
+    }
     if (!rc)
         rc = rh_pg_copy(scope->conn, scope->op, scope->spec, &scope->n_affected, error);
     return keep_or_undo(scope, rc, error);

@@ -63,6 +63,8 @@ int rh_sqlite_authorize(void *context, int action, const char *first, const char
     case SQLITE_CREATE_TEMP_TRIGGER:
     case SQLITE_CREATE_TEMP_VIEW:
         return SQLITE_DENY;
+    case SQLITE_CREATE_VTABLE:
+        return database && strcasecmp(database, "temp") == 0 ? SQLITE_DENY : SQLITE_OK;
     case SQLITE_PRAGMA:
         return pragma_is_harmless(first, second) ? SQLITE_OK : SQLITE_DENY;
     case SQLITE_FUNCTION:

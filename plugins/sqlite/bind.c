@@ -86,6 +86,28 @@ static int store_decimal(const struct rh_column *column, enum rh_sql_form form,
     return rh_error_hint(error, "Use a TEXT column for decimals of more than 15 digits");
 }
 
+/* Where JSON has numeric affinity, SQLite makes a number of a text that looks like one. */
+static int store_json(const struct rh_column *column, enum rh_sql_form form,
+                      const struct rh_value *value, struct rh_sqlite_stored *ret,
+                      struct rh_error *error)
+{
+    struct rh_text text = rh_text_trim(rh_kit_value_text(value));
+    char digits[RH_DECIMAL_F64_MAX];
+    struct rh_value number = {.type = RH_TYPE_DECIMAL, .as.data = digits}, kept;
+
+    ret->value.type = RH_TYPE_TEXT;
+    if (form != RH_SQL_WRITE || !column ||
+        (column->native_id & RH_SQLITE_AFFINITY) != RH_SQLITE_NUMERIC || !text.len ||
+        (text.data[0] != '-' && (text.data[0] < '0' || text.data[0] > '9')))
+        return RH_OK;
+    number.len = (uint32_t)rh_decimal_from_number(digits, sizeof digits, text);
+    if (number.len && rh_sqlite_decimal_is_kept(&number, &kept))
+        return RH_OK;
+    fail_data(column, "SQLite cannot keep all digits of the number", error);
+    return rh_error_hint(error,
+                         "Declare the column as JSON TEXT for numbers of more than 15 digits");
+}
+
 /* Civil and UTC microseconds, as "2024-02-29 13:05:00". */
 static size_t format_us(char *to, int64_t us)
 {
@@ -199,8 +221,7 @@ int rh_sqlite_store(const struct rh_column *column, enum rh_sql_form form,
     case RH_TYPE_UUID:
         return store_uuid(column, form, value, ret_stored, error);
     case RH_TYPE_JSON:
-        ret_stored->value.type = RH_TYPE_TEXT;
-        return RH_OK;
+        return store_json(column, form, value, ret_stored, error);
     default:
         return RH_OK;
     }

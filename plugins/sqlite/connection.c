@@ -23,7 +23,7 @@
 #include <sys/stat.h>
 
 #define PROGRESS_OPS 1000
-#define POLL_US 5000
+#define POLL_US 10000
 #define BUSY_WAIT_MAX_MS 25
 #define RETURNED_BYTES (1u << 30) /* rows that a write returns come in one batch */
 
@@ -96,7 +96,6 @@ int rh_sqlite_begin(struct rh_conn *conn, const struct rh_op *op, struct rh_erro
         return rc;
     conn->op = op;
     conn->stopped = RH_OK;
-    conn->next_poll_us = 0;
     atomic_store(&conn->cancelled, false);
     atomic_store(&conn->running, true);
     return RH_OK;

@@ -109,7 +109,7 @@ static void add_type_name(struct rh_sql *sql, const struct rh_column *column)
         [RH_TYPE_TIMESTAMP] = "TIMESTAMP WITH TIME ZONE",
         [RH_TYPE_INTERVAL] = "TEXT",
         [RH_TYPE_UUID] = "UUID",
-        [RH_TYPE_JSON] = "JSON",
+        [RH_TYPE_JSON] = "JSON TEXT", /* "JSON" alone has numeric affinity */
     };
 
     if (column->native_type.len) {

@@ -116,6 +116,9 @@ static void read_text(struct rh_rowset *rows, struct rh_value *cell,
     default:
         break;
     }
+    /* SQLite does not check what it is given as text. */
+    if (type == RH_TYPE_TEXT && !rh_text_is_utf8(text))
+        type = RH_TYPE_BYTES;
     rh_rowset_bytes(rows, cell, type, text.data, text.len);
 }
 

@@ -169,8 +169,9 @@ void rh_sql_identifier(struct rh_sql *sql, struct rh_text name);
 void rh_sql_table(struct rh_sql *sql, struct rh_text schema, struct rh_text table);
 /* '…' with quotes doubled: for DDL defaults and comments only. NUL fails. */
 void rh_sql_literal(struct rh_sql *sql, struct rh_text text);
-/* A native type name given by the user: letters, digits, "_ . [ ]", spaces, and balanced
- * parentheses with commas inside; anything else fails, since it stands bare in the text. */
+/* A native type name given by the user, which stands bare in the text: [schema.]name, known words
+ * behind it ("varying", "with time zone"), (digits[, digits]), pairs of brackets. Anything else
+ * fails: clauses ("DEFAULT f()"), quoted names, names as arguments. */
 void rh_sql_native_type(struct rh_sql *sql, struct rh_text type);
 /* The column's quoted name, qualified by the alias of the select at hand. */
 void rh_sql_name(struct rh_sql *sql, const struct rh_column *column);

@@ -155,6 +155,28 @@ static bool is_database_file(struct rh_text url)
            rh_text_ends(url, ".sqlite3");
 }
 
+/* Whether the connector has a setting of that name. */
+static bool has_setting(const struct rh_library *library, const char *name)
+{
+    struct rh_text text = library->connector.config_schema;
+    json_t *schema = json_loadb(text.data ? text.data : "", (size_t)text.len, 0, NULL);
+    bool has = json_object_get(json_object_get(schema, "properties"), name) != NULL;
+    json_decref(schema);
+    return has;
+}
+
+/* A URL is a source to be read: one that is not there is not made ("create"). */
+static json_t *config_of(const struct rh_library *library, const char *setting, struct rh_text url)
+{
+    json_t *config = json_pack("{s:s%}", setting, url.data, (size_t)url.len);
+    if (config && has_setting(library, "create") &&
+        json_object_set_new(config, "create", json_false())) {
+        json_decref(config);
+        config = NULL;
+    }
+    return config;
+}
+
 int rh_datasource_from_url(struct rh_registry *registry, struct rh_text url,
                            struct rh_datasource **ret_datasource, struct rh_error *error)
 {
@@ -166,12 +188,12 @@ int rh_datasource_from_url(struct rh_registry *registry, struct rh_text url,
         r = rh_registry_find_scheme(registry, url, &library, error);
         if (r)
             return r;
-        config = json_pack("{s:s%}", "url", url.data, (size_t)url.len);
+        config = config_of(library, "url", url);
     } else if (is_database_file(url)) {
         r = rh_registry_get(registry, RH_TEXT("sqlite"), &library, error);
         if (r)
             return r;
-        config = json_pack("{s:s%,s:b}", "path", url.data, (size_t)url.len, "create", 0);
+        config = config_of(library, "path", url);
     } else {
         /* Not quoted: what does not look like a URL may still hold a password. */
         rh_fail(error, RH_CONFIG, "this is neither the URL of a datasource nor a database file");

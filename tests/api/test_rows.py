@@ -90,11 +90,9 @@ def test_groups(source):
     assert rows[-1]["status"] is None
 
 
-@pytest.mark.parametrize("order", ["id", "-id", "status,-id", "-total,id", "created_at"])
-@pytest.mark.parametrize("limit", [1, 7, 100])
+@pytest.mark.parametrize("order, limit", [("id", 1)] + [
+    (order, limit) for order in ("id", "-id", "status,-id", "-total,id", "created_at") for limit in (7, 100)])
 def test_pages_to_the_end_and_back(source, order, limit):
-    if limit == 1 and order != "id":
-        pytest.skip("one row at a time is tried with one order")
     api, seen, pages = source.api, [], []
     rest = f"?order={order}&limit={limit}&select=id"
     cursor = ""
@@ -349,8 +347,10 @@ def test_rows_that_make_no_sense(source):
 
 
 def test_relations_are_kept(source):
-    if source.kind == "memory":
-        pytest.skip("the memory connector has no foreign keys")
+    if source.kind == "memory":  # it has no foreign keys, and says so
+        path = f"apps/{source.app}/datasources/{source.name}/tables/orders"
+        assert source.api.data("GET", path)["relations"] == []
+        return
     answer = problem(source.api.post(source.path("orders"), json={"customer_id": 999, "total": 1}), "constraint", 409)
     assert answer["constraint"] == "foreign-key"
 
@@ -472,9 +472,10 @@ def test_native_queries(source):
 
 
 def test_native_streams(source):
-    if source.kind == "memory":
-        pytest.skip("the memory connector has no native queries")
     path = f"apps/{source.app}/datasources/{source.name}/native?format=csv"
+    if source.kind == "memory":
+        problem(source.api.post(path, json={"text": "select 1"}), "unsupported", 422)
+        return
     answer = source.api.post(path, json={"text": "select id from orders order by id"})
     assert answer.text == "id\r\n" + "".join(f"{i}\r\n" for i in range(1, 201))
 

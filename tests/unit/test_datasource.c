@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "connector/kit.h"
 #include "lib/tests.h"
 #include "rows/session.h"
 
@@ -27,6 +28,7 @@ static struct {
     atomic_int tables_fail; /* class it fails with */
     atomic_int fail_next;   /* class that the next tx call fails with */
     atomic_uint n_listed;   /* tables that it lists */
+    atomic_bool creates;    /* what the last connect was told */
 } fake;
 
 static int32_t fake_connect(const struct rh_host *host, const struct rh_op *op,
@@ -34,6 +36,7 @@ static int32_t fake_connect(const struct rh_host *host, const struct rh_op *op,
                             struct rh_error *error)
 {
     fake.n_connects++;
+    fake.creates = rh_kit_setting_bool(settings, "create", true);
     *ret_conn = calloc(1, sizeof(struct rh_conn));
     return 0;
 }
@@ -358,6 +361,34 @@ START_TEST(urls_name_their_connector)
         ck_assert_int_lt(r, 0);
         ck_assert_ptr_null(strstr(error.message, "secret"));
     }
+}
+END_TEST
+
+static bool creates_at(const char *url)
+{
+    struct rh_datasource *made = NULL;
+    struct rh_tableset *tables = NULL;
+    ck_assert_msg(rh_datasource_from_url(registry, rh_text_of(url), &made, &error) == 0, "%s",
+                  error.message);
+    ck_assert_int_eq(rh_datasource_tables(made, &op, &tables, &error), 0);
+    rh_tableset_unref(tables);
+    rh_datasource_unref(made);
+    return fake.creates;
+}
+
+START_TEST(urls_make_no_files)
+{
+    struct rh_connector maker = fake_connector;
+    struct rh_library *library = NULL;
+    maker.id = RH_TEXT("maker");
+    maker.url_schemes = RH_TEXT("maker");
+    maker.config_schema =
+        RH_TEXT("{\"type\":\"object\",\"properties\":{\"url\":{\"type\":\"string\"},"
+                "\"create\":{\"type\":\"boolean\",\"default\":true}}}");
+    ck_assert_int_eq(rh_library_adopt(&maker, "maker", &library, &error), 0);
+    ck_assert_int_eq(rh_registry_add(registry, library, &error), 0);
+    ck_assert(!creates_at("maker:missing.db"));
+    ck_assert(creates_at("fake:x")); /* has no such setting, and is not given one */
 }
 END_TEST
 

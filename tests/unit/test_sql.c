@@ -673,6 +673,89 @@ START_TEST(tables)
 }
 END_TEST
 
+static bool type_passes(const char *type)
+{
+    struct rh_sql sql;
+    rh_sql_init(&sql, &pg, NULL);
+    rh_sql_native_type(&sql, rh_text_of(type));
+    bool passes = !sql.failed;
+    if (passes)
+        ck_assert_str_eq(rh_sql_string(&sql), type);
+    rh_sql_fini(&sql);
+    return passes;
+}
+
+START_TEST(native_types)
+{
+    static const char *const good[] = {
+        "int",
+        "VARCHAR(20)",
+        "numeric(10, 2)",
+        "numeric ( 10,2 )",
+        "double precision",
+        "character varying(10)[]",
+        "bit varying(5)",
+        "timestamp(3) with time zone",
+        "time without time zone",
+        "UNSIGNED BIG INT",
+        "int(11) unsigned",
+        "interval day to second(3)",
+        "public.mood",
+        "public.mood[][]",
+        "integer[3][3]",
+        "JSON TEXT",
+        "int8_t",
+    };
+    static const char *const bad[] = {
+        "",
+        " ",
+        "text DEFAULT pg_read_file(1)",
+        "text DEFAULT now()",
+        "text DEFAULT 1",
+        "int CHECK (1)",
+        "CHECK (1)",
+        "int REFERENCES t",
+        "int references t(id)",
+        "int GENERATED ALWAYS AS (1) STORED",
+        "int AS (1)",
+        "AS (1)",
+        "UNIQUE",
+        "int PRIMARY KEY",
+        "int NOT NULL",
+        "text COLLATE C",
+        "text CONSTRAINT x",
+        "timestamp with zone",
+        "timestamp with",
+        "f(x)",
+        "f(1, x)",
+        "f(1, 2, 3)",
+        "f()",
+        "f(1)(2)",
+        "f(-1)",
+        "a.b.c",
+        "a.",
+        ".a",
+        "1a",
+        "int[",
+        "int]",
+        "int[a]",
+        "int[] unsigned",
+        "int, evil int",
+        "int) --",
+        "int(4",
+        "int;",
+        "\"int\"",
+        "int\n",
+        "int/**/",
+    };
+
+    for (uint32_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        ck_assert_msg(type_passes(good[i]), "%s", good[i]);
+    for (uint32_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        ck_assert_msg(!type_passes(bad[i]), "%s", bad[i]);
+}
+END_TEST
+
 START_TEST(changes)
 {
     const struct rh_column column = {
@@ -997,6 +1080,6 @@ START_TEST(out_of_memory)
 END_TEST
 
 TESTS_MAIN("sql", comparisons, lists, texts_and_nulls, trees, semijoins, orders, seeks, groups,
-           distinct, inserts, upserts, updates_and_deletes, tables, changes, predicates_planned,
-           planned_semijoins, accepted, depth, shared_children, malformed,
+           distinct, inserts, upserts, updates_and_deletes, tables, native_types, changes,
+           predicates_planned, planned_semijoins, accepted, depth, shared_children, malformed,
            text_is_one_for_one_shape, out_of_memory)

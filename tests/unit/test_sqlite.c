@@ -524,6 +524,7 @@ START_TEST(declared_types)
         {"TIME", RH_TYPE_TIME, 0},
         {"UUID", RH_TYPE_UUID, RH_COLUMN_EXACT_EQUAL | RH_COLUMN_BINARY_ORDER},
         {"JSON", RH_TYPE_JSON, 0},
+        {"JSON TEXT", RH_TYPE_JSON, 0},
         {"BLOB", RH_TYPE_BYTES, 0},
         {"", RH_TYPE_TEXT, RH_COLUMN_OPAQUE | RH_COLUMN_EXACT_EQUAL | RH_COLUMN_BINARY_ORDER},
         {"STRING", RH_TYPE_TEXT, RH_COLUMN_OPAQUE | RH_COLUMN_EXACT_EQUAL | RH_COLUMN_BINARY_ORDER},
@@ -1780,6 +1781,59 @@ START_TEST(values_come_back)
 }
 END_TEST
 
+START_TEST(text_that_is_not_utf8)
+{
+    struct session s;
+
+    start(&s);
+    sql(&s, "CREATE TABLE t (x TEXT, j JSON, d DATE)");
+    sql(&s, "INSERT INTO t VALUES (CAST(x'61ff' AS TEXT), CAST(x'22ff22' AS TEXT), "
+            "CAST(x'c0af' AS TEXT)), (CAST(x'c3a9' AS TEXT), NULL, NULL)");
+    introspect(&s);
+    assert_query(&s, query_of(table_of(&s, "t")),
+                 "bytes:61ff|bytes:22ff22|bytes:c0af\ntext:\xc3\xa9|null|null\n");
+    assert_sql(&s, "SELECT CAST(x'ff' AS TEXT)", "bytes:ff\n");
+    stop(&s);
+}
+END_TEST
+
+static struct rh_value json_of(const char *text)
+{
+    struct rh_value value = rh_kit_text(rh_text_of(text));
+    value.type = RH_TYPE_JSON;
+    return value;
+}
+
+START_TEST(numbers_in_json)
+{
+    static const char *const kept[] = {
+        "7", "-1.5", " 1e2 ", "9223372036854775807", "\"1e999\"", "[12345678901234567890]"};
+    static const char *const lost[] = {"12345678901234567890", " -12345678901234567890 ",
+                                       "0.12345678901234567890", "1e999"};
+    struct session s;
+
+    start(&s);
+    sql(&s, "CREATE TABLE t (j JSON, k JSON TEXT)");
+    introspect(&s);
+    for (uint32_t i = 0; i < COUNT(kept); i++) {
+        const struct rh_value value = json_of(kept[i]);
+        ck_assert_msg(insert_cells(&s, 0, &value, 1) == RH_OK, "%s", kept[i]);
+    }
+    for (uint32_t i = 0; i < COUNT(lost); i++) {
+        const struct rh_value value = json_of(lost[i]);
+        ck_assert_msg(insert_cells(&s, 0, &value, 1) == RH_DATA, "%s", lost[i]);
+        ck_assert_str_eq(s.error.column, "j");
+        ck_assert_msg(insert_cells(&s, 1, &value, 1) == RH_OK, "%s", lost[i]);
+    }
+    assert_query(&s, query_of(table_of(&s, "t")),
+                 "json:7|null\njson:-1.5|null\njson:100|null\njson:9223372036854775807|null\n"
+                 "json:\"1e999\"|null\njson:[12345678901234567890]|null\n"
+                 "null|json:12345678901234567890\nnull|json: -12345678901234567890 \n"
+                 "null|json:0.12345678901234567890\nnull|json:1e999\n");
+    stop(&s);
+}
+END_TEST
+
 START_TEST(values_that_do_not_fit)
 {
     struct session s;
@@ -2086,6 +2140,50 @@ START_TEST(transactions_that_sqlite_ends)
 }
 END_TEST
 
+/* A write that is interrupted ends the whole transaction: what follows must not commit by itself. */
+START_TEST(transactions_that_a_timeout_ends)
+{
+    struct session s;
+    const struct rh_tx *tx = NULL;
+    struct rh_native_result result = {.struct_size = sizeof result};
+    const struct rh_value row[] = {rh_kit_int(9)};
+    const struct rh_native_spec endless_write = {
+        .struct_size = sizeof endless_write,
+        .text = rh_text_of("INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 "
+                           "FROM n) SELECT i FROM n")};
+
+    start(&s);
+    tx = connector->tx;
+    sql(&s, "CREATE TABLE t (id INTEGER PRIMARY KEY)");
+    introspect(&s);
+    struct rh_write_spec spec = spec_of(table_of(&s, "t"), row, 1, NULL, 0);
+    const struct rh_table *table = table_of(&s, "t");
+    const struct rh_ddl_change change = {.kind = RH_DDL_DROP_TABLE, .table = table};
+    struct rh_text native = {NULL, 0};
+    for (uint32_t round = 0; round < 2; round++) {
+        ck_assert_int_eq(tx->begin(s.conn, op_of(&s), 0, &s.error), RH_OK);
+        sql(&s, "INSERT INTO t VALUES (1)");
+        op_of(&s)->deadline_us = rh_clock_us() + 50000;
+        ck_assert_int_eq(connector->native->run(s.conn, &s.op, &endless_write, &result, &s.error),
+                         RH_TIMEOUT);
+        ck_assert_int_eq(do_write(&s, connector->write->insert, &spec), RH_CONFLICT);
+        ck_assert_int_eq(try_sql(&s, "INSERT INTO t VALUES (2)"), RH_CONFLICT);
+        ck_assert_int_eq(connector->ddl->apply(s.conn, op_of(&s), &change, 1, sizeof change, 0,
+                                               &native, &s.error),
+                         RH_CONFLICT);
+        ck_assert_int_eq(tx->rollback_to(s.conn, op_of(&s), 1, &s.error), RH_CONFLICT);
+        if (round == 0)
+            ck_assert_int_eq(tx->commit(s.conn, op_of(&s), &s.error), RH_CONFLICT);
+        else
+            ck_assert_int_eq(connector->reset(s.conn, op_of(&s), &s.error), RH_OK);
+        assert_sql(&s, "SELECT count(*) FROM t", "int:0\n");
+    }
+    ck_assert_int_eq(tx->begin(s.conn, op_of(&s), 0, &s.error), RH_OK);
+    ck_assert_int_eq(tx->rollback(s.conn, op_of(&s), &s.error), RH_OK);
+    stop(&s);
+}
+END_TEST
+
 START_TEST(native_writes_are_over_when_answered)
 {
     struct session s;
@@ -2165,6 +2263,12 @@ START_TEST(native_limits)
         "SAVEPOINT x",
         "CREATE TEMP TABLE t (x)",
         "CREATE TEMP VIEW v AS SELECT 1",
+        "CREATE TEMP TRIGGER g AFTER INSERT ON t BEGIN SELECT 1; END",
+        "CREATE TABLE temp.t (x)",
+        "CREATE TABLE temp.t AS SELECT 1",
+        "CREATE VIEW temp.t AS SELECT 1",
+        "CREATE TRIGGER temp.g AFTER INSERT ON t BEGIN SELECT 1; END",
+        "CREATE VIRTUAL TABLE temp.t USING fts5(x)",
         "VACUUM INTO '/tmp/rowhouse-stolen.db'",
         "SELECT rh_sum(1) FROM pragma_query_only(0)",
     };
@@ -2178,6 +2282,9 @@ START_TEST(native_limits)
                       s.error.message);
     }
     ck_assert_int_eq(access("/tmp/rowhouse-stolen.db", F_OK), -1);
+    assert_sql(&s, "SELECT count(*) FROM sqlite_temp_schema", "int:0\n");
+    sql(&s, "ALTER TABLE t RENAME TO u"); /* reads and writes sqlite_temp_schema itself */
+    sql(&s, "ALTER TABLE u RENAME TO t");
     assert_sql(&s, "PRAGMA foreign_keys", "int:1\n");
     assert_sql(&s, "SELECT name FROM pragma_table_info('t')", "text:x\n");
     s.op.flags = RH_OP_READ_ONLY;
@@ -2202,6 +2309,7 @@ START_TEST(making_tables)
          .flags = RH_COLUMN_NOT_NULL,
          .default_text = RH_TEXT_INIT("2024-02-29")},
         {.name = RH_TEXT_INIT("sum"), .type = RH_TYPE_DECIMAL, .precision = 10, .scale = 2},
+        {.name = RH_TEXT_INIT("note"), .type = RH_TYPE_JSON},
     };
     const struct rh_index index = {.name = RH_TEXT_INIT("by_when"),
                                    .columns = second,
@@ -2210,7 +2318,7 @@ START_TEST(making_tables)
     const struct rh_table table = {.struct_size = sizeof table,
                                    .name = RH_TEXT_INIT("made"),
                                    .columns = columns,
-                                   .n_columns = 3,
+                                   .n_columns = 4,
                                    .column_stride = sizeof columns[0],
                                    .key = key,
                                    .n_key = 1,
@@ -2230,12 +2338,14 @@ START_TEST(making_tables)
     ck_assert_int_eq(connector->ddl->apply(s.conn, op_of(&s), changes, 2, sizeof changes[0],
                                            RH_DDL_DRY_RUN, &native, &s.error),
                      RH_OK);
-    ck_assert_msg(rh_text_is(native,
-                             "CREATE TABLE \"made\" (\"id\" INTEGER PRIMARY KEY, \"when\" DATE NOT "
-                             "NULL DEFAULT '2024-02-29', \"sum\" DECIMAL(10,2));\nCREATE UNIQUE "
-                             "INDEX \"by_when\" ON \"made\" (\"when\");\nALTER TABLE \"made\" ADD "
-                             "COLUMN \"x\" TEXT"),
-                  "%.*s", RH_TEXT_ARG(native));
+    ck_assert_msg(
+        rh_text_is(
+            native,
+            "CREATE TABLE \"made\" (\"id\" INTEGER PRIMARY KEY, \"when\" DATE NOT "
+            "NULL DEFAULT '2024-02-29', \"sum\" DECIMAL(10,2), \"note\" JSON TEXT);\nCREATE UNIQUE "
+            "INDEX \"by_when\" ON \"made\" (\"when\");\nALTER TABLE \"made\" ADD "
+            "COLUMN \"x\" TEXT"),
+        "%.*s", RH_TEXT_ARG(native));
     introspect(&s);
     ck_assert_uint_eq(s.catalog.n_tables, 0);
     /* The third change fails (a primary key cannot be dropped), so nothing happens. */
@@ -2252,7 +2362,9 @@ START_TEST(making_tables)
                                            &native, &s.error),
                      RH_EXISTS);
     introspect(&s);
-    ck_assert_uint_eq(table_of(&s, "made")->n_columns, 4);
+    ck_assert_uint_eq(table_of(&s, "made")->n_columns, 5);
+    ck_assert_uint_eq(table_of(&s, "made")->columns[3].type, RH_TYPE_JSON);
+    ck_assert(rh_text_is(table_of(&s, "made")->columns[3].native_type, "JSON TEXT"));
     ck_assert_uint_eq(table_of(&s, "made")->n_indexes, 1);
     changes[0].kind = RH_DDL_ALTER_COLUMN;
     changes[0].column = &added;
@@ -2326,6 +2438,34 @@ START_TEST(ending_in_time)
     op_of(&s)->deadline_us = rh_clock_us() - 1;
     ck_assert_int_eq(connector->ping(s.conn, &s.op, &s.error), RH_TIMEOUT);
     stop(&s);
+}
+END_TEST
+
+static uint64_t frozen_us = 1000;
+
+static uint64_t frozen_now(const struct rh_host *host)
+{
+    return frozen_us;
+}
+
+/* Looking at the cancel fd costs a system call, so frequent checks look now and then only. */
+START_TEST(the_cancel_fd_is_seen_in_time)
+{
+    const struct rh_host host = {.struct_size = sizeof host, .now_us = frozen_now};
+    struct rh_op op = {.struct_size = sizeof op, .deadline_us = UINT64_MAX};
+    const uint64_t one = 1;
+    uint32_t n_seen = 0;
+
+    op.cancel_fd = eventfd(0, EFD_CLOEXEC);
+    ck_assert_int_ge(op.cancel_fd, 0);
+    ck_assert_int_eq(write(op.cancel_fd, &one, sizeof one), sizeof one);
+    for (uint32_t i = 0; i < 100; i++)
+        n_seen += rh_kit_check(&host, &op, NULL) == RH_CANCELLED;
+    ck_assert_uint_ge(n_seen, 1);
+    ck_assert_uint_le(n_seen, 10);
+    frozen_us += 10000;
+    ck_assert_int_eq(rh_kit_check(&host, &op, NULL), RH_CANCELLED);
+    close(op.cancel_fd);
 }
 END_TEST
 
@@ -2418,7 +2558,8 @@ TESTS_MAIN("sqlite", settings, url_of_a_file, uri_names_are_files, not_a_databas
            literals_that_sqlite_cannot_say, order_and_pages, natural_order, indexes_are_used,
            groups_are_by_value, least_and_greatest, sums_are_exact, decimal_sums_are_exact, buckets,
            semijoins, semijoins_are_by_value, cells_as_they_are_stored, values_come_back,
-           values_that_do_not_fit, inserting, upserting, updating_and_deleting, constraints,
-           transactions, transactions_that_sqlite_ends, native_writes_are_over_when_answered,
+           text_that_is_not_utf8, numbers_in_json, values_that_do_not_fit, inserting, upserting,
+           updating_and_deleting, constraints, transactions, transactions_that_sqlite_ends,
+           transactions_that_a_timeout_ends, native_writes_are_over_when_answered,
            native_statements, native_limits, making_tables, ending_in_time,
-           waiting_for_a_lock_ends_in_time, cursors, no_columns)
+           the_cancel_fd_is_seen_in_time, waiting_for_a_lock_ends_in_time, cursors, no_columns)

@@ -109,7 +109,9 @@ static int add_row(struct rh_buf *to, const struct rh_write_spec *spec, uint64_t
         rh_buf_add(to, number, 4);
         if (cells[i].type == RH_TYPE_NULL)
             continue;
-        rc = rh_pg_encode(to, copy_oid(rh_pg_spec_column(spec, i)), &cells[i], error);
+        rc = rh_pg_check_cell(rh_pg_spec_column(spec, i), &cells[i], error);
+        if (!rc)
+            rc = rh_pg_encode(to, copy_oid(rh_pg_spec_column(spec, i)), &cells[i], error);
         if (rc) {
             struct rh_text name = rh_pg_spec_column(spec, i)->name;
             if (error)

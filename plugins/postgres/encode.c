@@ -136,6 +136,24 @@ unsigned rh_pg_parameter_oid(const struct rh_column *column, enum rh_sql_form fo
     }
 }
 
+#define MAX_NAME_BYTES 63
+
+int rh_pg_check_cell(const struct rh_column *column, const struct rh_value *value,
+                     struct rh_error *error)
+{
+    uint32_t most = UINT32_MAX;
+
+    if (value->type != RH_TYPE_TEXT)
+        return RH_OK;
+    if (column->native_id == PG_OID_CHAR)
+        most = 1;
+    else if (column->native_id == PG_OID_NAME)
+        most = MAX_NAME_BYTES;
+    return value->len <= most
+               ? RH_OK
+               : rh_fail(error, RH_DATA, "a text has more than the %u bytes of its column", most);
+}
+
 /* ---- binary forms ---- */
 
 static void put16(struct rh_buf *to, uint16_t value)

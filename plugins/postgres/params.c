@@ -108,6 +108,10 @@ int rh_pg_params_add(struct rh_pg_params *params, const struct rh_sql_parameter 
 
     if (rc)
         return rc;
+    if (parameter->form == RH_SQL_WRITE && parameter->column && !parameter->is_list)
+        rc = rh_pg_check_cell(parameter->column, value, error);
+    if (rc)
+        return rc;
     oid = rh_pg_parameter_oid(parameter->column, parameter->form, parameter->values, parameter->n);
     params->oids[at] = oid;
     params->formats[at] = 1;

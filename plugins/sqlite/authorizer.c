@@ -63,6 +63,11 @@ int rh_sqlite_authorize(void *context, int action, const char *first, const char
     case SQLITE_CREATE_TEMP_TRIGGER:
     case SQLITE_CREATE_TEMP_VIEW:
         return SQLITE_DENY;
+    /* "temp.x" instead of TEMP comes without a code of its own. */
+    case SQLITE_CREATE_INDEX:
+    case SQLITE_CREATE_TABLE:
+    case SQLITE_CREATE_TRIGGER:
+    case SQLITE_CREATE_VIEW:
     case SQLITE_CREATE_VTABLE:
         return database && strcasecmp(database, "temp") == 0 ? SQLITE_DENY : SQLITE_OK;
     case SQLITE_PRAGMA:

@@ -1,19 +1,28 @@
 /*
  * The URL form of queries.
  *
- *     query      parameter ("&" parameter)*          conditions that are repeated must all hold
- *     parameter  "select=" items                     items   item ("," item)*
- *                                                    item    name [ "(" items ")" ]
- *                "order=" key ("," key)*             key     ["-"] name [".nullsfirst" |
- * ".nullslast"] "group=" group ("," group)*         group   name | name ":" name ["." period]
- *                "aggregate=" agg ("," agg)*         agg     name ":" function "(" ["distinct "]
- * column ")" "having=" list "and=" list   "or=" list   "not=" list "limit=" n   "offset=" n
- * "after=" cursor   "before=" cursor   "search=" text "count=" none|exact|estimate   "distinct="
- * true|false   "collate=" binary|source name "=" test                       also "col." name "="
- * test, for a column that bears one of the words above list       "(" cond ("," cond)* ")" cond
- * ["not."] ( ("and" | "or" | "not") list  |  name "." test ) test       ["not."] operator "."
- * operand operand    value  |  "(" value ("," value)* ")"   for in nin between has_all has_any |
- * "true" | "false"             for null exists empty
+ *     query      parameter ("&" parameter)*      conditions that are repeated must all hold
+ *     parameter  "select=" items
+ *                "order=" key ("," key)*
+ *                "group=" group ("," group)*
+ *                "aggregate=" agg ("," agg)*
+ *                "having=" list   "and=" list   "or=" list   "not=" list
+ *                "limit=" n   "offset=" n   "after=" cursor   "before=" cursor
+ *                "search=" text   "count=" ("none" | "exact" | "estimate")
+ *                "distinct=" ("true" | "false")   "collate=" ("binary" | "source")
+ *                name "=" test
+ *                "col." name "=" test            for a column that bears one of the words above
+ *     items      item ("," item)*
+ *     item       name [ "(" items ")" ]
+ *     key        ["-"] name [".nullsfirst" | ".nullslast"]
+ *     group      name | name ":" name ["." period]
+ *     agg        name ":" function "(" ["distinct "] column ")"
+ *     list       "(" cond ("," cond)* ")"
+ *     cond       ["not."] ( ("and" | "or" | "not") list | name "." test )
+ *     test       ["not."] operator "." operand
+ *     operand    value
+ *                "(" value ("," value)* ")"       for in nin between has_all has_any
+ *                "true" | "false"                 for null exists empty
  *
  * Names and values are percent-decoded first ('+' is a space). A value or name that contains one of
  * , ( ) " (names also . and :) stands in double quotes, in which \ takes the next character as it

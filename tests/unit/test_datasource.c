@@ -537,6 +537,7 @@ int main(void)
     tcase_add_test(tcase, the_timeout_of_one_is_not_that_of_all);
     tcase_add_test(tcase, refresh_swaps_the_set);
     tcase_add_test(tcase, urls_name_their_connector);
+    tcase_add_test(tcase, urls_make_no_files);
     tcase_add_test(tcase, settings_are_checked);
     tcase_add_test(tcase, a_session_needs_one_connection);
     tcase_add_test(tcase, transactions_end_with_their_session);

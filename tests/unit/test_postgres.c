@@ -610,11 +610,11 @@ START_TEST(unreachable)
     uint64_t start = rh_clock_us();
 
     fresh(SECOND / 2);
-    fails(connect_with(items, 3, &made), RH_UNAVAILABLE); /* a black hole */
+    fails(connect_with(items, 3, &made), RH_TIMEOUT); /* a black hole */
     ck_assert_uint_lt(rh_clock_us() - start, SECOND);
     fresh(SECOND / 2);
     items[2].value = text_value("prefer");
-    fails(connect_with(items, 3, &made), RH_UNAVAILABLE);
+    fails(connect_with(items, 3, &made), RH_TIMEOUT);
     (void)close(fd);
     fresh(SECOND);
     start = rh_clock_us();
@@ -1086,6 +1086,22 @@ static void check_holds(const char *column, uint32_t predicate, struct rh_value 
                   predicate, (unsigned long long)found, (unsigned long long)(ALL_IDS & ~ids));
 }
 
+static uint32_t verdict_of(const char *column, uint32_t predicate, const struct rh_value *value)
+{
+    struct rh_query query = select_all(people);
+    const struct rh_node node = {.op = predicate, .column = position_of(column), .n = 1};
+    const uint32_t conjunct = 0;
+    uint8_t verdict = 9;
+    struct rh_plan plan = {.struct_size = sizeof plan, .verdicts = &verdict};
+
+    query.nodes = &node;
+    query.n_nodes = query.n_conjuncts = query.n_values = 1;
+    query.conjuncts = &conjunct;
+    query.values = value;
+    ok(pg->plan(conn, &query, &plan, &error));
+    return verdict;
+}
+
 #define ID(n) (UINT64_C(1) << (n))
 #define F(o) ((o) | RH_OP_FOLD)
 
@@ -1155,6 +1171,81 @@ START_TEST(predicates)
     check_holds("jb", RH_OP_HAS_ANY, json_value("1.0"), ID(1));
     check_holds("jb", RH_OP_HAS_ALL, json_value("\"a\""), ID(1));
     check_holds("jb", RH_OP_HAS_ALL, json_value("\"\""), 0); /* a string is no array */
+}
+END_TEST
+
+/* Composites of NULLs, infinite numbers, NOT NULL domains, numbers that are no oids. */
+START_TEST(predicates_of_odd_values)
+{
+    const struct rh_value far = int_value(INT64_C(1) << 32), below = int_value(-1);
+
+    (void)try_sql(conn, "DROP TABLE IF EXISTS odd CASCADE");
+    (void)try_sql(conn, "DROP TYPE IF EXISTS pair");
+    (void)try_sql(conn, "DROP DOMAIN IF EXISTS always");
+    sql("CREATE TYPE pair AS (a int, b int)");
+    sql("CREATE DOMAIN always AS int NOT NULL");
+    sql("CREATE TABLE odd (id int PRIMARY KEY, p pair, n numeric, o oid, k always)");
+    sql("INSERT INTO odd VALUES (1, ROW(NULL, NULL), 'Infinity', 1, 1), (2, NULL, 4, 2, 1),"
+        " (3, ROW(1, NULL), '-Infinity', 3, 1), (4, '(1,2)', 'NaN', 4294967295, 1),"
+        " (5, NULL, 2, NULL, 1), (6, NULL, NULL, 0, 1)");
+    sql("CREATE VIEW odd_view AS SELECT i, odd.k FROM generate_series(6, 7) i"
+        " LEFT JOIN odd ON odd.id = i");
+    people = table_named("odd");
+    ck_assert_uint_eq(holds("p", RH_OP_NULL, NULL, 0), ID(2) | ID(5) | ID(6));
+    ck_assert_uint_eq(holds("p", RH_OP_NULL | RH_OP_NOT, NULL, 0), ID(1) | ID(3) | ID(4));
+    check_holds("n", RH_OP_GT, int_value(3), ID(2) | ID(4));
+    check_holds("n", RH_OP_GTE, int_value(4), ID(2) | ID(4));
+    check_holds("n", RH_OP_LT, int_value(3), ID(5));
+    check_holds("n", RH_OP_LTE, int_value(4), ID(2) | ID(5));
+    check_holds("o", RH_OP_EQ, int_value(4294967295), ID(4));
+    ck_assert_uint_eq(verdict_of("o", RH_OP_EQ, &far), RH_VERDICT_NONE);
+    ck_assert_uint_eq(verdict_of("o", RH_OP_GT, &below), RH_VERDICT_NONE);
+    ck_assert(!(column_named(table_named("odd_view"), "k")->flags & RH_COLUMN_NOT_NULL));
+}
+END_TEST
+
+/* Every pair of these collations, each way; names and texts, too. */
+START_TEST(joins_across_collations)
+{
+    const struct rh_node node = {.op = RH_OP_EXISTS, .column = RH_NO_COLUMN, .first = 0};
+    const uint32_t conjunct = 0;
+    uint64_t n_taken = 0;
+
+    (void)try_sql(conn, "DROP TABLE IF EXISTS people");
+    (void)try_sql(conn, "DROP TABLE IF EXISTS collated");
+    sql("CREATE TABLE collated (a text, b text COLLATE \"C\", c text COLLATE \"POSIX\","
+        " d name, e varchar(9) COLLATE \"en-x-icu\")");
+    sql("INSERT INTO collated VALUES ('x', 'x', 'x', 'x', 'x'), ('Y', 'y', 'Y', 'y', 'Y')");
+    people = table_named("collated");
+    for (uint32_t outer = 0; outer < 5; outer++) {
+        for (uint32_t inner = 0; inner < 5; inner++) {
+            struct rh_query query = select_all(people);
+            const struct rh_semijoin join = {.schema = people->schema,
+                                             .table = people->name,
+                                             .columns = people->columns,
+                                             .n_columns = people->n_columns,
+                                             .column_stride = people->column_stride,
+                                             .outer = &outer,
+                                             .inner = &inner,
+                                             .n_pairs = 1};
+            uint8_t verdict = RH_VERDICT_NONE;
+            uint32_t needs[64];
+            struct rh_plan plan = {
+                .struct_size = sizeof plan, .verdicts = &verdict, .needs = needs};
+            bool same = (outer == 1 || outer == 3) == (inner == 1 || inner == 3);
+            query.nodes = &node;
+            query.n_nodes = query.n_conjuncts = query.n_semijoins = 1;
+            query.conjuncts = &conjunct;
+            query.semijoins = &join;
+            query.semijoin_stride = sizeof join;
+            ok(pg->plan(conn, &query, &plan, &error));
+            if (verdict != RH_VERDICT_EXACT)
+                continue;
+            n_taken++;
+            ck_assert_uint_eq(count_rows(&query), same ? 2 : 1);
+        }
+    }
+    ck_assert_uint_eq(n_taken, 25);
 }
 END_TEST
 
@@ -1861,21 +1952,105 @@ START_TEST(native_streams)
         .text = RH_TEXT_INIT("SELECT i, md5(i::text) FROM generate_series(1, 300000) i")};
     struct rh_native_result result = {.struct_size = sizeof result};
     struct rh_batch batch = {.struct_size = sizeof batch};
-    uint64_t n = 0;
+    const struct rh_native_spec endless = {
+        .struct_size = sizeof endless,
+        .text = RH_TEXT_INIT("SELECT i, md5(i::text) FROM generate_series(1, 5000000) i")};
+    uint64_t n = 0, start = 0;
     int rc = RH_OK;
 
+    operation.abi.flags = RH_OP_READ_ONLY;
     ok(pg->native->run(conn, op, &spec, &result, &error));
     while ((rc = pg->next(result.cursor, op, 1000, &batch, &error)) == RH_OK)
         n += batch.n_rows;
     ck_assert_int_eq(rc, RH_END);
     ck_assert_uint_eq(n, 300000);
     pg->finish(result.cursor);
-    ok(pg->native->run(conn, op, &spec, &result, &error));
+    ok(pg->native->run(conn, op, &endless, &result, &error));
     ok(pg->next(result.cursor, op, 10, &batch, &error));
     fails(pg->ping(conn, op, &error), RH_BUSY);
+    start = rh_clock_us();
     pg->finish(result.cursor); /* early */
+    ck_assert_uint_lt(rh_clock_us() - start, SECOND);
     rh_error_clear(&error);
     ok(pg->ping(conn, op, &error));
+}
+END_TEST
+
+/* Without READ_ONLY, what a SELECT did stays done though nobody reads its rows. */
+START_TEST(native_effects_stay)
+{
+    const struct rh_native_spec spec = {
+        .struct_size = sizeof spec,
+        .text = RH_TEXT_INIT("WITH x AS (INSERT INTO stock SELECT i, 'a'"
+                             " FROM generate_series(1, 20000) i RETURNING id, name)"
+                             " SELECT id, name, NULL AS nothing FROM x ORDER BY id")};
+    struct rh_native_result result = {.struct_size = sizeof result};
+    struct rh_batch batch = {.struct_size = sizeof batch};
+
+    make_stock();
+    ok(pg->native->run(conn, op, &spec, &result, &error));
+    ok(pg->next(result.cursor, op, 1, &batch, &error));
+    ck_assert_int_eq(batch.cells[0].as.i, 1);
+    ck_assert_uint_eq(batch.cells[2].type, RH_TYPE_NULL);
+    pg->finish(result.cursor);
+    ck_assert_int_eq(sql_int("SELECT count(*) FROM stock"), 20000);
+    operation.abi.memory_budget = 10000; /* what does not fit is not done */
+    fails(try_sql(conn, "DELETE FROM stock RETURNING id"), RH_RESOURCE);
+    rh_error_clear(&error);
+    operation.abi.memory_budget = 0;
+    ck_assert_int_gt(sql_int("SELECT count(*) FROM stock"), 0);
+}
+END_TEST
+
+/* Whatever stands in front of it: transaction control does not get to the server. */
+START_TEST(native_hides_no_control)
+{
+    static const char *const texts[] = {";COMMIT", "/* /* */ */ ROLLBACK", "-- x\rCOMMIT",
+                                        "\f;;/**/;END", ";COPY (SELECT 1) TO PROGRAM 'true'"};
+
+    make_stock();
+    ok(pg->tx->begin(conn, op, 0, &error));
+    sql("INSERT INTO stock VALUES (1, 'a')");
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        for (uint32_t flags = 0; flags <= RH_OP_READ_ONLY; flags++) {
+            operation.abi.flags = flags;
+            fails(try_sql(conn, texts[i]), RH_UNSUPPORTED);
+            rh_error_clear(&error);
+        }
+    }
+    operation.abi.flags = RH_OP_READ_ONLY;
+    fails(try_sql(conn, "DEALLOCATE ALL"), RH_PERMISSION);
+    fails(try_sql(conn, "DISCARD PLANS"), RH_PERMISSION);
+    rh_error_clear(&error);
+    operation.abi.flags = 0;
+    ck_assert_int_eq(sql_int("SELECT count(*) FROM stock"), 1);
+    ok(pg->tx->rollback(conn, op, &error));
+    ck_assert_int_eq(sql_int("SELECT count(*) FROM stock"), 0);
+}
+END_TEST
+
+static int64_t locks_held(struct rh_conn *by)
+{
+    struct rh_conn *mine = conn;
+    int64_t n = 0;
+
+    conn = by;
+    n = sql_int("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711");
+    conn = mine;
+    return n;
+}
+
+START_TEST(resets_after_reading)
+{
+    struct rh_conn *second = connect_url();
+
+    operation.abi.flags = RH_OP_READ_ONLY;
+    ok(try_sql(conn, "SELECT pg_advisory_lock(4711)"));
+    operation.abi.flags = 0;
+    ck_assert_int_eq(locks_held(second), 1);
+    ok(pg->reset(conn, op, &error));
+    ck_assert_int_eq(locks_held(second), 0);
+    pg->close(second);
 }
 END_TEST
 
@@ -1889,6 +2064,116 @@ START_TEST(resets_session_settings)
                              " AND current_setting('search_path') <> 'nowhere'"
                              " AND to_regclass('left_over') IS NULL)::int"),
                      1);
+}
+END_TEST
+
+/* The same where statements go through a pipeline, outside and inside a transaction. */
+START_TEST(prepares_writes_again)
+{
+    struct rh_value cells[2 * 5];
+    struct rh_write_spec spec;
+    struct rh_write_result result = {.struct_size = sizeof result};
+    struct rh_column columns[2];
+
+    for (int nested = 0; nested < 2; nested++) {
+        make_stock();
+        sql("INSERT INTO stock SELECT i, 'a' FROM generate_series(1, 5) i");
+        columns[0] = *column_named(stock, "id");
+        columns[1] = *column_named(stock, "name");
+        for (int i = 0; i < 5; i++) {
+            cells[2 * i] = int_value(i + 1);
+            cells[2 * i + 1] = text_value("new");
+        }
+        spec = spec_for(stock, &columns[0], 2, cells, 5);
+        spec.key = (const uint32_t[]){0};
+        spec.n_key = 1;
+        spec.returning = stock->columns;
+        spec.n_returning = stock->n_columns;
+        for (int i = 0; i < 4; i++) {
+            if (i == 2)
+                sql("ALTER TABLE stock ALTER qty TYPE bigint");
+            if (i == 3)
+                sql("DEALLOCATE ALL");
+            if (nested)
+                ok(pg->tx->begin(conn, op, 0, &error));
+            ok(pg->write->update(conn, op, &spec, &result, &error));
+            ck_assert_uint_eq(result.n_affected, 5);
+            ck_assert_uint_eq(result.returned.n_rows, 5);
+            if (nested)
+                ok(pg->tx->commit(conn, op, &error));
+        }
+        ok(pg->reset(conn, op, &error));
+        ok(pg->write->update(conn, op, &spec, &result, &error));
+    }
+}
+END_TEST
+
+/* What fails before anything was sent leaves the host's transaction as it is. */
+START_TEST(refusals_leave_the_transaction)
+{
+    static const char long_name[] =
+        "0123456789012345678901234567890123456789012345678901234567890123";
+    const struct rh_table *table = NULL;
+    struct rh_value cells[5];
+    struct rh_write_spec spec;
+    struct rh_write_result result = {.struct_size = sizeof result};
+    struct rh_column gone;
+
+    (void)try_sql(conn, "DROP TABLE IF EXISTS refused");
+    sql("CREATE TABLE refused (i2 smallint, c \"char\", n name)");
+    table = table_named("refused");
+    gone = table->columns[0];
+    gone.name = rh_text_of("gone");
+    ok(pg->tx->begin(conn, op, 0, &error));
+    sql("INSERT INTO refused VALUES (1, 'a', 'b')");
+    for (int i = 0; i < 5; i++)
+        cells[i] = data_value(RH_TYPE_BYTES, "x", 1);
+    spec = spec_for(table, &table->columns[0], 1, cells, 5);
+    fails(pg->write->insert(conn, op, &spec, &result, &error), RH_DATA);
+    for (int i = 0; i < 5; i++)
+        cells[i] = text_value("ab");
+    spec = spec_for(table, &table->columns[1], 1, cells, 5);
+    fails(pg->write->insert(conn, op, &spec, &result, &error), RH_DATA);
+    ck_assert_str_eq(error.column, "c");
+    cells[0] = text_value(long_name);
+    spec = spec_for(table, &table->columns[2], 1, cells, 1);
+    fails(pg->write->insert(conn, op, &spec, &result, &error), RH_DATA);
+    for (int i = 0; i < 5; i++)
+        cells[i] = int_value(i);
+    spec = spec_for(table, &gone, 1, cells, 5);
+    fails(pg->write->insert(conn, op, &spec, &result, &error), RH_NOT_FOUND);
+    rh_error_clear(&error);
+    spec = spec_for(table, &table->columns[0], 1, cells, 5);
+    ok(pg->write->insert(conn, op, &spec, &result, &error));
+    ok(pg->tx->commit(conn, op, &error));
+    ck_assert_int_eq(sql_int("SELECT count(*) FROM refused"), 6);
+}
+END_TEST
+
+/* A cursor that is left while its next rows would take long does not end the transaction. */
+START_TEST(leaves_a_slow_cursor)
+{
+    struct rh_query query;
+    struct rh_cursor *cursor = NULL;
+    struct rh_batch batch = {.struct_size = sizeof batch};
+    uint64_t n = 0;
+
+    (void)try_sql(conn, "DROP VIEW IF EXISTS slow");
+    sql("CREATE VIEW slow AS SELECT i, CASE WHEN i > 6000 THEN pg_sleep(0.01)::text END AS t"
+        " FROM generate_series(1, 12000) i");
+    make_stock();
+    query = select_all(table_named("slow"));
+    ok(pg->tx->begin(conn, op, 0, &error));
+    sql("INSERT INTO stock VALUES (1, 'a')");
+    ok(pg->open(conn, op, &query, &cursor, &error));
+    for (int i = 0; n < 5000 && i < 50; i++) {
+        ok(pg->next(cursor, op, 5000, &batch, &error));
+        n += batch.n_rows;
+    }
+    pg->finish(cursor);
+    ok(pg->tx->commit(conn, op, &error));
+    ck_assert_int_eq(sql_int("SELECT count(*) FROM stock"), 1);
+    sql("DROP VIEW slow");
 }
 END_TEST
 
@@ -2041,6 +2326,14 @@ static Suite *suite(void)
     tcase_add_test(reading, native_statements);
     tcase_add_test(reading, native_read_only);
     tcase_add_test(reading, native_streams);
+    tcase_add_test(reading, native_effects_stay);
+    tcase_add_test(reading, native_hides_no_control);
+    tcase_add_test(reading, leaves_a_slow_cursor);
+    tcase_add_test(reading, predicates_of_odd_values);
+    tcase_add_test(reading, joins_across_collations);
+    tcase_add_test(connections, resets_after_reading);
+    tcase_add_test(writing, prepares_writes_again);
+    tcase_add_test(writing, refusals_leave_the_transaction);
     tcase_add_test(writing, inserts_and_returns_in_order);
     tcase_add_test(writing, inserts_all_or_nothing);
     tcase_add_test(writing, names_the_constraint);

@@ -2443,7 +2443,7 @@ END_TEST
 
 static uint64_t frozen_us = 1000;
 
-static uint64_t frozen_now(const struct rh_host *host)
+static uint64_t frozen_now(const struct rh_host *from)
 {
     return frozen_us;
 }
@@ -2451,7 +2451,7 @@ static uint64_t frozen_now(const struct rh_host *host)
 /* Looking at the cancel fd costs a system call, so frequent checks look now and then only. */
 START_TEST(the_cancel_fd_is_seen_in_time)
 {
-    const struct rh_host host = {.struct_size = sizeof host, .now_us = frozen_now};
+    const struct rh_host frozen = {.struct_size = sizeof frozen, .now_us = frozen_now};
     struct rh_op op = {.struct_size = sizeof op, .deadline_us = UINT64_MAX};
     const uint64_t one = 1;
     uint32_t n_seen = 0;
@@ -2460,11 +2460,11 @@ START_TEST(the_cancel_fd_is_seen_in_time)
     ck_assert_int_ge(op.cancel_fd, 0);
     ck_assert_int_eq(write(op.cancel_fd, &one, sizeof one), sizeof one);
     for (uint32_t i = 0; i < 100; i++)
-        n_seen += rh_kit_check(&host, &op, NULL) == RH_CANCELLED;
+        n_seen += rh_kit_check(&frozen, &op, NULL) == RH_CANCELLED;
     ck_assert_uint_ge(n_seen, 1);
     ck_assert_uint_le(n_seen, 10);
     frozen_us += 10000;
-    ck_assert_int_eq(rh_kit_check(&host, &op, NULL), RH_CANCELLED);
+    ck_assert_int_eq(rh_kit_check(&frozen, &op, NULL), RH_CANCELLED);
     close(op.cancel_fd);
 }
 END_TEST

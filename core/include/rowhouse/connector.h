@@ -47,9 +47,9 @@ struct rh_cursor; /* the connector's */
 /* A row of the `operators` table: the upper bound of what can be pushed down. A connector
  * without `plan` is planned from this table alone. Operators that are not listed: NONE. */
 struct rh_operator {
-    uint32_t op;      /* RH_OP_* with NOT and FOLD bits. AND and OR are not listed: an OR is as
+    uint32_t op;    /* RH_OP_* with NOT and FOLD bits. AND and OR are not listed: an OR is as
                          exact as its weakest branch. */
-    uint32_t types;   /* set of column types: RH_TYPE_BIT(type) | … ; ignored by EXISTS and SEEK */
+    uint32_t types; /* set of column types: RH_TYPE_BIT(type) | … ; ignored by EXISTS and SEEK */
     uint32_t verdict; /* RH_VERDICT_* */
     uint32_t reserved;
 };
@@ -246,7 +246,7 @@ struct rh_connector {
     uint32_t n_operators;
     const struct rh_operator *operators;
     uint32_t operator_stride;
-    uint32_t flags; /* zero */
+    uint32_t flags;    /* zero */
     struct rh_text id; /* "postgres": [a-z][a-z0-9_]* */
     struct rh_text title;
     struct rh_text version;
@@ -314,7 +314,8 @@ struct rh_connector {
  * is the host's; returns 0 and a table that lives for ever, or RH_UNSUPPORTED when the connector
  * cannot run on that host.
  */
-typedef int32_t rh_connector_entry_fn(uint32_t host_minor, const struct rh_connector **ret_connector);
+typedef int32_t rh_connector_entry_fn(uint32_t host_minor,
+                                      const struct rh_connector **ret_connector);
 
 #if defined(__GNUC__)
 #define RH_EXPORT __attribute__((visibility("default")))

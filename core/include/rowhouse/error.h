@@ -17,24 +17,24 @@ extern "C" {
 #define RH_END 1 /* next(): no more rows */
 
 /* Error classes. */
-#define RH_INVALID (-1)          /* the request makes no sense */
-#define RH_UNSUPPORTED (-2)      /* this connector or server does not do that */
-#define RH_CONFIG (-3)           /* a setting is wrong */
-#define RH_AUTH (-4)             /* the source refused the credentials */
-#define RH_PERMISSION (-5)       /* the credentials may not do this */
-#define RH_NOT_FOUND (-6)        /* no such table, row, database */
-#define RH_EXISTS (-7)           /* there is one already (tables, databases; rows: CONSTRAINT) */
-#define RH_CONSTRAINT (-8)       /* see RH_CONSTRAINT_* */
-#define RH_CONFLICT (-9)         /* stale version, serialization failure, deadlock victim */
-#define RH_DATA (-10)            /* a value does not fit: overflow, bad encoding, division by zero */
-#define RH_RATE_LIMITED (-11)    /* retry_after_ms may say when */
-#define RH_BUSY (-12)            /* out of connections or slots for now; locked */
-#define RH_UNAVAILABLE (-13)     /* unreachable, went away, shutting down */
-#define RH_TIMEOUT (-14)         /* the deadline passed */
-#define RH_CANCELLED (-15)       /* cancelled by the caller */
-#define RH_RESOURCE (-16)        /* out of memory or disk; a budget is used up */
-#define RH_PROTOCOL (-17)        /* the source sent what it must not */
-#define RH_NEEDS_KEYS (-18)      /* plan(): will not scan without the columns in rh_plan.needs */
+#define RH_INVALID (-1)       /* the request makes no sense */
+#define RH_UNSUPPORTED (-2)   /* this connector or server does not do that */
+#define RH_CONFIG (-3)        /* a setting is wrong */
+#define RH_AUTH (-4)          /* the source refused the credentials */
+#define RH_PERMISSION (-5)    /* the credentials may not do this */
+#define RH_NOT_FOUND (-6)     /* no such table, row, database */
+#define RH_EXISTS (-7)        /* there is one already (tables, databases; rows: CONSTRAINT) */
+#define RH_CONSTRAINT (-8)    /* see RH_CONSTRAINT_* */
+#define RH_CONFLICT (-9)      /* stale version, serialization failure, deadlock victim */
+#define RH_DATA (-10)         /* a value does not fit: overflow, bad encoding, division by zero */
+#define RH_RATE_LIMITED (-11) /* retry_after_ms may say when */
+#define RH_BUSY (-12)         /* out of connections or slots for now; locked */
+#define RH_UNAVAILABLE (-13)  /* unreachable, went away, shutting down */
+#define RH_TIMEOUT (-14)      /* the deadline passed */
+#define RH_CANCELLED (-15)    /* cancelled by the caller */
+#define RH_RESOURCE (-16)     /* out of memory or disk; a budget is used up */
+#define RH_PROTOCOL (-17)     /* the source sent what it must not */
+#define RH_NEEDS_KEYS (-18)   /* plan(): will not scan without the columns in rh_plan.needs */
 #define RH_UNKNOWN_OUTCOME (-19) /* the write may or may not have happened */
 #define RH_CONTRACT (-20)        /* the connector broke the contract of this ABI */
 #define RH_INTERNAL (-21)        /* a fault in the connector or host */
@@ -64,11 +64,11 @@ struct rh_error {
     int64_t native_code;     /* the source's own number; 0 = none */
     uint64_t row;            /* index of the input row at fault, or RH_NO_ROW */
     char sqlstate[8];        /* "" = none */
-    char code[32];           /* the host's problem code where it is finer than the class; "" = none */
-    char column[72];         /* column at fault; "" = none */
-    char pointer[184];       /* JSON pointer into the caller's input; "" = none */
-    char message[512];       /* names the thing; one sentence, no trailing period */
-    char hint[256];          /* what to do about it; "" = none */
+    char code[32];     /* the host's problem code where it is finer than the class; "" = none */
+    char column[72];   /* column at fault; "" = none */
+    char pointer[184]; /* JSON pointer into the caller's input; "" = none */
+    char message[512]; /* names the thing; one sentence, no trailing period */
+    char hint[256];    /* what to do about it; "" = none */
 };
 
 #ifdef __cplusplus

@@ -22,14 +22,14 @@ extern "C" {
 #define RH_NO_COLUMN ((uint32_t)-1)
 
 /* rh_column.flags */
-#define RH_COLUMN_NOT_NULL 0x0001u   /* never NULL or MISSING */
-#define RH_COLUMN_DEFAULT 0x0002u    /* the source fills it in when it is not given */
-#define RH_COLUMN_GENERATED 0x0004u  /* computed by the source; cannot be written */
-#define RH_COLUMN_IDENTITY 0x0008u   /* counted by the source (serial, rowid); also DEFAULT */
+#define RH_COLUMN_NOT_NULL 0x0001u     /* never NULL or MISSING */
+#define RH_COLUMN_DEFAULT 0x0002u      /* the source fills it in when it is not given */
+#define RH_COLUMN_GENERATED 0x0004u    /* computed by the source; cannot be written */
+#define RH_COLUMN_IDENTITY 0x0008u     /* counted by the source (serial, rowid); also DEFAULT */
 #define RH_COLUMN_BINARY_ORDER 0x0010u /* text: the source's own order is by code point */
-#define RH_COLUMN_OPAQUE 0x0020u     /* native type without exact meaning here: no pushdown on it */
+#define RH_COLUMN_OPAQUE 0x0020u /* native type without exact meaning here: no pushdown on it */
 #define RH_COLUMN_EXACT_EQUAL 0x0040u /* text: the source's own "=" compares code points */
-#define RH_COLUMN_INFERRED 0x0080u   /* from samples, not declared */
+#define RH_COLUMN_INFERRED 0x0080u    /* from samples, not declared */
 
 /* A column as `tables` described it. The host hands the same description back in queries and
  * writes, so `plan` needs no lookup of its own. */
@@ -80,7 +80,7 @@ struct rh_foreign_key {
 
 struct rh_table {
     uint32_t struct_size;
-    uint32_t kind;  /* RH_TABLE_* */
+    uint32_t kind; /* RH_TABLE_* */
     uint32_t flags;
     uint32_t reserved;
     struct rh_text schema; /* no text where the source has no schemas */
@@ -190,8 +190,9 @@ struct rh_semijoin {
 /* ---- Order, groups ----------------------------------------------------------------------- */
 
 #define RH_ORDER_DESC 0x1u
-#define RH_ORDER_NULLS_FIRST 0x2u /* without it NULL and MISSING come last, whatever the direction */
-#define RH_ORDER_BINARY 0x4u      /* text by code point; without it: the source's own collation */
+#define RH_ORDER_NULLS_FIRST                                                                       \
+    0x2u                     /* without it NULL and MISSING come last, whatever the direction */
+#define RH_ORDER_BINARY 0x4u /* text by code point; without it: the source's own collation */
 
 struct rh_order {
     uint32_t column; /* position in columns; in a grouped query: position in the output */
@@ -276,7 +277,7 @@ struct rh_query {
     uint32_t n_having;
     uint32_t n_order;
     const struct rh_order *order;
-    uint64_t limit;  /* RH_NO_LIMIT */
+    uint64_t limit; /* RH_NO_LIMIT */
     uint64_t offset;
     uint64_t row_goal;
 };
@@ -298,12 +299,12 @@ struct rh_query {
  * contract: it is logged and treated as NONE. The host alone decides what is legal together. */
 struct rh_plan {
     uint32_t struct_size;
-    uint32_t accepts;     /* RH_ACCEPT_* */
-    uint8_t *verdicts;    /* one per conjunct of the query, RH_VERDICT_* */
-    uint32_t n_order;     /* length of the accepted prefix of the order */
-    uint32_t n_needs;     /* with RH_NEEDS_KEYS: how many of `needs` are set */
-    uint32_t *needs;      /* room for n_columns: positions of columns without which it won't scan */
-    int64_t est_rows;     /* expected rows, -1 = not known */
+    uint32_t accepts;  /* RH_ACCEPT_* */
+    uint8_t *verdicts; /* one per conjunct of the query, RH_VERDICT_* */
+    uint32_t n_order;  /* length of the accepted prefix of the order */
+    uint32_t n_needs;  /* with RH_NEEDS_KEYS: how many of `needs` are set */
+    uint32_t *needs;   /* room for n_columns: positions of columns without which it won't scan */
+    int64_t est_rows;  /* expected rows, -1 = not known */
 };
 
 #ifdef __cplusplus

@@ -66,10 +66,10 @@ struct rh_text {
 #define RH_N_TYPES 16
 
 struct rh_value {
-    uint8_t type;      /* RH_TYPE_* */
-    uint8_t reserved0; /* zero */
+    uint8_t type;       /* RH_TYPE_* */
+    uint8_t reserved0;  /* zero */
     uint16_t reserved1; /* zero */
-    uint32_t len;      /* bytes at as.data; zero for the types without */
+    uint32_t len;       /* bytes at as.data; zero for the types without */
     union {
         int64_t i;
         uint64_t u;

@@ -333,13 +333,6 @@ static bool add_predicate(struct rh_sql *sql, const struct rh_column *column,
             return false;
         add_enum_equal(sql, column, node, values);
         return true;
-    case RH_OP_NULL:
-        if (kind_of(column) != KIND_NESTED)
-            return false;
-        /* A composite of nothing but NULLs "IS NULL", too, and yet is a value. */
-        rh_sql_operand(sql, column, RH_SQL_PLAIN);
-        rh_sql_add(sql, " IS NOT DISTINCT FROM NULL");
-        return true;
     case RH_OP_EMPTY:
         rh_sql_add(sql, "(");
         rh_sql_operand(sql, column, RH_SQL_PLAIN);

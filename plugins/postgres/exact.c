@@ -54,13 +54,22 @@ static bool is_json_scalar(const struct rh_value *value)
            !memmem(text, value->len, "\\u0000", 6);
 }
 
+/* A composite of nothing but NULLs "IS NULL", and yet is a value. Arrays are told by their name. */
+static bool may_be_composite(const struct rh_column *column)
+{
+    struct rh_text name = column->native_type;
+
+    return column->native_id && column->native_id != PG_OID_JSON &&
+           column->native_id != PG_OID_JSONB && (!name.len || name.data[name.len - 1] != ']');
+}
+
 static uint32_t exact_json(const struct rh_column *column, const struct rh_node *node,
                            const struct rh_value *values, uint32_t upper)
 {
     uint32_t base = RH_OP_BASE(node->op);
 
     if (base == RH_OP_NULL)
-        return upper;
+        return may_be_composite(column) ? RH_VERDICT_NONE : upper;
     if (column->native_id != PG_OID_JSONB)
         return RH_VERDICT_NONE;
     for (uint32_t i = 0; i < node->n; i++) {

@@ -14,10 +14,10 @@
 #include "native.h"
 
 #include "connector/civil.h"
+#include "native_kind.h"
 #include "native_value.h"
 #include "read.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,99 +104,6 @@ static int load_parameters(struct rh_conn *conn, const struct rh_native_spec *sp
             return rc;
     }
     rh_pg_params_seal(&conn->params);
-    return RH_OK;
-}
-
-/* ---- the statement's kind ---- */
-
-/* Behind the block comment that starts at `at`; they nest. The end when it is not closed. */
-static const char *skip_block(const char *at, const char *end)
-{
-    int depth = 0;
-
-    while (end - at >= 2) {
-        if (at[0] == '/' && at[1] == '*') {
-            depth++;
-            at += 2;
-        } else if (at[0] == '*' && at[1] == '/') {
-            at += 2;
-            if (--depth == 0)
-                return at;
-        } else {
-            at++;
-        }
-    }
-    return end;
-}
-
-/* All that the server's scanner passes over in front of a statement, and parentheses. */
-static void skip_to_word(struct rh_text *text)
-{
-    const char *at = text->data, *end = text->data + text->len;
-
-    while (at < end) {
-        bool two = end - at >= 2;
-        if (*at && strchr(" \t\n\r\f\v;(", *at)) {
-            at++;
-        } else if (two && at[0] == '-' && at[1] == '-') {
-            while (at < end && *at != '\n' && *at != '\r')
-                at++;
-        } else if (two && at[0] == '/' && at[1] == '*') {
-            at = skip_block(at, end);
-        } else {
-            break;
-        }
-    }
-    *text = rh_text_make(at, (size_t)(end - at));
-}
-
-static bool first_word_is(struct rh_text text, const char *const *words)
-{
-    size_t n = 0;
-
-    skip_to_word(&text);
-    while (n < text.len && isalpha((unsigned char)text.data[n]))
-        n++;
-    for (; *words; words++) {
-        if (strlen(*words) == n && strncasecmp(text.data, *words, n) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool is_transaction_control(struct rh_text text)
-{
-    static const char *const words[] = {"begin", "start",     "commit",  "end",     "rollback",
-                                        "abort", "savepoint", "release", "prepare", NULL};
-    return first_word_is(text, words);
-}
-
-static bool is_copy(struct rh_text text)
-{
-    static const char *const words[] = {"copy", NULL};
-    return first_word_is(text, words);
-}
-
-/* What a read-only transaction allows, and rolling back does not bring back. */
-static bool forgets_statements(struct rh_text text)
-{
-    static const char *const words[] = {"deallocate", "discard", NULL};
-    return first_word_is(text, words);
-}
-
-static int check_spec(const struct rh_native_spec *spec, const struct rh_op *op,
-                      struct rh_error *error)
-{
-    if (!spec->text.len || memchr(spec->text.data, '\0', spec->text.len))
-        return rh_fail(error, RH_INVALID, "the text of the statement is empty or holds a NUL");
-    if (is_transaction_control(spec->text)) {
-        rh_fail(error, RH_UNSUPPORTED, "transaction control cannot be used here");
-        return rh_error_hint(error, "Use a transaction of Rowhouse");
-    }
-    if (is_copy(spec->text))
-        return rh_fail(error, RH_UNSUPPORTED, "COPY cannot be used here");
-    if ((op->flags & RH_OP_READ_ONLY) && forgets_statements(spec->text))
-        return rh_fail(error, RH_PERMISSION, "the operation is read-only");
     return RH_OK;
 }
 
@@ -310,9 +217,18 @@ static int add_to_whole(PGresult **whole, const PGresult *from, const struct rh_
     return RH_OK;
 }
 
+/* The statement was over at the server before its result was found to be too large. */
+static int fail_half_done(struct rh_error *error)
+{
+    rh_error_clear(error);
+    rh_fail(error, RH_UNKNOWN_OUTCOME,
+            "the result of the statement is too large, but what it changes may be changed");
+    return rh_error_hint(error, "Look whether it took effect before trying again");
+}
+
 /* All rows; *ret_last is the result behind them, which has the number of rows affected. */
-static int take_whole(struct rh_conn *conn, const struct rh_op *op, PGresult **ret_whole,
-                      PGresult **ret_last, struct rh_error *error)
+static int take_whole(struct rh_conn *conn, const struct rh_op *op, bool nested,
+                      PGresult **ret_whole, PGresult **ret_last, struct rh_error *error)
 {
     for (;;) {
         PGresult *result = NULL;
@@ -329,7 +245,7 @@ static int take_whole(struct rh_conn *conn, const struct rh_op *op, PGresult **r
             if (!rc)
                 continue;
             rh_pg_interrupt(conn);
-            return rc;
+            return nested || conn->ended_well ? rc : fail_half_done(error);
         case PGRES_COPY_IN:
         case PGRES_COPY_OUT:
         case PGRES_COPY_BOTH:
@@ -409,7 +325,8 @@ static int execute(struct rh_conn *conn, const struct rh_op *op, const char *tex
         !PQsetSingleRowMode(conn->pg))
         return rh_pg_lost(conn, error);
     conn->single_row = true;
-    rc = streaming ? take_first(conn, op, &last, error) : take_whole(conn, op, &rows, &last, error);
+    rc = streaming ? take_first(conn, op, &last, error)
+                   : take_whole(conn, op, before != PQTRANS_IDLE, &rows, &last, error);
     if (PQtransactionStatus(conn->pg) != PQTRANS_ACTIVE)
         outcome = check_outcome(conn, before, last, error);
     rc = outcome ? outcome : rc;
@@ -457,7 +374,7 @@ static int32_t run(struct rh_conn *conn, const struct rh_op *op, const struct rh
     if (!rc && conn->cursor)
         rc = rh_fail(error, RH_CONTRACT, "a cursor is open on this connection already");
     if (!rc)
-        rc = check_spec(spec, op, error);
+        rc = rh_pg_native_check(spec, op, error);
     if (!rc)
         rc = load_parameters(conn, spec, error);
     if (rc)

@@ -63,12 +63,8 @@ int rh_sqlite_authorize(void *context, int action, const char *first, const char
     case SQLITE_CREATE_TEMP_TRIGGER:
     case SQLITE_CREATE_TEMP_VIEW:
         return SQLITE_DENY;
-    /* "temp.x" instead of TEMP comes without a code of its own. */
-    case SQLITE_CREATE_INDEX:
-    case SQLITE_CREATE_TABLE:
-    case SQLITE_CREATE_TRIGGER:
-    case SQLITE_CREATE_VIEW:
-    case SQLITE_CREATE_VTABLE:
+    /* An object named "temp.x" has no code of its own, but goes into the schema table of temp. */
+    case SQLITE_INSERT:
         return database && strcasecmp(database, "temp") == 0 ? SQLITE_DENY : SQLITE_OK;
     case SQLITE_PRAGMA:
         return pragma_is_harmless(first, second) ? SQLITE_OK : SQLITE_DENY;

@@ -131,6 +131,7 @@ static int give_rows(struct running *running, bool writes, struct rh_native_resu
     for (uint32_t i = 0; i < n && rc == RH_OK; i++) {
         rc = describe(running, (int)i, &columns[i]);
         cursor->outputs[i] = rh_sqlite_output_of(&columns[i], false);
+        cursor->outputs[i].is_free = true;
     }
     if (rc == RH_OK && running->code == SQLITE_ROW && writes)
         rc = rh_sqlite_cursor_buffer(cursor, running->stmt, running->op->memory_budget,

@@ -23,6 +23,7 @@ struct rh_sqlite_output rh_sqlite_output_of(const struct rh_column *column, bool
 
     return (struct rh_sqlite_output){.type = (uint8_t)column->type,
                                      .is_key = grouped && by_key,
+                                     .is_free = column->type == RH_TYPE_JSON,
                                      .scale = (uint16_t)column->scale};
 }
 
@@ -116,8 +117,9 @@ static void read_text(struct rh_rowset *rows, struct rh_value *cell,
     default:
         break;
     }
-    /* SQLite does not check what it is given as text. */
-    if (type == RH_TYPE_TEXT && !rh_text_is_utf8(text))
+    /* SQLite does not check what it is given as text, and compares and sorts it among the texts. Where
+     * the host does so too, it must see it as TEXT: as BYTES, pages would begin at the wrong row. */
+    if (output->is_free && type == RH_TYPE_TEXT && !rh_text_is_utf8(text))
         type = RH_TYPE_BYTES;
     rh_rowset_bytes(rows, cell, type, text.data, text.len);
 }

@@ -14,6 +14,7 @@
 struct rh_sqlite_output {
     uint8_t type; /* RH_TYPE_* */
     bool is_key;  /* dates, times and UUIDs come as keys (see functions.h) */
+    bool is_free; /* never compared, sorted or paged by: text that is not UTF-8 comes as BYTES */
     uint16_t scale;
 };
 

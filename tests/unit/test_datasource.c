@@ -263,9 +263,11 @@ static void *ask(void *context)
 
 static void ask_together(struct asker *askers, unsigned n)
 {
+    unsigned before = fake.n_tables;
     for (unsigned i = 0; i < n; i++) {
         ck_assert_int_eq(pthread_create(&askers[i].thread, NULL, ask, &askers[i]), 0);
-        usleep(2000);
+        while (fake.n_tables == before) /* the first one loads */
+            usleep(1000);
     }
     for (unsigned i = 0; i < n; i++)
         pthread_join(askers[i].thread, NULL);

@@ -946,7 +946,7 @@ START_TEST(introspects)
     ck_assert_uint_eq(column->scale, 3);
     column = column_named(table, "dom");
     ck_assert_uint_eq(column->type, RH_TYPE_INT);
-    ck_assert(column->flags & RH_COLUMN_NOT_NULL);
+    ck_assert(!(column->flags & RH_COLUMN_NOT_NULL)); /* its type is, which an outer join ignores */
     column = column_named(table, "c");
     ck_assert_uint_eq(column->n_options, 3);
     ck_assert(rh_text_is(column->options[1], "g\"r'een"));
@@ -1184,15 +1184,19 @@ START_TEST(predicates_of_odd_values)
     (void)try_sql(conn, "DROP DOMAIN IF EXISTS always");
     sql("CREATE TYPE pair AS (a int, b int)");
     sql("CREATE DOMAIN always AS int NOT NULL");
-    sql("CREATE TABLE odd (id int PRIMARY KEY, p pair, n numeric, o oid, k always)");
+    sql("CREATE TABLE odd (id int PRIMARY KEY, p pair, n numeric, o oid, k always,"
+        " ps int[])");
     sql("INSERT INTO odd VALUES (1, ROW(NULL, NULL), 'Infinity', 1, 1), (2, NULL, 4, 2, 1),"
         " (3, ROW(1, NULL), '-Infinity', 3, 1), (4, '(1,2)', 'NaN', 4294967295, 1),"
         " (5, NULL, 2, NULL, 1), (6, NULL, NULL, 0, 1)");
+    sql("UPDATE odd SET ps = '{NULL}' WHERE id IN (1, 3, 4)");
     sql("CREATE VIEW odd_view AS SELECT i, odd.k FROM generate_series(6, 7) i"
         " LEFT JOIN odd ON odd.id = i");
     people = table_named("odd");
-    ck_assert_uint_eq(holds("p", RH_OP_NULL, NULL, 0), ID(2) | ID(5) | ID(6));
-    ck_assert_uint_eq(holds("p", RH_OP_NULL | RH_OP_NOT, NULL, 0), ID(1) | ID(3) | ID(4));
+    ck_assert_uint_eq(verdict_of("p", RH_OP_NULL, &below), RH_VERDICT_NONE);
+    ck_assert_uint_eq(verdict_of("p", RH_OP_NULL | RH_OP_NOT, &below), RH_VERDICT_NONE);
+    ck_assert_uint_eq(holds("ps", RH_OP_NULL, NULL, 0), ID(2) | ID(5) | ID(6));
+    ck_assert_uint_eq(holds("ps", RH_OP_NULL | RH_OP_NOT, NULL, 0), ID(1) | ID(3) | ID(4));
     check_holds("n", RH_OP_GT, int_value(3), ID(2) | ID(4));
     check_holds("n", RH_OP_GTE, int_value(4), ID(2) | ID(4));
     check_holds("n", RH_OP_LT, int_value(3), ID(5));
@@ -1986,6 +1990,7 @@ START_TEST(native_effects_stay)
                              " SELECT id, name, NULL AS nothing FROM x ORDER BY id")};
     struct rh_native_result result = {.struct_size = sizeof result};
     struct rh_batch batch = {.struct_size = sizeof batch};
+    int rc = RH_OK;
 
     make_stock();
     ok(pg->native->run(conn, op, &spec, &result, &error));
@@ -1994,11 +1999,13 @@ START_TEST(native_effects_stay)
     ck_assert_uint_eq(batch.cells[2].type, RH_TYPE_NULL);
     pg->finish(result.cursor);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM stock"), 20000);
-    operation.abi.memory_budget = 10000; /* what does not fit is not done */
-    fails(try_sql(conn, "DELETE FROM stock RETURNING id"), RH_RESOURCE);
+    operation.abi.memory_budget = 10000; /* what does not fit is undone, or said to be open */
+    rc = try_sql(conn, "DELETE FROM stock RETURNING id");
+    ck_assert(rc == RH_RESOURCE || rc == RH_UNKNOWN_OUTCOME);
     rh_error_clear(&error);
     operation.abi.memory_budget = 0;
-    ck_assert_int_gt(sql_int("SELECT count(*) FROM stock"), 0);
+    if (rc == RH_RESOURCE)
+        ck_assert_int_eq(sql_int("SELECT count(*) FROM stock"), 20000);
 }
 END_TEST
 

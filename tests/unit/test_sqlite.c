@@ -1791,8 +1791,9 @@ START_TEST(text_that_is_not_utf8)
             "CAST(x'c0af' AS TEXT)), (CAST(x'c3a9' AS TEXT), NULL, NULL)");
     introspect(&s);
     assert_query(&s, query_of(table_of(&s, "t")),
-                 "bytes:61ff|bytes:22ff22|bytes:c0af\ntext:\xc3\xa9|null|null\n");
+                 "text:a\xff|bytes:22ff22|text:\xc0\xaf\ntext:\xc3\xa9|null|null\n");
     assert_sql(&s, "SELECT CAST(x'ff' AS TEXT)", "bytes:ff\n");
+    assert_sql(&s, "SELECT x FROM t", "bytes:61ff\ntext:\xc3\xa9\n");
     stop(&s);
 }
 END_TEST

@@ -3,7 +3,7 @@
  * access to the settings that `connect` received.
  *
  * The kit depends on the ABI and on core/base (libc only), so a connector compiles outside this
- * tree. Nothing here keeps state.
+ * tree. Nothing here keeps state but a per-thread note of when the cancel fd was last looked at.
  */
 #pragma once
 

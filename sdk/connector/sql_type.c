@@ -1,6 +1,7 @@
 /*
  * Native type names, which stand bare in the text: read by a small grammar, so that no clause
- * ("DEFAULT f()", "CHECK", "REFERENCES") and no call slips in. Quoted names are refused.
+ * ("DEFAULT f()", "CHECK", "REFERENCES") and no call slips in. Only a collation
+ * may be named in quotes.
  */
 #include "connector/sql_parts.h"
 
@@ -91,6 +92,29 @@ static bool take_type_name(struct rh_text *rest)
     return !take_sign(rest, '.') || take_word(rest).len > 0;
 }
 
+static const char *const collate[] = {"collate", NULL};
+
+/* A word, or a name in double quotes without one inside. */
+static bool take_name(struct rh_text *rest)
+{
+    if (!take_sign(rest, '"'))
+        return take_word(rest).len > 0;
+    const char *end = memchr(rest->data, '"', rest->len);
+    if (!end || end == rest->data)
+        return false;
+    rest->len -= (uint64_t)(end + 1 - rest->data);
+    rest->data = end + 1;
+    return true;
+}
+
+/* [COLLATE [schema.]name] */
+static bool take_collation(struct rh_text *rest)
+{
+    if (!is_one_of(take_word(rest), collate))
+        return true;
+    return take_name(rest) && (!take_sign(rest, '.') || take_name(rest));
+}
+
 /* The words that may follow a name or its digits. */
 static bool take_more_words(struct rh_text *rest)
 {
@@ -103,9 +127,12 @@ static bool take_more_words(struct rh_text *rest)
     static const char *const time[] = {"time", NULL}, *const zone[] = {"zone", NULL};
 
     for (;;) {
+        const struct rh_text before = *rest;
         struct rh_text word = take_word(rest);
-        if (!word.len)
+        if (!word.len || is_one_of(word, collate)) {
+            *rest = before;
             return true;
+        }
         if (is_one_of(word, zoned)) {
             struct rh_text first = take_word(rest), second = take_word(rest);
             if (!is_one_of(first, time) || !is_one_of(second, zone))
@@ -116,7 +143,7 @@ static bool take_more_words(struct rh_text *rest)
     }
 }
 
-/* name [words] ['(' digits [',' digits] ')' [words]] {'[' [digits] ']'} */
+/* name [words] ['(' digits [',' digits] ')' [words]] {'[' [digits] ']'} [COLLATE name] */
 static bool is_native_type(struct rh_text rest)
 {
     if (!take_type_name(&rest) || !take_more_words(&rest))
@@ -131,6 +158,8 @@ static bool is_native_type(struct rh_text rest)
         if (!take_sign(&rest, ']'))
             return false;
     }
+    if (!take_collation(&rest))
+        return false;
     skip_spaces(&rest);
     return rest.len == 0;
 }

@@ -115,3 +115,8 @@ def test_the_example_program_reads_rows(tmp_path):
                             env=dict(os.environ, ROWHOUSE_PLUGINS=str(BUILD / "plugins")))
     assert [json.loads(line) for line in result.stdout.splitlines()] == [
         {"id": 3, "status": "open", "total": 7.5}, {"id": 1, "status": "open", "total": 5}], result.stderr
+
+
+def test_the_reference_is_what_the_server_prints():
+    printed = subprocess.run([BUILD / "bin/rowhouse-server", "--print-reference"], capture_output=True, text=True)
+    assert (ROOT / "docs/reference.md").read_text() == printed.stdout

@@ -688,6 +688,9 @@ static bool type_passes(const char *type)
 START_TEST(native_types)
 {
     static const char *const good[] = {
+        "text COLLATE C",
+        "varchar(40) COLLATE \"en-x-icu\"",
+        "text COLLATE pg_catalog.\"C\"",
         "int",
         "VARCHAR(20)",
         "numeric(10, 2)",
@@ -722,7 +725,10 @@ START_TEST(native_types)
         "UNIQUE",
         "int PRIMARY KEY",
         "int NOT NULL",
-        "text COLLATE C",
+        "text COLLATE",
+        "text COLLATE lower(x)",
+        "text COLLATE C DEFAULT f()",
+        "text COLLATE \"a\"\"b\"",
         "text CONSTRAINT x",
         "timestamp with zone",
         "timestamp with",

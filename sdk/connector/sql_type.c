@@ -110,8 +110,12 @@ static bool take_name(struct rh_text *rest)
 /* [COLLATE [schema.]name] */
 static bool take_collation(struct rh_text *rest)
 {
-    if (!is_one_of(take_word(rest), collate))
+    const struct rh_text word = take_word(rest);
+
+    if (!word.len)
         return true;
+    if (!is_one_of(word, collate))
+        return false;
     return take_name(rest) && (!take_sign(rest, '.') || take_name(rest));
 }
 

@@ -11,26 +11,13 @@
 #include "connector/match.h"
 #include "row.h"
 
+#include "base/type.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define DECIMAL_MAX 2000 /* digits of a default */
-
-static const char *const type_names[RH_N_TYPES] = {
-    [RH_TYPE_BOOL] = "bool",           [RH_TYPE_INT] = "int",
-    [RH_TYPE_UINT] = "uint",           [RH_TYPE_FLOAT] = "float",
-    [RH_TYPE_DECIMAL] = "decimal",     [RH_TYPE_TEXT] = "text",
-    [RH_TYPE_BYTES] = "bytes",         [RH_TYPE_DATE] = "date",
-    [RH_TYPE_TIME] = "time",           [RH_TYPE_DATETIME] = "datetime",
-    [RH_TYPE_TIMESTAMP] = "timestamp", [RH_TYPE_INTERVAL] = "interval",
-    [RH_TYPE_UUID] = "uuid",           [RH_TYPE_JSON] = "json",
-};
-
-const char *mem_type_name(uint32_t type)
-{
-    return type < RH_N_TYPES ? type_names[type] : NULL;
-}
 
 /* Names the column in an error that has been set. */
 static int name_column(const struct mem_column *column, struct rh_error *error)
@@ -47,7 +34,7 @@ static int find_type(const struct rh_column *from, uint32_t *ret_type, struct rh
     uint32_t type = from->type;
     if (from->native_type.len) {
         for (type = RH_TYPE_BOOL; type < RH_N_TYPES; type++) {
-            if (rh_text_is(from->native_type, type_names[type]))
+            if (rh_text_is(from->native_type, rh_type_name(type)))
                 break;
         }
     }
@@ -181,7 +168,7 @@ static int parse_default(struct mem_column *column, struct rh_error *error)
         return rh_fail_nomem(error);
     if (!parse_literal(column->described.type, text, column->initial_bytes, &column->initial)) {
         rh_fail(error, RH_INVALID, "the default of column \"%s\" is no %s", column->name,
-                type_names[column->described.type]);
+                rh_type_name(column->described.type));
         return name_column(column, error);
     }
     return mem_column_check(column, &column->initial, error);
@@ -225,7 +212,7 @@ int mem_column_init(struct mem_column *column, const struct rh_column *from, str
         return rh_fail(error, RH_INVALID,
                        "column \"%.*s\": only an int without a default is counted",
                        RH_TEXT_ARG(from->name));
-    column->described.native_type = rh_text_of(type_names[type]);
+    column->described.native_type = rh_text_of(rh_type_name(type));
     column->described.type = type;
     column->described.precision = from->precision;
     column->described.scale = from->scale;

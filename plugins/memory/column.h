@@ -23,9 +23,6 @@ struct mem_column {
 /* INVALID when it is empty, too long, or no text. */
 int mem_name_check(struct rh_text name, struct rh_error *error);
 
-/* "int", "text", …: the spelling of a type here. */
-const char *mem_type_name(uint32_t type);
-
 /* Copies the description. INVALID for a type, default or name that makes no sense, UNSUPPORTED for
  * GENERATED. */
 int mem_column_init(struct mem_column *column, const struct rh_column *from,

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "base/type.h"
 #include "rows/session.h"
 
 #include <string.h>
@@ -21,14 +22,6 @@ static const struct rh_cli_option options[] = {
 static const char help[] = "Examples:\n"
                            "  rowhouse tables shop.db\n"
                            "  rowhouse tables postgres://localhost/crm customers --columns\n";
-
-static const char *type_name(uint32_t type)
-{
-    static const char *const names[RH_N_TYPES] = {
-        "missing", "null", "bool", "int",      "uint",      "float",    "decimal", "text",
-        "bytes",   "date", "time", "datetime", "timestamp", "interval", "uuid",    "json"};
-    return type < RH_N_TYPES ? names[type] : "?";
-}
 
 static bool in_key(const struct rh_table *table, uint32_t column)
 {
@@ -51,7 +44,7 @@ static void print_columns(const struct rh_table *table)
         bool more = in_key(table, c) || column->flags & RH_COLUMN_NOT_NULL;
         fputs("  ", stdout);
         rh_plain_print(stdout, column->name, width);
-        printf("  %-10s", type_name(column->type));
+        printf("  %-10s", rh_type_name(column->type));
         rh_plain_print(stdout, column->native_type, more ? NATIVE_WIDTH : 0);
         printf("%s%s\n", in_key(table, c) ? " key" : "",
                column->flags & RH_COLUMN_NOT_NULL ? " not null" : "");

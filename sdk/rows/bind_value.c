@@ -9,17 +9,13 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "base/type.h"
 #include "connector/civil.h"
 #include "rows/bind_number.h"
 #include "rows/near.h"
 #include "rows/url_scan.h"
 
 #include <sodium.h>
-
-static const char *const type_names[RH_N_TYPES] = {
-    "missing", "null", "bool", "int",      "uint",      "float",    "decimal", "text",
-    "bytes",   "date", "time", "datetime", "timestamp", "interval", "uuid",    "json",
-};
 
 static const char *type_hint(uint32_t type)
 {
@@ -58,7 +54,7 @@ static int misfit(const struct rh_column *column, const struct rh_literal *liter
                   const char *pointer, struct rh_error *error)
 {
     struct rh_text name = rh_near_clip(column->name), shown = rh_near_clip(literal->text);
-    const char *type = column->type < RH_N_TYPES ? type_names[column->type] : "?";
+    const char *type = rh_type_name(column->type);
     if (literal->kind == RH_LITERAL_BOOL)
         shown = rh_text_of(literal->truth ? "true" : "false");
     const char *quote =

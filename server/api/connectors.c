@@ -1,6 +1,7 @@
 /* Commands: the connectors that this server has. */
 #include "base/err.h"
 #include "base/text.h"
+#include "base/type.h"
 #include "server/api/call.h"
 
 #include <stdlib.h>
@@ -56,9 +57,6 @@ static json_t *operators_of(const struct rh_connector *connector)
         "",     "and",    "or",    "eq",      "lt",      "lte",      "gt",
         "gte",  "in",     "like",  "starts",  "ends",    "contains", "matches",
         "null", "absent", "empty", "has_all", "has_any", "exists",   "seek"};
-    static const char *const types[RH_N_TYPES] = {
-        "missing", "null", "bool", "int",      "uint",      "float",    "decimal", "text",
-        "bytes",   "date", "time", "datetime", "timestamp", "interval", "uuid",    "json"};
     static const char *const verdicts[] = {"none", "superset", "exact"};
     json_t *array = json_array();
 
@@ -70,7 +68,7 @@ static json_t *operators_of(const struct rh_connector *connector)
         json_t *of = json_array();
         for (uint32_t type = 0; type < RH_N_TYPES; type++)
             if (row->types & RH_TYPE_BIT(type))
-                json_array_append_new(of, json_string(types[type]));
+                json_array_append_new(of, json_string(rh_type_name(type)));
         json_array_append_new(
             array, json_pack("{s:s, s:b, s:b, s:o, s:s}", "operator",
                              base < RH_N_OPS ? names[base] : "?", "not", (row->op & RH_OP_NOT) != 0,

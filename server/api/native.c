@@ -4,6 +4,7 @@
  */
 #include "base/err.h"
 #include "base/text.h"
+#include "base/type.h"
 #include "rows/session.h"
 #include "server/api/call.h"
 #include "server/api/rows_out.h"

@@ -2,21 +2,7 @@
 #include "server/api/table_json.h"
 
 #include "base/text.h"
-
-static const char *const TYPES[RH_N_TYPES] = {
-    [RH_TYPE_BOOL] = "bool",           [RH_TYPE_INT] = "int",
-    [RH_TYPE_UINT] = "uint",           [RH_TYPE_FLOAT] = "float",
-    [RH_TYPE_DECIMAL] = "decimal",     [RH_TYPE_TEXT] = "text",
-    [RH_TYPE_BYTES] = "bytes",         [RH_TYPE_DATE] = "date",
-    [RH_TYPE_TIME] = "time",           [RH_TYPE_DATETIME] = "datetime",
-    [RH_TYPE_TIMESTAMP] = "timestamp", [RH_TYPE_INTERVAL] = "interval",
-    [RH_TYPE_UUID] = "uuid",           [RH_TYPE_JSON] = "json",
-};
-
-const char *rh_type_name(uint32_t type)
-{
-    return type < RH_N_TYPES && TYPES[type] ? TYPES[type] : "?";
-}
+#include "base/type.h"
 
 static void add_text(struct rh_buf *buf, const char *name, struct rh_text text)
 {

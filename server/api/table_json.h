@@ -7,9 +7,6 @@
 
 #include <rowhouse/connector.h>
 
-/* "int", "decimal", …; "?" for what is no column type. Static text. */
-const char *rh_type_name(uint32_t type);
-
 /* One table as a JSON object; details: columns, key, relations, indexes. */
 void rh_table_json_write(struct rh_buf *buf, const struct rh_table *table, bool details);
 

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "base/type.h"
 #include "server/api/call.h"
 
 #include <stdio.h>

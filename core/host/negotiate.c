@@ -265,6 +265,21 @@ static int copy_ddl(struct rh_library *library, const char *name, struct rh_erro
     return RH_OK;
 }
 
+static int copy_feed(struct rh_library *library, const char *name, struct rh_error *error)
+{
+    int rc;
+
+    if (!library->connector.feed)
+        return RH_OK;
+    rc = copy_struct(&library->feed, sizeof(library->feed), library->connector.feed,
+                     offsetof(struct rh_feed, open), sizeof(void *), name, "feed group", error);
+    if (rc)
+        return rc;
+    rh_stubs_fill_feed(&library->feed);
+    library->connector.feed = &library->feed;
+    return RH_OK;
+}
+
 static int copy_limits(struct rh_library *library, const char *name, struct rh_error *error)
 {
     int rc = RH_OK;
@@ -296,9 +311,9 @@ static int negotiate(struct rh_library *library, const struct rh_connector *tabl
         (rc = copy_write(library, name, error)) != RH_OK ||
         (rc = copy_tx(library, name, error)) != RH_OK ||
         (rc = copy_native(library, name, error)) != RH_OK ||
-        (rc = copy_ddl(library, name, error)) != RH_OK)
+        (rc = copy_ddl(library, name, error)) != RH_OK ||
+        (rc = copy_feed(library, name, error)) != RH_OK)
         return rc;
-    connector->feed = NULL;
     rh_stubs_fill_connector(connector);
     return RH_OK;
 }
@@ -324,6 +339,8 @@ void rh_library_free(struct rh_library *library)
 {
     if (!library)
         return;
+    if (library->end)
+        library->end(library);
     free(library->path);
     free(library);
 }

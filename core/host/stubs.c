@@ -101,6 +101,20 @@ static int32_t stub_apply(struct rh_conn *conn, const struct rh_op *op,
     return unsupported(error, "ddl.apply");
 }
 
+static int32_t stub_feed_open(struct rh_conn *conn, const struct rh_op *op,
+                              const struct rh_feed_spec *spec, struct rh_cursor **ret_cursor,
+                              struct rh_error *error)
+{
+    return unsupported(error, "feed.open");
+}
+
+static int32_t stub_feed_next(struct rh_cursor *cursor, const struct rh_op *op,
+                              uint32_t max_changes, struct rh_feed_batch *ret_batch,
+                              struct rh_error *error)
+{
+    return unsupported(error, "feed.next");
+}
+
 void rh_stubs_fill_connector(struct rh_connector *connector)
 {
     if (!connector->explain)
@@ -147,4 +161,12 @@ void rh_stubs_fill_ddl(struct rh_ddl *ddl)
 {
     if (!ddl->apply)
         ddl->apply = stub_apply;
+}
+
+void rh_stubs_fill_feed(struct rh_feed *feed)
+{
+    if (!feed->open)
+        feed->open = stub_feed_open;
+    if (!feed->next)
+        feed->next = stub_feed_next;
 }

@@ -10,3 +10,4 @@ void rh_stubs_fill_write(struct rh_write *write);
 void rh_stubs_fill_tx(struct rh_tx *tx);
 void rh_stubs_fill_native(struct rh_native *native);
 void rh_stubs_fill_ddl(struct rh_ddl *ddl);
+void rh_stubs_fill_feed(struct rh_feed *feed);

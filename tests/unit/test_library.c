@@ -56,6 +56,7 @@ START_TEST(answers_unsupported_in_every_gap)
     static const struct rh_tx tx = {.struct_size = 8};
     static const struct rh_native native = {.struct_size = 24, .language = TEXT("None")};
     static const struct rh_ddl ddl = {.struct_size = 8};
+    static const struct rh_feed feed = {.struct_size = sizeof(feed)};
     struct rh_connector table = minimal;
     struct rh_library *library;
     const struct rh_connector *c;
@@ -64,7 +65,7 @@ START_TEST(answers_unsupported_in_every_gap)
     table.tx = &tx;
     table.native = &native;
     table.ddl = &ddl;
-    table.feed = (const struct rh_feed *)&tx;
+    table.feed = &feed;
     library = adopted(&table);
     c = &library->connector;
     ck_assert_int_eq(c->explain(NULL, NULL, NULL, NULL, NULL), RH_UNSUPPORTED);
@@ -81,7 +82,9 @@ START_TEST(answers_unsupported_in_every_gap)
     ck_assert_int_eq(c->tx->release(NULL, NULL, 1, NULL), RH_UNSUPPORTED);
     ck_assert_int_eq(c->native->run(NULL, NULL, NULL, NULL, NULL), RH_UNSUPPORTED);
     ck_assert_int_eq(c->ddl->apply(NULL, NULL, NULL, 0, 0, 0, NULL, NULL), RH_UNSUPPORTED);
-    ck_assert(c->plan == NULL && c->reset == NULL && c->feed == NULL);
+    ck_assert_int_eq(c->feed->open(NULL, NULL, NULL, NULL, NULL), RH_UNSUPPORTED);
+    ck_assert_int_eq(c->feed->next(NULL, NULL, 0, NULL, NULL), RH_UNSUPPORTED);
+    ck_assert(c->plan == NULL && c->reset == NULL);
     rh_library_free(library);
 }
 END_TEST

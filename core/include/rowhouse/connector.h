@@ -232,7 +232,44 @@ struct rh_ddl {
                      uint32_t flags, struct rh_text *ret_native, struct rh_error *error);
 };
 
-struct rh_feed; /* change feed: reserved, defined with the first connector that has one */
+/* ---- Changes ----------------------------------------------------------------------------- */
+
+#define RH_CHANGE_PUT 1    /* inserted or updated: the row as it is now or was then */
+#define RH_CHANGE_DELETE 2 /* the cells of key columns are given, others may be MISSING */
+
+struct rh_feed_spec {
+    uint32_t struct_size;
+    uint32_t reserved;
+    struct rh_text schema;
+    struct rh_text table;
+    struct rh_text since; /* a token of this feed; no text: from now on */
+    const struct rh_column *columns;
+    uint32_t n_columns;
+    uint32_t column_stride;
+};
+
+/* Borrowed until the next call on the cursor. */
+struct rh_feed_batch {
+    uint32_t struct_size;
+    uint32_t reserved;
+    const uint32_t *kinds; /* RH_CHANGE_*, one per row of `rows` */
+    struct rh_batch rows;  /* of the spec's columns */
+    struct rh_text token;  /* where to go on after these changes; opaque, at most 4096 bytes */
+};
+
+/* Group. Changes come at least once, and in order for each row of the table. */
+struct rh_feed {
+    uint32_t struct_size;
+    uint32_t reserved;
+    /* [conn] Ends with `finish`, as every cursor. NOT_FOUND, code "feed-gone": the token is too
+     * old or not of this feed; the reader has to read the table and start from now. */
+    int32_t (*open)(struct rh_conn *conn, const struct rh_op *op, const struct rh_feed_spec *spec,
+                    struct rh_cursor **ret_cursor, struct rh_error *error);
+    /* [cursor] Waits for changes. RH_OK with no rows and a token when the source has nothing new
+     * for a while (at most until shortly before the op's deadline). */
+    int32_t (*next)(struct rh_cursor *cursor, const struct rh_op *op, uint32_t max_changes,
+                    struct rh_feed_batch *ret_batch, struct rh_error *error);
+};
 
 /* ---- The table --------------------------------------------------------------------------- */
 
@@ -306,7 +343,7 @@ struct rh_connector {
     const struct rh_tx *tx;
     const struct rh_native *native;
     const struct rh_ddl *ddl;
-    const struct rh_feed *feed; /* NULL in this minor */
+    const struct rh_feed *feed;
 };
 
 /*

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <rowhouse/error.h>
+#include <rowhouse/http.h>
 #include <rowhouse/value.h>
 
 #ifdef __cplusplus
@@ -48,6 +49,7 @@ struct rh_host {
     uint64_t (*now_us)(const struct rh_host *host);
     /* [conn] Zeroed memory from the op's arena, aligned to 16; NULL when out of memory or budget. */
     void *(*alloc)(struct rh_arena *arena, uint64_t size);
+    const struct rh_http *http; /* never NULL */
 };
 
 #ifdef __cplusplus

@@ -14,13 +14,13 @@
 /* Memory above this is given back between requests. */
 #define KEEP_BYTES ((size_t)64 << 10)
 
-void rh_http_body_init(struct rh_http_body *body)
+void rh_web_body_init(struct rh_web_body *body)
 {
-    *body = (struct rh_http_body){.fd = -1};
-    rh_buf_init(&body->memory, RH_HTTP_BODY_IN_MEMORY);
+    *body = (struct rh_web_body){.fd = -1};
+    rh_buf_init(&body->memory, RH_WEB_BODY_IN_MEMORY);
 }
 
-void rh_http_body_reset(struct rh_http_body *body)
+void rh_web_body_reset(struct rh_web_body *body)
 {
     if (body->mapped)
         munmap(body->mapped, (size_t)body->size);
@@ -34,9 +34,9 @@ void rh_http_body_reset(struct rh_http_body *body)
     rh_buf_clear(&body->memory);
 }
 
-void rh_http_body_fini(struct rh_http_body *body)
+void rh_web_body_fini(struct rh_web_body *body)
 {
-    rh_http_body_reset(body);
+    rh_web_body_reset(body);
     rh_buf_free(&body->memory);
 }
 
@@ -76,9 +76,9 @@ static bool write_all(int fd, const char *data, size_t n)
     return true;
 }
 
-bool rh_http_body_add(struct rh_http_body *body, const char *folder, const void *data, size_t n)
+bool rh_web_body_add(struct rh_web_body *body, const char *folder, const void *data, size_t n)
 {
-    if (body->fd < 0 && n <= RH_HTTP_BODY_IN_MEMORY - body->memory.len) {
+    if (body->fd < 0 && n <= RH_WEB_BODY_IN_MEMORY - body->memory.len) {
         rh_buf_add(&body->memory, data, n);
         body->size += n;
         return !body->memory.failed;
@@ -95,7 +95,7 @@ bool rh_http_body_add(struct rh_http_body *body, const char *folder, const void 
     return true;
 }
 
-bool rh_http_body_finish(struct rh_http_body *body, struct rh_text *ret_text)
+bool rh_web_body_finish(struct rh_web_body *body, struct rh_text *ret_text)
 {
     if (body->fd < 0) {
         *ret_text = rh_buf_text(&body->memory);

@@ -17,20 +17,20 @@
 #define ZSTD_LEVEL 3
 #define STEP_BYTES ((size_t)32 << 10)
 
-struct rh_http_compressor {
-    enum rh_http_coding coding;
+struct rh_web_compressor {
+    enum rh_web_coding coding;
     z_stream gzip;
     ZSTD_CCtx *zstd;
 };
 
-const char *rh_http_coding_name(enum rh_http_coding coding)
+const char *rh_web_coding_name(enum rh_web_coding coding)
 {
     switch (coding) {
-    case RH_HTTP_GZIP:
+    case RH_WEB_GZIP:
         return "gzip";
-    case RH_HTTP_ZSTD:
+    case RH_WEB_ZSTD:
         return "zstd";
-    case RH_HTTP_IDENTITY:
+    case RH_WEB_IDENTITY:
         break;
     }
     return "identity";
@@ -56,7 +56,7 @@ static bool is_coding(struct rh_text name, const char *coding)
     return name.len == strlen(coding) && rh_text_distance(name, rh_text_of(coding), 1) == 0;
 }
 
-enum rh_http_coding rh_http_coding_wanted(struct rh_text accept_encoding)
+enum rh_web_coding rh_web_coding_wanted(struct rh_text accept_encoding)
 {
     double gzip = 0, zstd = 0;
 
@@ -69,18 +69,18 @@ enum rh_http_coding rh_http_coding_wanted(struct rh_text accept_encoding)
             zstd = weight_of(item);
     }
     if (zstd > 0 && zstd >= gzip)
-        return RH_HTTP_ZSTD;
-    return gzip > 0 ? RH_HTTP_GZIP : RH_HTTP_IDENTITY;
+        return RH_WEB_ZSTD;
+    return gzip > 0 ? RH_WEB_GZIP : RH_WEB_IDENTITY;
 }
 
-struct rh_http_compressor *rh_http_compressor_new(enum rh_http_coding coding)
+struct rh_web_compressor *rh_web_compressor_new(enum rh_web_coding coding)
 {
-    struct rh_http_compressor *compressor = calloc(1, sizeof(*compressor));
+    struct rh_web_compressor *compressor = calloc(1, sizeof(*compressor));
 
     if (!compressor)
         return NULL;
     compressor->coding = coding;
-    if (coding == RH_HTTP_ZSTD) {
+    if (coding == RH_WEB_ZSTD) {
         compressor->zstd = ZSTD_createCCtx();
         if (!compressor->zstd)
             goto failed;
@@ -96,11 +96,11 @@ failed:
     return NULL;
 }
 
-void rh_http_compressor_free(struct rh_http_compressor *compressor)
+void rh_web_compressor_free(struct rh_web_compressor *compressor)
 {
     if (!compressor)
         return;
-    if (compressor->coding == RH_HTTP_ZSTD)
+    if (compressor->coding == RH_WEB_ZSTD)
         ZSTD_freeCCtx(compressor->zstd);
     else
         deflateEnd(&compressor->gzip);
@@ -151,25 +151,25 @@ static bool run_gzip(z_stream *gzip, struct rh_text in, bool finish, struct rh_b
     return true;
 }
 
-bool rh_http_compressor_run(struct rh_http_compressor *compressor, struct rh_text in, bool finish,
-                            struct rh_buf *out)
+bool rh_web_compressor_run(struct rh_web_compressor *compressor, struct rh_text in, bool finish,
+                           struct rh_buf *out)
 {
-    if (compressor->coding == RH_HTTP_ZSTD)
+    if (compressor->coding == RH_WEB_ZSTD)
         return run_zstd(compressor->zstd, in, finish, out);
     return run_gzip(&compressor->gzip, in, finish, out);
 }
 
-bool rh_http_compress_all(enum rh_http_coding coding, struct rh_buf *buf)
+bool rh_web_compress_all(enum rh_web_coding coding, struct rh_buf *buf)
 {
-    struct rh_http_compressor *compressor = rh_http_compressor_new(coding);
+    struct rh_web_compressor *compressor = rh_web_compressor_new(coding);
     struct rh_buf out;
     bool done;
 
     if (!compressor)
         return false;
     rh_buf_init(&out, buf->max);
-    done = rh_http_compressor_run(compressor, rh_buf_text(buf), true, &out);
-    rh_http_compressor_free(compressor);
+    done = rh_web_compressor_run(compressor, rh_buf_text(buf), true, &out);
+    rh_web_compressor_free(compressor);
     if (!done) {
         rh_buf_free(&out);
         return false;

@@ -58,7 +58,7 @@ static unsigned port_of(int fd)
     return ntohs(((struct sockaddr_in *)&bound)->sin_port);
 }
 
-int rh_http_listen(const char *address, int *ret_fd, char **ret_url, struct rh_error *error)
+int rh_web_listen(const char *address, int *ret_fd, char **ret_url, struct rh_error *error)
 {
     struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM};
     struct addrinfo *list = NULL;

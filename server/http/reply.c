@@ -10,7 +10,7 @@
 
 #include <microhttpd.h>
 
-void rh_http_reply_start(struct rh_http_request *request, unsigned status)
+void rh_web_reply_start(struct rh_web_request *request, unsigned status)
 {
     request->status = status;
     request->n_headers = 0;
@@ -19,15 +19,15 @@ void rh_http_reply_start(struct rh_http_request *request, unsigned status)
     rh_buf_clear(&request->reply);
 }
 
-void rh_http_reply_header(struct rh_http_request *request, const char *name, struct rh_text value)
+void rh_web_reply_header(struct rh_web_request *request, const char *name, struct rh_text value)
 {
     struct rh_buf *buf = &request->header_text;
-    struct rh_http_header *header;
+    struct rh_web_header *header;
     size_t offset = buf->len;
     char *to;
 
     to = rh_buf_reserve(buf, value.len + 1);
-    if (!to || request->n_headers == RH_HTTP_MAX_HEADERS) {
+    if (!to || request->n_headers == RH_WEB_MAX_HEADERS) {
         buf->failed = true;
         return;
     }
@@ -42,46 +42,46 @@ void rh_http_reply_header(struct rh_http_request *request, const char *name, str
     header->offset = (uint32_t)offset;
 }
 
-void rh_http_reply_type(struct rh_http_request *request, const char *type, bool compressible)
+void rh_web_reply_type(struct rh_web_request *request, const char *type, bool compressible)
 {
-    rh_http_reply_header(request, MHD_HTTP_HEADER_CONTENT_TYPE, rh_text_of(type));
+    rh_web_reply_header(request, MHD_HTTP_HEADER_CONTENT_TYPE, rh_text_of(type));
     request->compressible = compressible;
 }
 
-void rh_http_reply_compress(struct rh_http_request *request)
+void rh_web_reply_compress(struct rh_web_request *request)
 {
-    enum rh_http_coding coding;
+    enum rh_web_coding coding;
 
     if (!request->compressible || request->reply.failed || request->status == 304 ||
         request->status == 204)
         return;
-    rh_http_reply_header(request, MHD_HTTP_HEADER_VARY, RH_TEXT("Accept-Encoding"));
-    if (request->reply.len < RH_HTTP_COMPRESS_FROM)
+    rh_web_reply_header(request, MHD_HTTP_HEADER_VARY, RH_TEXT("Accept-Encoding"));
+    if (request->reply.len < RH_WEB_COMPRESS_FROM)
         return;
-    coding = rh_http_coding_wanted(rh_http_request_header(request, "Accept-Encoding"));
-    if (coding == RH_HTTP_IDENTITY || !rh_http_compress_all(coding, &request->reply))
+    coding = rh_web_coding_wanted(rh_web_request_header(request, "Accept-Encoding"));
+    if (coding == RH_WEB_IDENTITY || !rh_web_compress_all(coding, &request->reply))
         return;
-    rh_http_reply_header(request, MHD_HTTP_HEADER_CONTENT_ENCODING,
-                         rh_text_of(rh_http_coding_name(coding)));
+    rh_web_reply_header(request, MHD_HTTP_HEADER_CONTENT_ENCODING,
+                        rh_text_of(rh_web_coding_name(coding)));
 }
 
-static struct MHD_Response *bare_failure(struct rh_http_request *request)
+static struct MHD_Response *bare_failure(struct rh_web_request *request)
 {
     request->status = 500;
     return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
 }
 
-static struct MHD_Response *make_response(struct rh_http_request *request)
+static struct MHD_Response *make_response(struct rh_web_request *request)
 {
     struct MHD_Response *response;
 
     if (request->header_text.failed || (!request->stream && request->reply.failed)) {
         if (request->stream)
-            rh_http_stream_refuse(request->stream);
+            rh_web_stream_refuse(request->stream);
         return bare_failure(request);
     }
     if (request->stream)
-        response = rh_http_stream_response(request->stream);
+        response = rh_web_stream_response(request->stream);
     else
         response = MHD_create_response_from_buffer(request->reply.len, request->reply.data,
                                                    MHD_RESPMEM_PERSISTENT);
@@ -96,7 +96,7 @@ static struct MHD_Response *make_response(struct rh_http_request *request)
     return response;
 }
 
-bool rh_http_reply_send(struct rh_http_request *request, bool close_after)
+bool rh_web_reply_send(struct rh_web_request *request, bool close_after)
 {
     struct MHD_Response *response = make_response(request);
     enum MHD_Result queued;

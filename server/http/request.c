@@ -17,29 +17,29 @@
 #define MAX_REPLY_BYTES ((size_t)1 << 30)
 #define MAX_HEADER_BYTES ((size_t)16 << 10)
 
-struct rh_http_requests {
+struct rh_web_requests {
     pthread_mutex_t lock; /* guards all below; a leaf */
-    struct rh_http_request *free;
+    struct rh_web_request *free;
     unsigned n_free;
     atomic_uint n_active; /* not under the lock */
 };
 
 static const char *const METHODS[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
 
-const char *rh_http_method_name(enum rh_http_method method)
+const char *rh_web_method_name(enum rh_web_method method)
 {
-    return method < RH_HTTP_OTHER ? METHODS[method] : "?";
+    return method < RH_WEB_OTHER ? METHODS[method] : "?";
 }
 
-enum rh_http_method rh_http_method_of(const char *name)
+enum rh_web_method rh_web_method_of(const char *name)
 {
-    for (unsigned i = 0; i < RH_HTTP_OTHER; i++)
+    for (unsigned i = 0; i < RH_WEB_OTHER; i++)
         if (strcmp(METHODS[i], name) == 0)
-            return (enum rh_http_method)i;
-    return RH_HTTP_OTHER;
+            return (enum rh_web_method)i;
+    return RH_WEB_OTHER;
 }
 
-struct rh_text rh_http_request_header(const struct rh_http_request *request, const char *name)
+struct rh_text rh_web_request_header(const struct rh_web_request *request, const char *name)
 {
     const char *value = NULL;
     size_t size = 0;
@@ -51,30 +51,30 @@ struct rh_text rh_http_request_header(const struct rh_http_request *request, con
     return (struct rh_text){value, size};
 }
 
-static void destroy(struct rh_http_request *request)
+static void destroy(struct rh_web_request *request)
 {
-    rh_http_body_fini(&request->upload);
+    rh_web_body_fini(&request->upload);
     rh_buf_free(&request->header_text);
     rh_buf_free(&request->reply);
     free(request->uri);
     free(request);
 }
 
-struct rh_http_requests *rh_http_requests_new(void)
+struct rh_web_requests *rh_web_requests_new(void)
 {
-    struct rh_http_requests *requests = calloc(1, sizeof(*requests));
+    struct rh_web_requests *requests = calloc(1, sizeof(*requests));
 
     if (requests)
         pthread_mutex_init(&requests->lock, NULL);
     return requests;
 }
 
-void rh_http_requests_free(struct rh_http_requests *requests)
+void rh_web_requests_free(struct rh_web_requests *requests)
 {
     if (!requests)
         return;
     while (requests->free) {
-        struct rh_http_request *request = requests->free;
+        struct rh_web_request *request = requests->free;
         requests->free = request->next_free;
         destroy(request);
     }
@@ -82,14 +82,14 @@ void rh_http_requests_free(struct rh_http_requests *requests)
     free(requests);
 }
 
-unsigned rh_http_requests_active(const struct rh_http_requests *requests)
+unsigned rh_web_requests_active(const struct rh_web_requests *requests)
 {
     return atomic_load(&requests->n_active);
 }
 
-static struct rh_http_request *take(struct rh_http_requests *requests)
+static struct rh_web_request *take(struct rh_web_requests *requests)
 {
-    struct rh_http_request *request;
+    struct rh_web_request *request;
 
     pthread_mutex_lock(&requests->lock);
     request = requests->free;
@@ -104,13 +104,13 @@ static struct rh_http_request *take(struct rh_http_requests *requests)
     request = calloc(1, sizeof(*request));
     if (!request)
         return NULL;
-    rh_http_body_init(&request->upload);
+    rh_web_body_init(&request->upload);
     rh_buf_init(&request->header_text, MAX_HEADER_BYTES);
     rh_buf_init(&request->reply, MAX_REPLY_BYTES);
     return request;
 }
 
-static bool set_uri(struct rh_http_request *request, const char *uri)
+static bool set_uri(struct rh_web_request *request, const char *uri)
 {
     size_t size = strlen(uri) + 1;
     const char *query;
@@ -129,14 +129,14 @@ static bool set_uri(struct rh_http_request *request, const char *uri)
     return true;
 }
 
-struct rh_http_request *rh_http_request_new(struct rh_http_requests *requests, const char *uri)
+struct rh_web_request *rh_web_request_new(struct rh_web_requests *requests, const char *uri)
 {
-    struct rh_http_request *request = take(requests);
+    struct rh_web_request *request = take(requests);
 
     if (!request)
         return NULL;
     atomic_fetch_add(&requests->n_active, 1);
-    request->method = RH_HTTP_OTHER;
+    request->method = RH_WEB_OTHER;
     request->body = RH_TEXT("");
     request->received_us = rh_clock_us();
     request->max_body = 0;
@@ -146,33 +146,33 @@ struct rh_http_request *rh_http_request_new(struct rh_http_requests *requests, c
     request->compressible = false;
     request->stream = NULL;
     atomic_store_explicit(&request->streaming, false, memory_order_relaxed);
-    request->phase = RH_HTTP_HEADERS;
+    request->phase = RH_WEB_HEADERS;
     request->connection = NULL;
     request->n_swallowed = 0;
     request->next_free = NULL;
     atomic_store_explicit(&request->fd, -1, memory_order_relaxed);
     atomic_store_explicit(&request->refs, 1, memory_order_relaxed);
     if (!set_uri(request, uri)) {
-        rh_http_request_unref(requests, request);
+        rh_web_request_unref(requests, request);
         return NULL;
     }
     return request;
 }
 
-void rh_http_request_ref(struct rh_http_request *request)
+void rh_web_request_ref(struct rh_web_request *request)
 {
     atomic_fetch_add_explicit(&request->refs, 1, memory_order_relaxed);
 }
 
-void rh_http_request_unref(struct rh_http_requests *requests, struct rh_http_request *request)
+void rh_web_request_unref(struct rh_web_requests *requests, struct rh_web_request *request)
 {
     bool kept = false;
 
     if (atomic_fetch_sub_explicit(&request->refs, 1, memory_order_acq_rel) != 1)
         return;
     if (request->stream)
-        rh_http_stream_unref(request->stream);
-    rh_http_body_reset(&request->upload);
+        rh_web_stream_unref(request->stream);
+    rh_web_body_reset(&request->upload);
     if (request->reply.cap > KEEP_REPLY_BYTES)
         rh_buf_free(&request->reply);
     rh_buf_clear(&request->reply);

@@ -26,12 +26,12 @@
 #define CONNECTION_MEMORY ((size_t)32 << 10)
 #define AFTER_CANCEL_MS 5000
 
-struct rh_http_server {
-    const struct rh_http_handler *handler;
+struct rh_web_server {
+    const struct rh_web_handler *handler;
     const char *temp_folder;
     struct MHD_Daemon *daemon;
-    struct rh_http_requests *requests;
-    struct rh_http_workers *workers;
+    struct rh_web_requests *requests;
+    struct rh_web_workers *workers;
     unsigned n_workers;
     char *url;
     atomic_bool stopping;
@@ -39,8 +39,8 @@ struct rh_http_server {
 
 static void *on_uri(void *context, const char *uri, struct MHD_Connection *connection)
 {
-    struct rh_http_server *server = context;
-    struct rh_http_request *request = rh_http_request_new(server->requests, uri);
+    struct rh_web_server *server = context;
+    struct rh_web_request *request = rh_web_request_new(server->requests, uri);
 
     if (!request)
         return NULL;
@@ -52,8 +52,8 @@ static void *on_uri(void *context, const char *uri, struct MHD_Connection *conne
 static void on_completed(void *context, struct MHD_Connection *connection, void **slot,
                          enum MHD_RequestTerminationCode why)
 {
-    struct rh_http_server *server = context;
-    struct rh_http_request *request = *slot;
+    struct rh_web_server *server = context;
+    struct rh_web_request *request = *slot;
 
     (void)connection;
     if (!request)
@@ -61,47 +61,47 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     *slot = NULL;
     atomic_store(&request->fd, -1);
     if (request->stream) {
-        if (request->phase == RH_HTTP_REPLIED)
-            rh_http_stream_refuse(request->stream);
+        if (request->phase == RH_WEB_REPLIED)
+            rh_web_stream_refuse(request->stream);
         if (why != MHD_REQUEST_TERMINATED_COMPLETED_OK)
-            rh_http_workers_gone(server->workers, request);
+            rh_web_workers_gone(server->workers, request);
     }
-    rh_http_request_unref(server->requests, request);
+    rh_web_request_unref(server->requests, request);
 }
 
-static enum MHD_Result send_reply(struct rh_http_request *request)
+static enum MHD_Result send_reply(struct rh_web_request *request)
 {
-    bool sent = rh_http_reply_send(request, atomic_load(&request->server->stopping));
+    bool sent = rh_web_reply_send(request, atomic_load(&request->server->stopping));
 
-    request->phase = RH_HTTP_SENT;
+    request->phase = RH_WEB_SENT;
     return sent ? MHD_YES : MHD_NO;
 }
 
-static void refuse(struct rh_http_request *request, enum rh_http_refusal why)
+static void refuse(struct rh_web_request *request, enum rh_web_refusal why)
 {
-    const struct rh_http_handler *handler = request->server->handler;
+    const struct rh_web_handler *handler = request->server->handler;
 
     handler->refuse(handler->context, request, why);
     request->replied = true;
 }
 
-static enum MHD_Result on_headers(struct rh_http_request *request, const char *method)
+static enum MHD_Result on_headers(struct rh_web_request *request, const char *method)
 {
-    const struct rh_http_handler *handler = request->server->handler;
+    const struct rh_web_handler *handler = request->server->handler;
     const union MHD_ConnectionInfo *info;
     struct rh_text length;
     uint64_t announced = 0;
 
-    request->method = rh_http_method_of(method);
-    request->phase = RH_HTTP_BODY;
+    request->method = rh_web_method_of(method);
+    request->phase = RH_WEB_BODY;
     info = MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     atomic_store(&request->fd, info ? info->connect_fd : -1);
-    length = rh_http_request_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    length = rh_web_request_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
     if (length.data && !rh_text_to_u64(length, &announced))
         announced = UINT64_MAX;
     request->replied = !handler->begin(handler->context, request);
     if (!request->replied && announced > request->max_body)
-        refuse(request, RH_HTTP_REFUSE_TOO_LARGE);
+        refuse(request, RH_WEB_REFUSE_TOO_LARGE);
     /* An answer before the body closes the connection, so it is given only when reading the body
      * would take long. */
     if (request->replied && announced > SWALLOW_BYTES)
@@ -109,36 +109,36 @@ static enum MHD_Result on_headers(struct rh_http_request *request, const char *m
     return MHD_YES;
 }
 
-static enum MHD_Result on_body(struct rh_http_request *request, const char *data, size_t *size)
+static enum MHD_Result on_body(struct rh_web_request *request, const char *data, size_t *size)
 {
-    struct rh_http_server *server = request->server;
+    struct rh_web_server *server = request->server;
     size_t n = *size;
 
     *size = 0;
     if (!request->replied) {
         if (n > request->max_body - request->upload.size)
-            refuse(request, RH_HTTP_REFUSE_TOO_LARGE);
-        else if (!rh_http_body_add(&request->upload, server->temp_folder, data, n))
-            refuse(request, RH_HTTP_REFUSE_STORAGE);
+            refuse(request, RH_WEB_REFUSE_TOO_LARGE);
+        else if (!rh_web_body_add(&request->upload, server->temp_folder, data, n))
+            refuse(request, RH_WEB_REFUSE_STORAGE);
         return MHD_YES;
     }
     request->n_swallowed += n;
     return request->n_swallowed <= SWALLOW_BYTES ? MHD_YES : MHD_NO;
 }
 
-static enum MHD_Result on_complete_request(struct rh_http_request *request)
+static enum MHD_Result on_complete_request(struct rh_web_request *request)
 {
-    struct rh_http_server *server = request->server;
+    struct rh_web_server *server = request->server;
 
-    if (!request->replied && !rh_http_body_finish(&request->upload, &request->body))
-        refuse(request, RH_HTTP_REFUSE_STORAGE);
+    if (!request->replied && !rh_web_body_finish(&request->upload, &request->body))
+        refuse(request, RH_WEB_REFUSE_STORAGE);
     if (request->replied)
         return send_reply(request);
-    request->phase = RH_HTTP_RUNNING;
+    request->phase = RH_WEB_RUNNING;
     MHD_suspend_connection(request->connection);
-    if (!rh_http_workers_push(server->workers, request)) {
-        refuse(request, RH_HTTP_REFUSE_BUSY);
-        rh_http_server_hand_back(request);
+    if (!rh_web_workers_push(server->workers, request)) {
+        refuse(request, RH_WEB_REFUSE_BUSY);
+        rh_web_server_hand_back(request);
     }
     return MHD_YES;
 }
@@ -147,7 +147,7 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *connectio
                                  const char *method, const char *version, const char *data,
                                  size_t *size, void **slot)
 {
-    struct rh_http_request *request = *slot;
+    struct rh_web_request *request = *slot;
 
     (void)context;
     (void)connection;
@@ -156,22 +156,22 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *connectio
     if (!request)
         return MHD_NO;
     switch (request->phase) {
-    case RH_HTTP_HEADERS:
+    case RH_WEB_HEADERS:
         return on_headers(request, method);
-    case RH_HTTP_BODY:
+    case RH_WEB_BODY:
         return *size ? on_body(request, data, size) : on_complete_request(request);
-    case RH_HTTP_REPLIED:
+    case RH_WEB_REPLIED:
         return send_reply(request);
-    case RH_HTTP_RUNNING:
-    case RH_HTTP_SENT:
+    case RH_WEB_RUNNING:
+    case RH_WEB_SENT:
         break;
     }
     return MHD_YES;
 }
 
-void rh_http_server_hand_back(struct rh_http_request *request)
+void rh_web_server_hand_back(struct rh_web_request *request)
 {
-    request->phase = RH_HTTP_REPLIED;
+    request->phase = RH_WEB_REPLIED;
     MHD_resume_connection(request->connection);
 }
 
@@ -183,8 +183,8 @@ static size_t keep_encoded(void *context, struct MHD_Connection *connection, cha
     return strlen(text);
 }
 
-static int start_daemon(struct rh_http_server *server, const struct rh_http_options *options,
-                        int fd, struct rh_error *error)
+static int start_daemon(struct rh_web_server *server, const struct rh_web_options *options, int fd,
+                        struct rh_error *error)
 {
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
 
@@ -200,11 +200,10 @@ static int start_daemon(struct rh_http_server *server, const struct rh_http_opti
                           : rh_fail(error, RH_RESOURCE, "cannot start the HTTP server threads");
 }
 
-int rh_http_server_start(const struct rh_http_options *options,
-                         const struct rh_http_handler *handler, struct rh_http_server **ret_server,
-                         struct rh_error *error)
+int rh_web_server_start(const struct rh_web_options *options, const struct rh_web_handler *handler,
+                        struct rh_web_server **ret_server, struct rh_error *error)
 {
-    struct rh_http_server *server = calloc(1, sizeof(*server));
+    struct rh_web_server *server = calloc(1, sizeof(*server));
     int fd = -1, rc;
 
     if (!server)
@@ -212,16 +211,16 @@ int rh_http_server_start(const struct rh_http_options *options,
     server->handler = handler;
     server->temp_folder = options->temp_folder;
     server->n_workers = options->workers;
-    server->requests = rh_http_requests_new();
+    server->requests = rh_web_requests_new();
     if (!server->requests) {
         rc = rh_fail_nomem(error);
         goto out;
     }
-    rc = rh_http_listen(options->listen, &fd, &server->url, error);
+    rc = rh_web_listen(options->listen, &fd, &server->url, error);
     if (rc != RH_OK)
         goto out;
-    rc = rh_http_workers_new(options->workers, options->queue, handler, server->requests,
-                             &server->workers, error);
+    rc = rh_web_workers_new(options->workers, options->queue, handler, server->requests,
+                            &server->workers, error);
     if (rc != RH_OK)
         goto out;
     rc = start_daemon(server, options, fd, error);
@@ -234,31 +233,31 @@ int rh_http_server_start(const struct rh_http_options *options,
 out:
     if (fd >= 0)
         close(fd);
-    rh_http_workers_free(server->workers);
-    rh_http_requests_free(server->requests);
+    rh_web_workers_free(server->workers);
+    rh_web_requests_free(server->requests);
     free(server->url);
     free(server);
     return rc;
 }
 
-const char *rh_http_server_url(const struct rh_http_server *server)
+const char *rh_web_server_url(const struct rh_web_server *server)
 {
     return server->url;
 }
 
-void rh_http_server_stats(struct rh_http_server *server, struct rh_http_stats *ret_stats)
+void rh_web_server_stats(struct rh_web_server *server, struct rh_web_stats *ret_stats)
 {
-    ret_stats->n_active = rh_http_requests_active(server->requests);
-    ret_stats->n_queued = rh_http_workers_queued(server->workers);
+    ret_stats->n_active = rh_web_requests_active(server->requests);
+    ret_stats->n_queued = rh_web_workers_queued(server->workers);
     ret_stats->n_workers = server->n_workers;
 }
 
-static bool wait_idle(struct rh_http_server *server, unsigned ms)
+static bool wait_idle(struct rh_web_server *server, unsigned ms)
 {
     uint64_t deadline_us = rh_clock_us() + (uint64_t)ms * 1000;
     struct timespec pause = {0, 5 * 1000 * 1000};
 
-    while (rh_http_requests_active(server->requests)) {
+    while (rh_web_requests_active(server->requests)) {
         if (rh_clock_us() >= deadline_us)
             return false;
         nanosleep(&pause, NULL);
@@ -266,7 +265,7 @@ static bool wait_idle(struct rh_http_server *server, unsigned ms)
     return true;
 }
 
-bool rh_http_server_stop(struct rh_http_server *server, unsigned grace_ms)
+bool rh_web_server_stop(struct rh_web_server *server, unsigned grace_ms)
 {
     MHD_socket fd;
 
@@ -276,15 +275,15 @@ bool rh_http_server_stop(struct rh_http_server *server, unsigned grace_ms)
     fd = MHD_quiesce_daemon(server->daemon);
     if (!wait_idle(server, grace_ms)) {
         rh_log(RH_LOG_WARN, "server", "requests still run after %u ms: cancelling them", grace_ms);
-        rh_http_workers_cancel(server->workers);
+        rh_web_workers_cancel(server->workers);
         if (!wait_idle(server, AFTER_CANCEL_MS))
             return false;
     }
     MHD_stop_daemon(server->daemon);
     if (fd != MHD_INVALID_SOCKET)
         close(fd);
-    rh_http_workers_free(server->workers);
-    rh_http_requests_free(server->requests);
+    rh_web_workers_free(server->workers);
+    rh_web_requests_free(server->requests);
     free(server->url);
     free(server);
     return true;

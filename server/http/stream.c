@@ -1,6 +1,6 @@
 /*
  * Blocks go round in a ring: the reader takes from `head`, the worker fills `tail`. The block at
- * `tail` belongs to the worker alone. Three hold the stream: the worker until rh_http_stream_end, the
+ * `tail` belongs to the worker alone. Three hold the stream: the worker until rh_web_stream_end, the
  * response until it is destroyed, and the request.
  *
  * The connection is suspended while there is nothing to read (`waiting`). Only then may the worker
@@ -22,12 +22,12 @@
 /* One value may be large; a block takes at most this. */
 #define MAX_BLOCK_BYTES ((size_t)256 << 20)
 
-struct rh_http_stream {
+struct rh_web_stream {
     pthread_mutex_t lock; /* guards all below but the block at tail; a leaf, but for MHD's own */
     pthread_cond_t changed;
     struct MHD_Connection *connection;
-    struct rh_http_compressor *compressor; /* the worker's; NULL: none */
-    struct rh_buf plain;                   /* the worker's: what is to be compressed */
+    struct rh_web_compressor *compressor; /* the worker's; NULL: none */
+    struct rh_buf plain;                  /* the worker's: what is to be compressed */
     struct rh_buf blocks[N_BLOCKS];
     unsigned head, tail, n_full;
     size_t offset; /* in the block at head */
@@ -39,7 +39,7 @@ struct rh_http_stream {
     bool stuck; /* the worker's: a flush failed, and the block at tail is not its own */
 };
 
-static void release_locked(struct rh_http_stream *stream)
+static void release_locked(struct rh_web_stream *stream)
 {
     bool last = --stream->refs == 0;
 
@@ -49,13 +49,13 @@ static void release_locked(struct rh_http_stream *stream)
     for (unsigned i = 0; i < N_BLOCKS; i++)
         rh_buf_free(&stream->blocks[i]);
     rh_buf_free(&stream->plain);
-    rh_http_compressor_free(stream->compressor);
+    rh_web_compressor_free(stream->compressor);
     pthread_cond_destroy(&stream->changed);
     pthread_mutex_destroy(&stream->lock);
     free(stream);
 }
 
-static void wake_reader_locked(struct rh_http_stream *stream)
+static void wake_reader_locked(struct rh_web_stream *stream)
 {
     if (stream->waiting) {
         stream->waiting = false;
@@ -65,7 +65,7 @@ static void wake_reader_locked(struct rh_http_stream *stream)
 
 /* ---- The reader's side ------------------------------------------------------------------- */
 
-static size_t copy_out_locked(struct rh_http_stream *stream, char *to, size_t max)
+static size_t copy_out_locked(struct rh_web_stream *stream, char *to, size_t max)
 {
     size_t n = 0;
 
@@ -79,7 +79,7 @@ static size_t copy_out_locked(struct rh_http_stream *stream, char *to, size_t ma
         stream->offset += part;
         if (stream->offset < block->len)
             break;
-        if (block->cap > 2 * RH_HTTP_STREAM_BLOCK)
+        if (block->cap > 2 * RH_WEB_STREAM_BLOCK)
             rh_buf_free(block);
         rh_buf_clear(block);
         stream->offset = 0;
@@ -92,7 +92,7 @@ static size_t copy_out_locked(struct rh_http_stream *stream, char *to, size_t ma
 
 static ssize_t read_stream(void *context, uint64_t position, char *to, size_t max)
 {
-    struct rh_http_stream *stream = context;
+    struct rh_web_stream *stream = context;
     ssize_t result;
 
     (void)position;
@@ -114,7 +114,7 @@ static ssize_t read_stream(void *context, uint64_t position, char *to, size_t ma
 
 static void reader_gone(void *context)
 {
-    struct rh_http_stream *stream = context;
+    struct rh_web_stream *stream = context;
 
     pthread_mutex_lock(&stream->lock);
     stream->gone = true;
@@ -122,23 +122,23 @@ static void reader_gone(void *context)
     release_locked(stream);
 }
 
-struct MHD_Response *rh_http_stream_response(struct rh_http_stream *stream)
+struct MHD_Response *rh_web_stream_response(struct rh_web_stream *stream)
 {
     struct MHD_Response *response;
 
-    response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, RH_HTTP_STREAM_BLOCK,
-                                                 read_stream, stream, reader_gone);
+    response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, RH_WEB_STREAM_BLOCK, read_stream,
+                                                 stream, reader_gone);
     if (!response)
         reader_gone(stream);
     return response;
 }
 
-void rh_http_stream_refuse(struct rh_http_stream *stream)
+void rh_web_stream_refuse(struct rh_web_stream *stream)
 {
     reader_gone(stream);
 }
 
-void rh_http_stream_abandon(struct rh_http_stream *stream)
+void rh_web_stream_abandon(struct rh_web_stream *stream)
 {
     pthread_mutex_lock(&stream->lock);
     stream->gone = true;
@@ -146,7 +146,7 @@ void rh_http_stream_abandon(struct rh_http_stream *stream)
     pthread_mutex_unlock(&stream->lock);
 }
 
-void rh_http_stream_unref(struct rh_http_stream *stream)
+void rh_web_stream_unref(struct rh_web_stream *stream)
 {
     pthread_mutex_lock(&stream->lock);
     release_locked(stream);
@@ -154,28 +154,28 @@ void rh_http_stream_unref(struct rh_http_stream *stream)
 
 /* ---- The worker's side ------------------------------------------------------------------- */
 
-static int open_compressor(struct rh_http_request *request, struct rh_http_stream *stream)
+static int open_compressor(struct rh_web_request *request, struct rh_web_stream *stream)
 {
-    enum rh_http_coding coding;
+    enum rh_web_coding coding;
 
     if (!request->compressible)
         return RH_OK;
-    rh_http_reply_header(request, MHD_HTTP_HEADER_VARY, RH_TEXT("Accept-Encoding"));
-    coding = rh_http_coding_wanted(rh_http_request_header(request, "Accept-Encoding"));
-    if (coding == RH_HTTP_IDENTITY)
+    rh_web_reply_header(request, MHD_HTTP_HEADER_VARY, RH_TEXT("Accept-Encoding"));
+    coding = rh_web_coding_wanted(rh_web_request_header(request, "Accept-Encoding"));
+    if (coding == RH_WEB_IDENTITY)
         return RH_OK;
-    stream->compressor = rh_http_compressor_new(coding);
+    stream->compressor = rh_web_compressor_new(coding);
     if (!stream->compressor)
         return RH_RESOURCE;
-    rh_http_reply_header(request, MHD_HTTP_HEADER_CONTENT_ENCODING,
-                         rh_text_of(rh_http_coding_name(coding)));
+    rh_web_reply_header(request, MHD_HTTP_HEADER_CONTENT_ENCODING,
+                        rh_text_of(rh_web_coding_name(coding)));
     return RH_OK;
 }
 
-int rh_http_stream_open(struct rh_http_request *request, unsigned stall_ms,
-                        struct rh_http_stream **ret_stream, struct rh_error *error)
+int rh_web_stream_open(struct rh_web_request *request, unsigned stall_ms,
+                       struct rh_web_stream **ret_stream, struct rh_error *error)
 {
-    struct rh_http_stream *stream = calloc(1, sizeof(*stream));
+    struct rh_web_stream *stream = calloc(1, sizeof(*stream));
     pthread_condattr_t monotonic;
 
     if (!stream)
@@ -199,17 +199,17 @@ int rh_http_stream_open(struct rh_http_request *request, unsigned stall_ms,
     stream->refs = 3;
     request->stream = stream;
     atomic_store(&request->streaming, true);
-    rh_http_server_hand_back(request);
+    rh_web_server_hand_back(request);
     *ret_stream = stream;
     return RH_OK;
 }
 
-struct rh_buf *rh_http_stream_buffer(struct rh_http_stream *stream)
+struct rh_buf *rh_web_stream_buffer(struct rh_web_stream *stream)
 {
     return stream->compressor || stream->stuck ? &stream->plain : &stream->blocks[stream->tail];
 }
 
-static int wait_for_room_locked(struct rh_http_stream *stream, struct rh_error *error)
+static int wait_for_room_locked(struct rh_web_stream *stream, struct rh_error *error)
 {
     struct timespec until;
 
@@ -231,20 +231,20 @@ static int wait_for_room_locked(struct rh_http_stream *stream, struct rh_error *
 }
 
 /* Moves what the worker wrote into the block at tail, compressed. */
-static bool fill_block(struct rh_http_stream *stream, bool finish)
+static bool fill_block(struct rh_web_stream *stream, bool finish)
 {
     struct rh_buf *block = &stream->blocks[stream->tail];
 
     if (!stream->compressor)
         return !block->failed;
     if (stream->plain.failed ||
-        !rh_http_compressor_run(stream->compressor, rh_buf_text(&stream->plain), finish, block))
+        !rh_web_compressor_run(stream->compressor, rh_buf_text(&stream->plain), finish, block))
         return false;
     rh_buf_clear(&stream->plain);
     return true;
 }
 
-static int hand_over(struct rh_http_stream *stream, bool finish, struct rh_error *error)
+static int hand_over(struct rh_web_stream *stream, bool finish, struct rh_error *error)
 {
     int rc = RH_OK;
 
@@ -261,7 +261,7 @@ static int hand_over(struct rh_http_stream *stream, bool finish, struct rh_error
     return rc;
 }
 
-int rh_http_stream_flush(struct rh_http_stream *stream, struct rh_error *error)
+int rh_web_stream_flush(struct rh_web_stream *stream, struct rh_error *error)
 {
     int rc = hand_over(stream, false, error);
 
@@ -269,7 +269,7 @@ int rh_http_stream_flush(struct rh_http_stream *stream, struct rh_error *error)
     return rc;
 }
 
-void rh_http_stream_end(struct rh_http_stream *stream, bool ok)
+void rh_web_stream_end(struct rh_web_stream *stream, bool ok)
 {
     bool whole = !stream->stuck && hand_over(stream, true, NULL) == RH_OK;
 

@@ -22,23 +22,23 @@
 #define WATCH_EVERY_MS 100
 
 struct slot {
-    struct rh_http_workers *workers;
+    struct rh_web_workers *workers;
     pthread_t thread;
     bool started;
     void *state;          /* the handler's */
     pthread_mutex_t lock; /* guards request, since_us, told */
-    struct rh_http_request *request;
+    struct rh_web_request *request;
     uint64_t since_us;
     bool told;
 };
 
-struct rh_http_workers {
-    const struct rh_http_handler *handler;
-    struct rh_http_requests *requests;
+struct rh_web_workers {
+    const struct rh_web_handler *handler;
+    struct rh_web_requests *requests;
 
     pthread_mutex_t lock; /* guards the queue */
     pthread_cond_t not_empty;
-    struct rh_http_request **queue;
+    struct rh_web_request **queue;
     unsigned cap, head, n;
     unsigned n_waiting; /* workers at not_empty */
     bool stopping;
@@ -55,21 +55,21 @@ struct rh_http_workers {
     struct slot slots[];
 };
 
-static void tell_gone_locked(struct rh_http_workers *workers, struct slot *slot)
+static void tell_gone_locked(struct rh_web_workers *workers, struct slot *slot)
 {
     if (slot->told)
         return;
     slot->told = true;
     if (atomic_load(&slot->request->streaming))
-        rh_http_stream_abandon(slot->request->stream);
+        rh_web_stream_abandon(slot->request->stream);
     workers->handler->gone(workers->handler->context, slot->state);
 }
 
 /* ---- Working ----------------------------------------------------------------------------- */
 
-static struct rh_http_request *pop(struct rh_http_workers *workers)
+static struct rh_web_request *pop(struct rh_web_workers *workers)
 {
-    struct rh_http_request *request = NULL;
+    struct rh_web_request *request = NULL;
 
     pthread_mutex_lock(&workers->lock);
     while (workers->n == 0 && !workers->stopping) {
@@ -86,8 +86,8 @@ static struct rh_http_request *pop(struct rh_http_workers *workers)
     return request;
 }
 
-static void run_one(struct rh_http_workers *workers, struct slot *slot,
-                    struct rh_http_request *request)
+static void run_one(struct rh_web_workers *workers, struct slot *slot,
+                    struct rh_web_request *request)
 {
     pthread_mutex_lock(&slot->lock);
     slot->request = request;
@@ -101,29 +101,29 @@ static void run_one(struct rh_http_workers *workers, struct slot *slot,
     slot->request = NULL;
     pthread_mutex_unlock(&slot->lock);
     if (!request->stream) {
-        rh_http_reply_compress(request);
-        rh_http_server_hand_back(request);
+        rh_web_reply_compress(request);
+        rh_web_server_hand_back(request);
     }
-    rh_http_request_unref(workers->requests, request);
+    rh_web_request_unref(workers->requests, request);
 }
 
 static void *work(void *context)
 {
     struct slot *slot = context;
-    struct rh_http_request *request;
+    struct rh_web_request *request;
 
     while ((request = pop(slot->workers)))
         run_one(slot->workers, slot, request);
     return NULL;
 }
 
-bool rh_http_workers_push(struct rh_http_workers *workers, struct rh_http_request *request)
+bool rh_web_workers_push(struct rh_web_workers *workers, struct rh_web_request *request)
 {
     bool wake = false, pushed = false;
 
     pthread_mutex_lock(&workers->lock);
     if (workers->n < workers->cap && !workers->stopping) {
-        rh_http_request_ref(request);
+        rh_web_request_ref(request);
         workers->queue[(workers->head + workers->n) % workers->cap] = request;
         workers->n++;
         pushed = true;
@@ -135,7 +135,7 @@ bool rh_http_workers_push(struct rh_http_workers *workers, struct rh_http_reques
     return pushed;
 }
 
-unsigned rh_http_workers_queued(struct rh_http_workers *workers)
+unsigned rh_web_workers_queued(struct rh_web_workers *workers)
 {
     unsigned n;
 
@@ -147,7 +147,7 @@ unsigned rh_http_workers_queued(struct rh_http_workers *workers)
 
 /* ---- Watching ---------------------------------------------------------------------------- */
 
-void rh_http_workers_gone(struct rh_http_workers *workers, const struct rh_http_request *request)
+void rh_web_workers_gone(struct rh_web_workers *workers, const struct rh_web_request *request)
 {
     for (unsigned i = 0; i < workers->n_slots; i++) {
         struct slot *slot = &workers->slots[i];
@@ -158,7 +158,7 @@ void rh_http_workers_gone(struct rh_http_workers *workers, const struct rh_http_
     }
 }
 
-void rh_http_workers_cancel(struct rh_http_workers *workers)
+void rh_web_workers_cancel(struct rh_web_workers *workers)
 {
     for (unsigned i = 0; i < workers->n_slots; i++) {
         struct slot *slot = &workers->slots[i];
@@ -171,7 +171,7 @@ void rh_http_workers_cancel(struct rh_http_workers *workers)
 
 /* Tells a slot whose connection has been closed by the client. Between the poll and now the slot
  * may have gone on to another request, so it is asked again under its lock. */
-static void check_slot(struct rh_http_workers *workers, struct slot *slot)
+static void check_slot(struct rh_web_workers *workers, struct slot *slot)
 {
     struct pollfd asked = {.events = POLLRDHUP};
 
@@ -184,7 +184,7 @@ static void check_slot(struct rh_http_workers *workers, struct slot *slot)
     pthread_mutex_unlock(&slot->lock);
 }
 
-static void look_once(struct rh_http_workers *workers)
+static void look_once(struct rh_web_workers *workers)
 {
     uint64_t now = rh_clock_us();
     unsigned n = 0;
@@ -207,7 +207,7 @@ static void look_once(struct rh_http_workers *workers)
 
 static void *watch(void *context)
 {
-    struct rh_http_workers *workers = context;
+    struct rh_web_workers *workers = context;
     struct timespec until;
 
     pthread_mutex_lock(&workers->watch_lock);
@@ -231,7 +231,7 @@ static void *watch(void *context)
 
 /* ---- Life -------------------------------------------------------------------------------- */
 
-static bool start_threads(struct rh_http_workers *workers)
+static bool start_threads(struct rh_web_workers *workers)
 {
     for (unsigned i = 0; i < workers->n_slots; i++) {
         struct slot *slot = &workers->slots[i];
@@ -246,11 +246,11 @@ static bool start_threads(struct rh_http_workers *workers)
     return true;
 }
 
-int rh_http_workers_new(unsigned n_workers, unsigned queue, const struct rh_http_handler *handler,
-                        struct rh_http_requests *requests, struct rh_http_workers **ret_workers,
-                        struct rh_error *error)
+int rh_web_workers_new(unsigned n_workers, unsigned queue, const struct rh_web_handler *handler,
+                       struct rh_web_requests *requests, struct rh_web_workers **ret_workers,
+                       struct rh_error *error)
 {
-    struct rh_http_workers *workers;
+    struct rh_web_workers *workers;
     pthread_condattr_t monotonic;
 
     workers = calloc(1, sizeof(*workers) + n_workers * sizeof(workers->slots[0]));
@@ -275,14 +275,14 @@ int rh_http_workers_new(unsigned n_workers, unsigned queue, const struct rh_http
     workers->polled = calloc(n_workers, sizeof(workers->polled[0]));
     workers->candidates = calloc(n_workers, sizeof(workers->candidates[0]));
     if (!workers->queue || !workers->polled || !workers->candidates || !start_threads(workers)) {
-        rh_http_workers_free(workers);
+        rh_web_workers_free(workers);
         return rh_fail(error, RH_RESOURCE, "cannot start %u worker threads", n_workers);
     }
     *ret_workers = workers;
     return RH_OK;
 }
 
-void rh_http_workers_free(struct rh_http_workers *workers)
+void rh_web_workers_free(struct rh_web_workers *workers)
 {
     if (!workers)
         return;

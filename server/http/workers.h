@@ -6,18 +6,18 @@
 
 #include "server/http/server.h"
 
-struct rh_http_workers;
+struct rh_web_workers;
 
 /* Owned by the caller. NULL with error: RESOURCE. */
-int rh_http_workers_new(unsigned n_workers, unsigned queue, const struct rh_http_handler *handler,
-                        struct rh_http_requests *requests, struct rh_http_workers **ret_workers,
-                        struct rh_error *error);
+int rh_web_workers_new(unsigned n_workers, unsigned queue, const struct rh_web_handler *handler,
+                       struct rh_web_requests *requests, struct rh_web_workers **ret_workers,
+                       struct rh_error *error);
 /* [epoll] Takes a reference to the request. False when the queue is full. */
-bool rh_http_workers_push(struct rh_http_workers *workers, struct rh_http_request *request);
+bool rh_web_workers_push(struct rh_web_workers *workers, struct rh_web_request *request);
 /* [epoll] The connection of this request has ended: whoever runs it is told. */
-void rh_http_workers_gone(struct rh_http_workers *workers, const struct rh_http_request *request);
+void rh_web_workers_gone(struct rh_web_workers *workers, const struct rh_web_request *request);
 /* Tells all running requests that their client has gone. */
-void rh_http_workers_cancel(struct rh_http_workers *workers);
-unsigned rh_http_workers_queued(struct rh_http_workers *workers);
+void rh_web_workers_cancel(struct rh_web_workers *workers);
+unsigned rh_web_workers_queued(struct rh_web_workers *workers);
 /* Waits for the threads; the queue must be empty. NULL is allowed. */
-void rh_http_workers_free(struct rh_http_workers *workers);
+void rh_web_workers_free(struct rh_web_workers *workers);

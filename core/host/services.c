@@ -1,6 +1,6 @@
 /*
- * What the host gives to connectors: log, clock, memory. One constant object; nothing in it keeps
- * state, so it may be used from any thread.
+ * What the host gives to connectors: log, clock, memory, HTTP. One object, the same for all; it may
+ * be used from any thread.
  */
 #include "host/library.h"
 
@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "host/http/http.h"
 #include "host/redact.h"
 
 static void service_log(const struct rh_host *host, uint32_t level, struct rh_text line)
@@ -43,6 +44,7 @@ const struct rh_host *rh_host_services(void)
         .log = service_log,
         .now_us = service_now_us,
         .alloc = service_alloc,
+        .http = &rh_http_service,
     };
 
     return &services;

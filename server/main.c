@@ -85,11 +85,11 @@ static unsigned worker_count(const struct rh_config *config)
     return cores > 2 ? (unsigned)cores * 2 : 4;
 }
 
-static int listen_for_requests(struct rh_api *api, struct rh_http_handler *handler,
+static int listen_for_requests(struct rh_api *api, struct rh_web_handler *handler,
                                const char *temp_folder, struct rh_error *error)
 {
     const int64_t *numbers = api->config.numbers;
-    struct rh_http_options options = {
+    struct rh_web_options options = {
         .listen = api->config.texts[RH_CONFIG_LISTEN],
         .temp_folder = temp_folder,
         .threads = (unsigned)numbers[RH_CONFIG_HTTP_THREADS],
@@ -98,15 +98,35 @@ static int listen_for_requests(struct rh_api *api, struct rh_http_handler *handl
         .max_connections = (unsigned)numbers[RH_CONFIG_MAX_CONNECTIONS],
         .idle_seconds = IDLE_SECONDS,
     };
-    struct rh_http_server *server = NULL;
+    struct rh_web_server *server = NULL;
     int rc;
 
     *handler = rh_api_handler;
     handler->context = api;
-    rc = rh_http_server_start(&options, handler, &server, error);
+    rc = rh_web_server_start(&options, handler, &server, error);
     if (rc == RH_OK)
         atomic_store(&api->server, server);
     return rc;
+}
+
+/* Few ask there, and none of them may keep the others waiting: it has threads of its own. */
+static int listen_for_metrics(struct rh_api *api, struct rh_web_handler *handler,
+                              const char *temp_folder, struct rh_web_server **ret_server,
+                              struct rh_error *error)
+{
+    struct rh_web_options options = {
+        .listen = api->config.texts[RH_CONFIG_METRICS_LISTEN],
+        .temp_folder = temp_folder,
+        .threads = 1,
+        .workers = 1,
+        .queue = 16,
+        .max_connections = 64,
+        .idle_seconds = IDLE_SECONDS,
+    };
+
+    *handler = rh_api_metrics_handler;
+    handler->context = api;
+    return *options.listen ? rh_web_server_start(&options, handler, ret_server, error) : RH_OK;
 }
 
 /* Expired answers of idempotency keys are deleted. A failure is logged and tried again later. */
@@ -153,10 +173,12 @@ static void wait_for_end(struct rh_api *api, const sigset_t *signals, int n, cha
     }
 }
 
-static void announce(struct rh_api *api)
+static void announce(struct rh_api *api, const struct rh_web_server *metrics)
 {
-    const char *url = rh_http_server_url(api->server);
+    const char *url = rh_web_server_url(api->server);
 
+    if (metrics)
+        printf("Metrics are at %s/metrics\n", rh_web_server_url(metrics));
     printf("Rowhouse %s listens on %s\n", RH_VERSION, url);
     if (api->admin_key_made)
         printf("Administrator key (shown once, kept in %s/admin.key): %s\n",
@@ -170,21 +192,26 @@ static void announce(struct rh_api *api)
 static int serve(struct rh_api *api, const char *temp_folder, const sigset_t *signals, int n,
                  char **arguments)
 {
-    struct rh_http_handler handler;
+    struct rh_web_handler handler, metrics_handler;
+    struct rh_web_server *metrics = NULL;
     struct rh_error error = RH_ERROR_INIT;
+    unsigned grace_ms = (unsigned)api->config.numbers[RH_CONFIG_STOP_TIMEOUT_MS];
     int rc = RH_OK;
 
     if (api->config.numbers[RH_CONFIG_DEMO])
         rc = rh_demo_make(api, &error);
     if (rc == RH_OK)
+        rc = listen_for_metrics(api, &metrics_handler, temp_folder, &metrics, &error);
+    if (rc == RH_OK)
         rc = listen_for_requests(api, &handler, temp_folder, &error);
-    if (rc != RH_OK)
+    if (rc != RH_OK) {
+        (void)rh_web_server_stop(metrics, 0);
         return complain(&error);
-    announce(api);
+    }
+    announce(api, metrics);
     wait_for_end(api, signals, n, arguments);
     rh_log(RH_LOG_INFO, "server", "stopping");
-    if (!rh_http_server_stop(api->server,
-                             (unsigned)api->config.numbers[RH_CONFIG_STOP_TIMEOUT_MS])) {
+    if (!rh_web_server_stop(api->server, grace_ms) || !rh_web_server_stop(metrics, grace_ms)) {
         rh_log(RH_LOG_ERROR, "server", "requests did not end; leaving them");
         _exit(EXIT_SUCCESS);
     }

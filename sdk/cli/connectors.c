@@ -26,10 +26,11 @@ static int run(struct rh_cli *cli, const struct rh_cli_words *words)
             continue;
         }
         const struct rh_connector *connector = &library->connector;
-        printf("%-12s %.*s %.*s —%s%s%s%s%s\n", entries[i].id, RH_TEXT_ARG(connector->title),
+        printf("%-12s %.*s %.*s —%s%s%s%s%s%s%s\n", entries[i].id, RH_TEXT_ARG(connector->title),
                RH_TEXT_ARG(connector->version), " read", connector->write ? " write" : "",
                connector->tx ? " transactions" : "", connector->native ? " native" : "",
-               connector->ddl ? " ddl" : "");
+               connector->ddl ? " ddl" : "", entries[i].isolated ? ", isolated" : "",
+               entries[i].in_use ? "" : ", only when asked for by version");
     }
     if (!n)
         fputs("no connectors found: set ROWHOUSE_PLUGINS to the folder that has them\n", stderr);
@@ -42,7 +43,7 @@ const struct rh_cli_command rh_cli_connectors = {
     .operands = "",
     .max_operands = 0,
     .summary = "connectors that were found, and what they can do",
-    .help = "Exit status 1 when one was refused.\n",
+    .help = "Exit status 1 when one was refused. Who signed them: rowhouse connector list\n",
     .options = options,
     .run = run,
 };

@@ -26,6 +26,7 @@
 struct rh_datasource {
     atomic_uint refs;
     char *name;
+    char *connector; /* as it was asked for */
     const struct rh_library *library;
     struct rh_pool *pool;
     struct rh_budget budget;
@@ -62,6 +63,7 @@ static void destroy(struct rh_datasource *datasource)
         pthread_mutex_destroy(&datasource->lock);
     }
     free(datasource->name);
+    free(datasource->connector);
     free(datasource);
 }
 
@@ -81,9 +83,10 @@ static bool make_sync(struct rh_datasource *datasource)
     return ok;
 }
 
-static int make(const struct rh_library *library, const char *name, const json_t *config,
-                const struct rh_pool_limits *limits, const struct rh_budget *budget,
-                struct rh_datasource **ret_datasource, struct rh_error *error)
+static int make(const struct rh_library *library, const char *name, struct rh_text connector,
+                const json_t *config, const struct rh_pool_limits *limits,
+                const struct rh_budget *budget, struct rh_datasource **ret_datasource,
+                struct rh_error *error)
 {
     struct rh_datasource *datasource = NULL;
     struct rh_settings settings = {.struct_size = sizeof(settings)};
@@ -92,9 +95,12 @@ static int make(const struct rh_library *library, const char *name, const json_t
 
     struct rh_arena *arena = rh_arena_new(SETTINGS_MAX_BYTES);
     datasource = calloc(1, sizeof(*datasource));
-    if (datasource)
+    if (datasource) {
         datasource->name = strdup(name);
-    if (!arena || !datasource || !datasource->name || !make_sync(datasource)) {
+        datasource->connector = strndup(connector.data, connector.len);
+    }
+    if (!arena || !datasource || !datasource->name || !datasource->connector ||
+        !make_sync(datasource)) {
         r = rh_fail_nomem(error);
         goto out;
     }
@@ -131,7 +137,7 @@ int rh_datasource_new(struct rh_registry *registry, const char *name, struct rh_
     int r = rh_registry_get(registry, connector_id, &library, error);
     if (r)
         return r;
-    return make(library, name, config, limits, budget, ret_datasource, error);
+    return make(library, name, connector_id, config, limits, budget, ret_datasource, error);
 }
 
 static bool is_scheme_char(char c)
@@ -207,7 +213,7 @@ int rh_datasource_from_url(struct rh_registry *registry, struct rh_text url,
     char name[64] = "";
     if (id.len < sizeof(name))
         memcpy(name, id.data, id.len);
-    r = make(library, name, config, NULL, NULL, ret_datasource, error);
+    r = make(library, name, id, config, NULL, NULL, ret_datasource, error);
     json_decref(config);
     return r;
 }
@@ -229,6 +235,11 @@ void rh_datasource_unref(struct rh_datasource *datasource)
 const char *rh_datasource_name(const struct rh_datasource *datasource)
 {
     return datasource->name;
+}
+
+const char *rh_datasource_connector(const struct rh_datasource *datasource)
+{
+    return datasource->connector;
 }
 
 const struct rh_library *rh_datasource_library(const struct rh_datasource *datasource)

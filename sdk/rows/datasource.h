@@ -36,6 +36,8 @@ struct rh_datasource *rh_datasource_ref(struct rh_datasource *datasource);
 void rh_datasource_unref(struct rh_datasource *datasource);
 
 const char *rh_datasource_name(const struct rh_datasource *datasource);
+/* As it was asked for: "acme" or "acme@1.3.0". */
+const char *rh_datasource_connector(const struct rh_datasource *datasource);
 const struct rh_library *rh_datasource_library(const struct rh_datasource *datasource);
 const struct rh_budget *rh_datasource_budget(const struct rh_datasource *datasource);
 struct rh_pool *rh_datasource_pool(struct rh_datasource *datasource);

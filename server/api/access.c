@@ -123,13 +123,13 @@ int rh_access_open(struct rh_access *ret_access, const char *folder, const char 
 }
 
 /* No text when there are none. */
-static struct rh_text credentials_of(const struct rh_http_request *request)
+static struct rh_text credentials_of(const struct rh_web_request *request)
 {
-    struct rh_text value = rh_http_request_header(request, "Authorization");
+    struct rh_text value = rh_web_request_header(request, "Authorization");
     struct rh_text scheme;
 
     if (!value.data)
-        return rh_http_request_header(request, "X-Api-Key");
+        return rh_web_request_header(request, "X-Api-Key");
     scheme = rh_text_cut(&value, ' ');
     if (scheme.len != 6 || rh_text_distance(scheme, RH_TEXT("bearer"), 1) != 0 || !value.data)
         return (struct rh_text){NULL, 0};
@@ -137,7 +137,7 @@ static struct rh_text credentials_of(const struct rh_http_request *request)
 }
 
 int rh_access_check(const struct rh_access *access, const struct rh_command *command,
-                    const struct rh_http_request *request, struct rh_error *error)
+                    const struct rh_web_request *request, struct rh_error *error)
 {
     uint8_t hash[RH_ACCESS_HASH_BYTES];
     struct rh_text key;

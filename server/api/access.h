@@ -23,4 +23,4 @@ int rh_access_open(struct rh_access *ret_access, const char *folder, const char 
                    char **ret_key, bool *ret_made, struct rh_error *error);
 /* [any] 0 when the request may run the command. PERMISSION, code "unauthorized". */
 int rh_access_check(const struct rh_access *access, const struct rh_command *command,
-                    const struct rh_http_request *request, struct rh_error *error);
+                    const struct rh_web_request *request, struct rh_error *error);

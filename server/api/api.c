@@ -107,17 +107,50 @@ static int make_documents(struct rh_api *api, struct rh_error *error)
     return api->docs.failed ? rh_fail_nomem(error) : RH_OK;
 }
 
+/* The setting, else the folder of that name in the data folder; owned by the caller. */
+static char *folder_of(const struct rh_api *api, enum rh_config_name name)
+{
+    const char *given = api->config.texts[name];
+    char *path = NULL;
+
+    if (*given)
+        return strdup(given);
+    return asprintf(&path, "%s/%s", api->config.texts[RH_CONFIG_DATA], rh_config_item(name)->name) <
+                   0
+               ? NULL
+               : path;
+}
+
+static int open_registry(struct rh_api *api, struct rh_error *error)
+{
+    const char *plugins = api->config.texts[RH_CONFIG_PLUGINS];
+    char *connectors = folder_of(api, RH_CONFIG_CONNECTORS);
+    char *trust = folder_of(api, RH_CONFIG_TRUST);
+    struct rh_registry_options options = {
+        .folder = *plugins ? plugins : NULL,
+        .installed = connectors,
+        .trust = trust,
+        .unsigned_ids = api->config.texts[RH_CONFIG_UNSIGNED_CONNECTORS],
+        .isolated_ids = api->config.texts[RH_CONFIG_ISOLATE],
+    };
+    int rc = connectors && trust ? rh_registry_new(&options, &api->registry, error)
+                                 : rh_fail_nomem(error);
+
+    free(connectors);
+    free(trust);
+    return rc;
+}
+
 static int open_all(struct rh_api *api, struct rh_error *error)
 {
     const char *data = api->config.texts[RH_CONFIG_DATA];
-    const char *plugins = api->config.texts[RH_CONFIG_PLUGINS];
     int rc;
 
     rc = open_folders(data, error);
     if (rc == RH_OK)
         rc = open_secrets(api, data, error);
     if (rc == RH_OK)
-        rc = rh_registry_new(*plugins ? plugins : NULL, &api->registry, error);
+        rc = open_registry(api, error);
     if (rc == RH_OK)
         rc = open_store(api, data, error);
     if (rc == RH_OK)

@@ -27,8 +27,8 @@ struct rh_api {
     bool admin_key_made;
     struct rh_router *router;
     struct rh_metrics *metrics;
-    _Atomic(struct rh_http_server *) server; /* set once it runs; borrowed */
-    struct rh_buf openapi;                   /* the documents, made once */
+    _Atomic(struct rh_web_server *) server; /* set once it runs; borrowed */
+    struct rh_buf openapi;                  /* the documents, made once */
     struct rh_buf docs;
     uint64_t started_us;
 };
@@ -38,4 +38,6 @@ int rh_api_open(struct rh_config *config, struct rh_api **ret_api, struct rh_err
 void rh_api_close(struct rh_api *api); /* NULL is allowed */
 
 /* How the HTTP server calls the API; `context` must be set to it. */
-extern const struct rh_http_handler rh_api_handler;
+extern const struct rh_web_handler rh_api_handler;
+/* The same at metrics_listen. */
+extern const struct rh_web_handler rh_api_metrics_handler;

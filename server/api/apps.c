@@ -65,7 +65,7 @@ static int store_new(struct rh_call *call, json_t *object, struct rh_error *erro
     rc = rh_call_reply_json(call, 201, json_incref(object), error);
     rh_call_etag(call, revision);
     snprintf(key, sizeof(key), "/api/v1/apps/%.*s", RH_TEXT_ARG(name));
-    rh_http_reply_header(call->http, "Location", rh_text_of(key));
+    rh_web_reply_header(call->http, "Location", rh_text_of(key));
     return rc;
 }
 

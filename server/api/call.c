@@ -198,28 +198,28 @@ static void add_cors(struct rh_call *call)
 
     if (allowed.len == 0)
         return;
-    origin = rh_http_request_header(call->http, "Origin");
-    rh_http_reply_header(call->http, "Vary", RH_TEXT("Origin"));
+    origin = rh_web_request_header(call->http, "Origin");
+    rh_web_reply_header(call->http, "Vary", RH_TEXT("Origin"));
     while (origin.data && allowed.data) {
         struct rh_text one = rh_text_trim(rh_text_cut(&allowed, ','));
         if (!rh_text_is(one, "*") && !rh_text_equal(one, origin))
             continue;
-        rh_http_reply_header(call->http, "Access-Control-Allow-Origin", origin);
-        rh_http_reply_header(call->http, "Access-Control-Expose-Headers",
-                             RH_TEXT("ETag, Location, Retry-After, Rowhouse-Plan, X-Request-Id"));
+        rh_web_reply_header(call->http, "Access-Control-Allow-Origin", origin);
+        rh_web_reply_header(call->http, "Access-Control-Expose-Headers",
+                            RH_TEXT("ETag, Location, Retry-After, Rowhouse-Plan, X-Request-Id"));
         return;
     }
 }
 
 struct rh_buf *rh_call_reply_type(struct rh_call *call, unsigned status, const char *type)
 {
-    rh_http_reply_start(call->http, status);
-    rh_http_reply_header(call->http, "X-Request-Id", call->request_id);
-    rh_http_reply_header(call->http, "X-Content-Type-Options", RH_TEXT("nosniff"));
+    rh_web_reply_start(call->http, status);
+    rh_web_reply_header(call->http, "X-Request-Id", call->request_id);
+    rh_web_reply_header(call->http, "X-Content-Type-Options", RH_TEXT("nosniff"));
     if (type)
-        rh_http_reply_type(call->http, type, true);
+        rh_web_reply_type(call->http, type, true);
     add_cors(call);
-    return rh_http_reply_body(call->http);
+    return rh_web_reply_body(call->http);
 }
 
 struct rh_buf *rh_call_reply(struct rh_call *call, unsigned status)
@@ -259,12 +259,12 @@ void rh_call_etag(struct rh_call *call, int64_t revision)
     char tag[32];
 
     snprintf(tag, sizeof(tag), "\"%lld\"", (long long)revision);
-    rh_http_reply_header(call->http, "ETag", rh_text_of(tag));
+    rh_web_reply_header(call->http, "ETag", rh_text_of(tag));
 }
 
 int rh_call_if_match(struct rh_call *call, int64_t current, struct rh_error *error)
 {
-    struct rh_text wanted = rh_http_request_header(call->http, "If-Match");
+    struct rh_text wanted = rh_web_request_header(call->http, "If-Match");
     char tag[32];
 
     snprintf(tag, sizeof(tag), "\"%lld\"", (long long)current);
@@ -280,14 +280,14 @@ static void add_failure_headers(struct rh_call *call, const struct rh_error *err
     uint64_t wait_ms = error->retry_after_ms;
 
     if (status == 401)
-        rh_http_reply_header(call->http, "WWW-Authenticate", RH_TEXT("Bearer"));
+        rh_web_reply_header(call->http, "WWW-Authenticate", RH_TEXT("Bearer"));
     if (status == 503 && !wait_ms)
         wait_ms = 1000;
     if (!wait_ms)
         return;
     snprintf(seconds, sizeof(seconds), "%llu",
              (unsigned long long)(wait_ms / 1000 + (wait_ms % 1000 != 0)));
-    rh_http_reply_header(call->http, "Retry-After", rh_text_of(seconds));
+    rh_web_reply_header(call->http, "Retry-After", rh_text_of(seconds));
 }
 
 void rh_call_problem(struct rh_call *call, const struct rh_error *error)

@@ -22,7 +22,7 @@ struct rh_call_worker {
 
 struct rh_call {
     struct rh_api *api;
-    struct rh_http_request *http;
+    struct rh_web_request *http;
     const struct rh_command *command;
     unsigned position;      /* of the command in the table */
     struct rh_arena *arena; /* not for INLINE commands */

@@ -41,6 +41,7 @@ enum rh_permission {
 #define RH_COMMAND_OPEN_QUERY                                                                      \
     0x08u /* URL parameters besides the declared ones are column conditions */
 #define RH_COMMAND_LARGE_BODY 0x10u /* bodies up to max_import_bytes, of any media type */
+#define RH_COMMAND_METRICS 0x20u    /* at metrics_listen, and only there, when that is set */
 
 #define RH_COMMAND_MAX_PARAMETERS 24
 #define RH_COMMAND_MAX_SEGMENTS 10

@@ -19,10 +19,26 @@
 static const struct rh_config_item ITEMS[RH_N_CONFIG] = {
     [RH_CONFIG_LISTEN] = {"listen", RH_CONFIG_TEXT, "127.0.0.1:7070", 0, 0, 0,
                           "Address and port to listen on; port 0 takes a free one"},
+    [RH_CONFIG_METRICS_LISTEN] = {"metrics_listen", RH_CONFIG_TEXT, "", 0, 0, 0,
+                                  "Address and port for /metrics alone, which is then not served "
+                                  "elsewhere; without it, /metrics is at the address above"},
     [RH_CONFIG_DATA] = {"data", RH_CONFIG_TEXT, "./data", 0, 0, 0,
                         "Folder for everything that the server keeps"},
     [RH_CONFIG_PLUGINS] = {"plugins", RH_CONFIG_TEXT, "", 0, 0, 0,
-                           "Folder of the connectors; without it, the one beside the program"},
+                           "Folder of the bundled connectors; without it, the one beside the "
+                           "program"},
+    [RH_CONFIG_CONNECTORS] = {"connectors", RH_CONFIG_TEXT, "", 0, 0, 0,
+                              "Folder of installed connectors; without it, connectors in the data "
+                              "folder"},
+    [RH_CONFIG_TRUST] = {"trust", RH_CONFIG_TEXT, "", 0, 0, 0,
+                         "Folder of the keys whose connectors may run, and of what is revoked; "
+                         "without it, trust in the data folder"},
+    [RH_CONFIG_UNSIGNED_CONNECTORS] = {"unsigned_connectors", RH_CONFIG_TEXT, "", 0, 0, 0,
+                                       "Ids of installed connectors that may run unsigned, "
+                                       "separated by commas; they run isolated"},
+    [RH_CONFIG_ISOLATE] = {"isolate", RH_CONFIG_TEXT, "", 0, 0, 0,
+                           "Ids of bundled and first-party connectors to run in processes of their "
+                           "own, separated by commas; * for all"},
     [RH_CONFIG_ADMIN_KEY] =
         {"admin_key", RH_CONFIG_TEXT, "", 0, 0, RH_CONFIG_SECRET,
          "The administrator's API key, at least 20 characters; without it, one is made at the "
@@ -76,8 +92,9 @@ static const struct rh_config_item ITEMS[RH_N_CONFIG] = {
 };
 
 /* Variables that begin with our prefix and are none of our settings. */
-static const char *const FOREIGN[] = {"ROWHOUSE_BUILD",    "ROWHOUSE_TEST_",    "ROWHOUSE_BENCH_",
-                                      "ROWHOUSE_PLUGINS_", "ROWHOUSE_THREADS_", "ROWHOUSE_CONFIG"};
+static const char *const FOREIGN[] = {"ROWHOUSE_BUILD",     "ROWHOUSE_TEST_",    "ROWHOUSE_BENCH_",
+                                      "ROWHOUSE_PLUGINS_",  "ROWHOUSE_THREADS_", "ROWHOUSE_CONFIG",
+                                      "ROWHOUSE_CONNECTOR_"};
 
 const struct rh_config_item *rh_config_item(enum rh_config_name name)
 {

@@ -28,8 +28,13 @@ struct rh_config_item {
 /* The settings by position, in the order of the table. */
 enum rh_config_name {
     RH_CONFIG_LISTEN,
+    RH_CONFIG_METRICS_LISTEN,
     RH_CONFIG_DATA,
     RH_CONFIG_PLUGINS,
+    RH_CONFIG_CONNECTORS,
+    RH_CONFIG_TRUST,
+    RH_CONFIG_UNSIGNED_CONNECTORS,
+    RH_CONFIG_ISOLATE,
     RH_CONFIG_ADMIN_KEY,
     RH_CONFIG_MASTER_KEY,
     RH_CONFIG_DEMO,

@@ -18,20 +18,27 @@ static json_t *text(struct rh_text value)
     return value.data ? json_stringn(value.data, value.len) : json_null();
 }
 
+static json_t *refusal_of(const struct rh_registry_entry *entry)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "id", entry->id, "version", entry->version,
+                     "state", "refused", "reason", entry->reason, "hint", entry->hint, "in_use", 0);
+}
+
 static json_t *summary_of(const struct rh_registry_entry *entry)
 {
-    const struct rh_library *library = entry->library;
     const struct rh_connector *c;
 
-    if (!library)
-        return json_pack("{s:s, s:s, s:s}", "id", entry->id, "state", "refused", "reason",
-                         entry->reason);
-    c = &library->connector;
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:s, s:s, s:{s:b, s:b, s:b, s:b}}", "id", entry->id,
-                     "title", text(c->title), "version", text(c->version), "vendor",
-                     text(c->vendor), "license", text(c->license), "kind", kind_name(c->kind),
-                     "state", "ready", "groups", "write", c->write != NULL, "tx", c->tx != NULL,
-                     "native", c->native != NULL, "ddl", c->ddl != NULL);
+    if (!entry->library)
+        return refusal_of(entry);
+    c = &entry->library->connector;
+    return json_pack(
+        "{s:s, s:o, s:o, s:o, s:o, s:s, s:s, s:b, s:s, s:s?, s:b, s:{s:b, s:b, s:b, "
+        "s:b}}",
+        "id", entry->id, "title", text(c->title), "version", text(c->version), "vendor",
+        text(c->vendor), "license", text(c->license), "kind", kind_name(c->kind), "state", "ready",
+        "in_use", entry->in_use, "trust", rh_trust_level_name(entry->level), "signer",
+        entry->signer[0] ? entry->signer : NULL, "isolated", entry->isolated, "groups", "write",
+        c->write != NULL, "tx", c->tx != NULL, "native", c->native != NULL, "ddl", c->ddl != NULL);
 }
 
 static int list(struct rh_call *call, struct rh_error *error)
@@ -78,19 +85,13 @@ static json_t *operators_of(const struct rh_connector *connector)
     return array;
 }
 
-static json_t *details_of(const struct rh_library *library)
+static json_t *details_of(const struct rh_registry_entry *entry)
 {
+    const struct rh_library *library = entry->library;
     const struct rh_connector *c = &library->connector;
     const struct rh_limits *limits = &library->limits;
-    struct rh_registry_entry entry = {.library = library, .reason = ""};
-    char *id = strndup(c->id.data, c->id.len);
-    json_t *details;
+    json_t *details = summary_of(entry);
 
-    if (!id)
-        return NULL;
-    entry.id = id;
-    details = summary_of(&entry);
-    free(id);
     json_object_set_new(details, "config_schema",
                         json_loadb(c->config_schema.data, c->config_schema.len, 0, NULL));
     json_object_set_new(details, "url_schemes", text(c->url_schemes));
@@ -112,16 +113,31 @@ static json_t *details_of(const struct rh_library *library)
 static int get(struct rh_call *call, struct rh_error *error)
 {
     const struct rh_library *library = NULL;
+    struct rh_registry_entry *entries = NULL;
+    json_t *details = NULL;
+    uint32_t n = 0;
     int rc;
 
     rc = rh_registry_get(call->api->registry, rh_call_value(call, "connector"), &library, error);
+    if (rc == RH_NOT_FOUND)
+        return rh_error_code(error, "unknown-connector");
+    if (rc == RH_CONTRACT)
+        return rh_error_code(error, "connector-refused");
+    if (rc == RH_OK)
+        rc = rh_registry_list(call->api->registry, &entries, &n, error);
     if (rc != RH_OK)
-        return rc == RH_NOT_FOUND ? rh_error_code(error, "unknown-connector") : rc;
-    return rh_call_reply_json(call, 200, details_of(library), error);
+        return rc;
+    for (uint32_t i = 0; i < n && !details; i++)
+        if (entries[i].library == library)
+            details = details_of(&entries[i]);
+    free(entries);
+    /* NULL also when it went away between the two questions. */
+    return rh_call_reply_json(call, 200, details, error);
 }
 
 static const struct rh_parameter GET[] = {
-    {"connector", RH_IN_PATH, true, RH_SCHEMA_TEXT, "Id of the connector: `postgres`"},
+    {"connector", RH_IN_PATH, true, RH_SCHEMA_TEXT,
+     "Id of the connector: `postgres`, or one version of it: `acme@1.3.0`"},
 };
 
 static const struct rh_command COMMANDS[] = {
@@ -129,6 +145,9 @@ static const struct rh_command COMMANDS[] = {
      .method = "GET",
      .path = "/api/v1/connectors",
      .summary = "The connectors, and the reason where one is refused",
+     .help =
+         "One entry for each version that is installed; `in_use` marks the one that the id alone "
+         "means. `trust` is bundled, first-party, vendor or unsigned.",
      .permission = RH_KNOWN,
      .flags = RH_COMMAND_READ_ONLY,
      .run = list},

@@ -3,6 +3,9 @@
  * Definitions are loaded without a lock; when two requests load the same one, the first to arrive
  * is kept. A drop while one is being loaded raises `generation`, and then the loaded one is used
  * for its request only.
+ *
+ * An entry knows the registry's generation at which its connector was right. When that is not the
+ * present one, whoever asks for the entry looks whether the connector is still the same library.
  */
 #include "server/api/datasource_cache.h"
 
@@ -22,6 +25,7 @@
 struct entry {
     char key[KEY_SIZE]; /* "app/name" */
     struct rh_datasource *datasource;
+    _Atomic uint64_t checked; /* generation of the registry */
     struct entry *next;
 };
 
@@ -65,16 +69,19 @@ void rh_datasource_cache_free(struct rh_datasource_cache *cache)
     free(cache);
 }
 
+/* connectors: the registry's generation. *ret_checked: whether the datasource is right by it. */
 static struct rh_datasource *find(struct rh_datasource_cache *cache, struct rh_text key,
-                                  uint64_t *ret_generation)
+                                  uint64_t connectors, bool *ret_checked, uint64_t *ret_generation)
 {
     struct rh_datasource *datasource = NULL;
     struct entry *entry;
 
     pthread_rwlock_rdlock(&cache->lock);
     entry = rh_map_get(&cache->by_key, key);
-    if (entry)
+    if (entry) {
         datasource = rh_datasource_ref(entry->datasource);
+        *ret_checked = atomic_load_explicit(&entry->checked, memory_order_relaxed) == connectors;
+    }
     *ret_generation = cache->generation;
     pthread_rwlock_unlock(&cache->lock);
     return datasource;
@@ -82,7 +89,7 @@ static struct rh_datasource *find(struct rh_datasource_cache *cache, struct rh_t
 
 /* Keeps it for the next request, unless something changed meanwhile or there is no memory. */
 static void keep(struct rh_datasource_cache *cache, struct rh_text key,
-                 struct rh_datasource *datasource, uint64_t generation)
+                 struct rh_datasource *datasource, uint64_t connectors, uint64_t generation)
 {
     struct entry *entry = calloc(1, sizeof(*entry));
 
@@ -90,6 +97,7 @@ static void keep(struct rh_datasource_cache *cache, struct rh_text key,
         return;
     memcpy(entry->key, key.data, key.len);
     entry->datasource = rh_datasource_ref(datasource);
+    atomic_init(&entry->checked, connectors);
     pthread_rwlock_wrlock(&cache->lock);
     if (generation == cache->generation && !rh_map_get(&cache->by_key, key) &&
         rh_map_put(&cache->by_key, rh_text_of(entry->key), entry, NULL)) {
@@ -101,6 +109,68 @@ static void keep(struct rh_datasource_cache *cache, struct rh_text key,
     free_entries(entry);
 }
 
+/* Whether its connector is still the one that the registry gives for it. */
+static bool is_current(struct rh_datasource_cache *cache, struct rh_datasource *datasource)
+{
+    const struct rh_library *library = NULL;
+    struct rh_error ignored = RH_ERROR_INIT;
+
+    return rh_registry_get(cache->api->registry, rh_text_of(rh_datasource_connector(datasource)),
+                           &library, &ignored) == RH_OK &&
+           library == rh_datasource_library(datasource);
+}
+
+static void mark_checked(struct rh_datasource_cache *cache, struct rh_text key,
+                         const struct rh_datasource *datasource, uint64_t connectors)
+{
+    struct entry *entry;
+
+    pthread_rwlock_rdlock(&cache->lock);
+    entry = rh_map_get(&cache->by_key, key);
+    if (entry && entry->datasource == datasource)
+        atomic_store_explicit(&entry->checked, connectors, memory_order_relaxed);
+    pthread_rwlock_unlock(&cache->lock);
+}
+
+/* Takes it out, unless another has taken its place already. */
+static void evict(struct rh_datasource_cache *cache, struct rh_text key,
+                  const struct rh_datasource *datasource)
+{
+    struct entry *entry, **at;
+
+    pthread_rwlock_wrlock(&cache->lock);
+    entry = rh_map_get(&cache->by_key, key);
+    if (entry && entry->datasource == datasource) {
+        for (at = &cache->entries; *at != entry;)
+            at = &(*at)->next;
+        *at = entry->next;
+        entry->next = NULL;
+        rh_map_remove(&cache->by_key, key);
+    } else {
+        entry = NULL;
+    }
+    pthread_rwlock_unlock(&cache->lock);
+    free_entries(entry);
+}
+
+/* The one that is kept, if it is right; a new reference, or NULL. */
+static struct rh_datasource *find_current(struct rh_datasource_cache *cache, struct rh_text key,
+                                          uint64_t connectors, uint64_t *ret_generation)
+{
+    bool is_checked = false;
+    struct rh_datasource *datasource = find(cache, key, connectors, &is_checked, ret_generation);
+
+    if (!datasource || is_checked)
+        return datasource;
+    if (is_current(cache, datasource)) {
+        mark_checked(cache, key, datasource, connectors);
+        return datasource;
+    }
+    evict(cache, key, datasource);
+    rh_datasource_unref(datasource);
+    return NULL;
+}
+
 int rh_datasource_cache_get(struct rh_datasource_cache *cache, struct rh_operation *op,
                             struct rh_text app, struct rh_text name,
                             struct rh_datasource **ret_datasource, struct rh_error *error)
@@ -108,7 +178,7 @@ int rh_datasource_cache_get(struct rh_datasource_cache *cache, struct rh_operati
     struct rh_datasource *datasource;
     char room[KEY_SIZE];
     struct rh_text key;
-    uint64_t generation;
+    uint64_t generation, connectors;
     int rc;
 
     if (!rh_name_is_valid(app))
@@ -119,12 +189,13 @@ int rh_datasource_cache_get(struct rh_datasource_cache *cache, struct rh_operati
     room[app.len] = '/';
     memcpy(room + app.len + 1, name.data, name.len);
     key = rh_text_make(room, app.len + 1 + name.len);
-    datasource = find(cache, key, &generation);
+    connectors = rh_registry_generation(cache->api->registry);
+    datasource = find_current(cache, key, connectors, &generation);
     if (!datasource) {
         rc = rh_definition_open_datasource(cache->api, op, app, name, &datasource, error);
         if (rc != RH_OK)
             return rc;
-        keep(cache, key, datasource, generation);
+        keep(cache, key, datasource, connectors, generation);
     }
     *ret_datasource = datasource;
     return RH_OK;

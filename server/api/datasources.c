@@ -13,14 +13,16 @@
 
 static const char *const CREATE_MEMBERS[] = {"name", "title",  "connector", "config",
                                              "pool", "budget", NULL};
-static const char *const UPDATE_MEMBERS[] = {"title", "config", "pool", "budget", NULL};
+static const char *const UPDATE_MEMBERS[] = {"title", "connector", "config",
+                                             "pool",  "budget",    NULL};
 static const char *const POOL_MEMBERS[] = {"max_connections", "connect_ms", NULL};
 static const char *const BUDGET_MEMBERS[] = {"scan_rows", "memory_bytes", "spill_bytes", "time_ms",
                                              NULL};
 
-static json_t *shown(json_t *definition)
+/* Takes the definition. */
+static json_t *shown(struct rh_call *call, json_t *definition)
 {
-    json_t *copy = rh_definition_redact(definition);
+    json_t *copy = rh_definition_show(call->api, definition);
 
     json_decref(definition);
     return copy;
@@ -58,11 +60,20 @@ static int check_numbers(const json_t *object, const char *member, const char *c
     return RH_OK;
 }
 
+static int fail_connector(struct rh_error *error)
+{
+    rh_fail(error, RH_INVALID, "connector must name one of the connectors");
+    return rh_error_pointer(error, "/connector");
+}
+
 static int check_shape(json_t *object, struct rh_error *error)
 {
     const json_t *title = json_object_get(object, "title");
     const json_t *config = json_object_get(object, "config");
+    const json_t *connector = json_object_get(object, "connector");
 
+    if (connector && !json_is_string(connector))
+        return fail_connector(error);
     if (title && !json_is_string(title) && !json_is_null(title)) {
         rh_fail(error, RH_INVALID, "title must be a text");
         return rh_error_pointer(error, "/title");
@@ -84,16 +95,25 @@ static int check_new(json_t *object, struct rh_error *error)
                        error);
     if (rc != RH_OK)
         return rc;
-    if (!json_is_string(json_object_get(object, "connector"))) {
-        rh_fail(error, RH_INVALID, "connector must name one of the connectors");
-        return rh_error_pointer(error, "/connector");
-    }
+    if (!json_object_get(object, "connector"))
+        return fail_connector(error);
     if (!json_object_get(object, "config"))
         json_object_set_new(object, "config", json_object());
     return check_shape(object, error);
 }
 
 /* ---- Storing ----------------------------------------------------------------------------- */
+
+/* While the connector of a stored datasource is not there, nobody can try its settings; they are
+ * tried when it is used again. */
+static bool is_without_connector(struct rh_call *call, const json_t *old)
+{
+    const struct rh_library *library = NULL;
+    struct rh_error ignored = RH_ERROR_INIT;
+    int rc = old ? rh_definition_connector(call->api, old, &library, &ignored) : RH_OK;
+
+    return rc == RH_NOT_FOUND || rc == RH_CONTRACT;
+}
 
 /* Seals, tries the settings (without connecting) and stores. Takes `definition`. */
 static int store(struct rh_call *call, json_t *definition, const json_t *old, int64_t expected,
@@ -106,7 +126,7 @@ static int store(struct rh_call *call, json_t *definition, const json_t *old, in
     int rc;
 
     rc = rh_definition_seal(call->api, app, definition, old, &sealed, error);
-    if (rc == RH_OK)
+    if (rc == RH_OK && !is_without_connector(call, old))
         rc = rh_definition_make(call->api, app, sealed, &datasource, error);
     if (rc != RH_OK)
         goto out;
@@ -163,9 +183,9 @@ static int create(struct rh_call *call, struct rh_error *error)
     drop_cached(call, sealed);
     snprintf(location, sizeof(location), "/api/v1/apps/%.*s/datasources/%s", RH_TEXT_ARG(app),
              json_string_value(json_object_get(sealed, "name")));
-    rc = rh_call_reply_json(call, 201, shown(sealed), error);
+    rc = rh_call_reply_json(call, 201, shown(call, sealed), error);
     rh_call_etag(call, revision);
-    rh_http_reply_header(call->http, "Location", rh_text_of(location));
+    rh_web_reply_header(call->http, "Location", rh_text_of(location));
     return rc;
 }
 
@@ -206,6 +226,22 @@ static int load(struct rh_call *call, json_t **ret_body, int64_t *ret_revision,
                                         error);
 }
 
+/* Another version may be asked for; what belongs to another connector is another datasource. */
+static int check_connector(const json_t *object, const json_t *old, struct rh_error *error)
+{
+    struct rh_text asked = rh_text_of(json_string_value(json_object_get(object, "connector")));
+    struct rh_text had = rh_text_of(json_string_value(json_object_get(old, "connector")));
+    struct rh_text id = rh_text_cut(&had, '@');
+
+    if (rh_text_equal(rh_text_cut(&asked, '@'), id))
+        return RH_OK;
+    rh_fail(error, RH_INVALID,
+            "the datasource's connector is \"%.*s\"; only its version may change", RH_TEXT_ARG(id));
+    rh_error_hint(error, "\"%.*s@1.2.3\" asks for a version, \"%.*s\" for the highest",
+                  RH_TEXT_ARG(id), RH_TEXT_ARG(id));
+    return rh_error_pointer(error, "/connector");
+}
+
 static int update(struct rh_call *call, struct rh_error *error)
 {
     json_t *old = NULL, *object = NULL, *changes = NULL, *sealed = NULL;
@@ -230,13 +266,16 @@ static int update(struct rh_call *call, struct rh_error *error)
         goto out;
     }
     merge(object, changes);
+    rc = check_connector(object, old, error);
+    if (rc != RH_OK)
+        goto out;
     rh_call_now(now);
     json_object_set_new(object, "updated_at", json_string(now));
     rc = store(call, json_incref(object), old, revision, &sealed, &revision, error);
     if (rc != RH_OK)
         goto out;
     drop_cached(call, sealed);
-    rc = rh_call_reply_json(call, 200, shown(json_incref(sealed)), error);
+    rc = rh_call_reply_json(call, 200, shown(call, json_incref(sealed)), error);
     rh_call_etag(call, revision);
 
 out:
@@ -255,7 +294,7 @@ static int get(struct rh_call *call, struct rh_error *error)
 
     if (rc != RH_OK)
         return rc;
-    rc = rh_call_reply_json(call, 200, shown(object), error);
+    rc = rh_call_reply_json(call, 200, shown(call, object), error);
     rh_call_etag(call, revision);
     return rc;
 }
@@ -265,8 +304,19 @@ static int collect(void *context, const char *key, const json_t *body, int64_t r
 {
     (void)key;
     (void)revision;
-    if (json_array_append_new((json_t *)context, rh_definition_redact(body)) != 0)
+    if (json_array_append((json_t *)context, (json_t *)(uintptr_t)body) != 0)
         return rh_fail_nomem(error);
+    return RH_OK;
+}
+
+/* Once the store has been left: what is looked up now may have to be loaded. */
+static int show_all(struct rh_call *call, json_t *array, struct rh_error *error)
+{
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        json_t *copy = rh_definition_show(call->api, json_array_get(array, i));
+        if (json_array_set_new(array, i, copy) != 0)
+            return rh_fail_nomem(error);
+    }
     return RH_OK;
 }
 
@@ -283,6 +333,8 @@ static int list(struct rh_call *call, struct rh_error *error)
     array = json_array();
     rh_definition_datasource_key(prefix, rh_call_app(call), RH_TEXT(""));
     rc = rh_store_list(call->api->store, &call->op, prefix, collect, array, error);
+    if (rc == RH_OK)
+        rc = show_all(call, array, error);
     if (rc != RH_OK) {
         json_decref(array);
         return rc;
@@ -386,7 +438,9 @@ static const struct rh_command COMMANDS[] = {
      .summary = "Add a datasource",
      .help =
          "The settings are checked against the connector's schema; no connection is made. Secret "
-         "settings are encrypted and never shown again.",
+         "settings are encrypted and never shown again. `connector` is the id of a connector, or "
+         "`id@version` for that version only. While the connector is missing or refused, the "
+         "datasource has the `state` connector-missing or connector-refused and a `reason`.",
      .parameters = ALL,
      .n_parameters = RH_N(ALL),
      .permission = RH_BUILD,
@@ -412,12 +466,13 @@ static const struct rh_command COMMANDS[] = {
      .path = "/api/v1/apps/{app}/datasources/{datasource}",
      .summary = "Change a datasource",
      .help = "Members of `config` are merged into the stored ones; null removes a setting, "
-             "\"********\" keeps a secret.",
+             "\"********\" keeps a secret. Of `connector` only the version may change.",
      .parameters = CHANGE,
      .n_parameters = RH_N(CHANGE),
      .permission = RH_BUILD,
      .body = "{\"type\":\"object\",\"properties\":{\"title\":{\"type\":[\"string\",\"null\"]},"
-             "\"config\":{\"type\":\"object\"}," LIMITS "},\"additionalProperties\":false}",
+             "\"connector\":{\"type\":\"string\"},\"config\":{\"type\":\"object\"}," LIMITS
+             "},\"additionalProperties\":false}",
      .example = "{\"config\": {\"host\": \"db.example.com\", \"password\": \"********\"}}",
      .run = update},
     {.name = "datasources.delete",

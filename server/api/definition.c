@@ -103,6 +103,38 @@ int rh_definition_get_datasource(struct rh_api *api, struct rh_operation *op, st
     return rc == RH_OK ? rh_definition_no_datasource(app, name, error) : rc;
 }
 
+/* ---- Connectors -------------------------------------------------------------------------- */
+
+int rh_definition_connector(struct rh_api *api, const json_t *definition,
+                            const struct rh_library **ret_library, struct rh_error *error)
+{
+    const char *id = json_string_value(json_object_get(definition, "connector"));
+    int rc = rh_registry_get(api->registry, rh_text_of(id), ret_library, error);
+
+    if (rc == RH_NOT_FOUND)
+        rh_error_code(error, "unknown-connector");
+    if (rc == RH_CONTRACT)
+        rh_error_code(error, "connector-refused");
+    return rc;
+}
+
+/* For a datasource that is there while its connector is not. */
+static int fail_without_connector(const json_t *definition, const struct rh_error *cause,
+                                  struct rh_error *error)
+{
+    rh_fail(error, RH_UNAVAILABLE, "the datasource \"%s\" has no connector: %s",
+            json_string_value(json_object_get(definition, "name")), cause->message);
+    if (cause->hint[0])
+        rh_error_hint(error, "%s", cause->hint);
+    return rh_error_code(error, cause->error_class == RH_NOT_FOUND ? "connector-missing"
+                                                                   : "connector-refused");
+}
+
+static bool is_gone(int rc)
+{
+    return rc == RH_NOT_FOUND || rc == RH_CONTRACT;
+}
+
 /* ---- Secrets ----------------------------------------------------------------------------- */
 
 static void secret_context(char ret_context[CONTEXT_SIZE], struct rh_text app,
@@ -142,6 +174,15 @@ static int seal_one(struct rh_api *api, struct rh_text app, const json_t *defini
     return *ret_value ? RH_OK : rh_fail_nomem(error);
 }
 
+/* Without a schema: what is not as it was. */
+static bool is_to_be_sealed(const json_t *schema, const char *name, const json_t *value,
+                            const json_t *old)
+{
+    if (schema)
+        return rh_settings_is_secret(schema, name);
+    return !json_equal(value, json_object_get(json_object_get(old, "config"), name));
+}
+
 static int seal_config(struct rh_api *api, struct rh_text app, const json_t *definition,
                        const json_t *schema, const json_t *old, json_t *config,
                        struct rh_error *error)
@@ -154,7 +195,7 @@ static int seal_config(struct rh_api *api, struct rh_text app, const json_t *def
     {
         json_t *sealed = NULL;
         int rc;
-        if (!json_is_string(value) || !rh_settings_is_secret(schema, name))
+        if (!json_is_string(value) || !is_to_be_sealed(schema, name, value, old))
             continue;
         rc = seal_one(api, app, definition, name, value, old, &sealed, error);
         if (rc != RH_OK)
@@ -167,31 +208,29 @@ static int seal_config(struct rh_api *api, struct rh_text app, const json_t *def
     return RH_OK;
 }
 
-static int connector_of(struct rh_api *api, const json_t *definition,
-                        const struct rh_library **ret_library, struct rh_error *error)
+static bool has_same_connector(const json_t *a, const json_t *b)
 {
-    struct rh_text id = string_of(json_object_get(definition, "connector"));
-    int rc = rh_registry_get(api->registry, id, ret_library, error);
-
-    if (rc == RH_NOT_FOUND)
-        rh_error_code(error, "unknown-connector");
-    return rc;
+    return json_equal(json_object_get(a, "connector"), json_object_get(b, "connector"));
 }
 
 int rh_definition_seal(struct rh_api *api, struct rh_text app, const json_t *definition,
                        const json_t *old, json_t **ret_sealed, struct rh_error *error)
 {
     const struct rh_library *library = NULL;
+    struct rh_error failed = RH_ERROR_INIT;
     json_t *schema = NULL, *copy = NULL;
     int rc;
 
-    rc = connector_of(api, definition, &library, error);
-    if (rc != RH_OK)
+    rc = rh_definition_connector(api, definition, &library, &failed);
+    if (rc != RH_OK && !(is_gone(rc) && old && has_same_connector(definition, old))) {
+        *error = failed;
         return rc;
-    schema = json_loadb(library->connector.config_schema.data, library->connector.config_schema.len,
-                        0, NULL);
+    }
+    if (library)
+        schema = json_loadb(library->connector.config_schema.data,
+                            library->connector.config_schema.len, 0, NULL);
     copy = json_deep_copy(definition);
-    if (!schema || !copy)
+    if ((library && !schema) || !copy)
         rc = rh_fail_nomem(error);
     else
         rc = seal_config(api, app, definition, schema, old, json_object_get(copy, "config"), error);
@@ -214,6 +253,24 @@ json_t *rh_definition_redact(const json_t *definition)
         if (rh_secrets_is_sealed(string_of(value)))
             json_string_set(value, RH_SECRET_MASK);
     }
+    return copy;
+}
+
+json_t *rh_definition_show(struct rh_api *api, const json_t *definition)
+{
+    const struct rh_library *library = NULL;
+    struct rh_error error = RH_ERROR_INIT;
+    json_t *copy = rh_definition_redact(definition);
+    int rc = rh_definition_connector(api, definition, &library, &error);
+
+    if (!copy || rc == RH_OK) {
+        json_object_set_new(copy, "state", json_string("ready"));
+        return copy;
+    }
+    json_object_set_new(
+        copy, "state", json_string(rc == RH_NOT_FOUND ? "connector-missing" : "connector-refused"));
+    json_object_set_new(copy, "reason", json_string(error.message));
+    json_object_set_new(copy, "hint", json_string(error.hint));
     return copy;
 }
 
@@ -291,7 +348,7 @@ int rh_definition_make(struct rh_api *api, struct rh_text app, const json_t *def
     json_t *config = NULL;
     int rc;
 
-    rc = connector_of(api, definition, &library, error);
+    rc = rh_definition_connector(api, definition, &library, error);
     if (rc != RH_OK)
         return rc;
     config = json_deep_copy(json_object_get(definition, "config"));
@@ -300,9 +357,10 @@ int rh_definition_make(struct rh_api *api, struct rh_text app, const json_t *def
     limits_of(api, definition, &limits, &budget);
     rc = unseal_config(api, app, definition, config, error);
     if (rc == RH_OK)
-        rc = rh_datasource_new(
-            api->registry, json_string_value(json_object_get(definition, "name")),
-            library->connector.id, config, &limits, &budget, ret_datasource, error);
+        rc =
+            rh_datasource_new(api->registry, json_string_value(json_object_get(definition, "name")),
+                              string_of(json_object_get(definition, "connector")), config, &limits,
+                              &budget, ret_datasource, error);
     json_decref(config);
     return rc;
 }
@@ -311,11 +369,18 @@ int rh_definition_open_datasource(struct rh_api *api, struct rh_operation *op, s
                                   struct rh_text name, struct rh_datasource **ret_datasource,
                                   struct rh_error *error)
 {
+    const struct rh_library *library = NULL;
+    struct rh_error failed = RH_ERROR_INIT;
     json_t *definition = NULL;
     int rc;
 
     rc = rh_definition_get_datasource(api, op, app, name, &definition, NULL, error);
-    if (rc == RH_OK)
+    if (rc != RH_OK)
+        return rc;
+    rc = rh_definition_connector(api, definition, &library, &failed);
+    if (is_gone(rc))
+        rc = fail_without_connector(definition, &failed, error);
+    else
         rc = rh_definition_make(api, app, definition, ret_datasource, error);
     json_decref(definition);
     return rc;

@@ -40,17 +40,28 @@ int rh_definition_get_datasource(struct rh_api *api, struct rh_operation *op, st
                                  struct rh_text name, json_t **ret_body, int64_t *ret_revision,
                                  struct rh_error *error);
 
+/* The connector that it names. NOT_FOUND, code "unknown-connector"; CONTRACT, code
+ * "connector-refused". */
+int rh_definition_connector(struct rh_api *api, const json_t *definition,
+                            const struct rh_library **ret_library, struct rh_error *error);
+
 /* A copy of `definition` whose secret settings are sealed. Those that are the mask take the sealed
- * text that `old` (may be NULL) has. New reference. NOT_FOUND (connector), CONFIG. */
+ * text that `old` (may be NULL) has. New reference. While the connector of `old` is not there, nobody
+ * knows which settings are secret: then every text that is not as before is sealed. NOT_FOUND,
+ * CONTRACT (connector), CONFIG. */
 int rh_definition_seal(struct rh_api *api, struct rh_text app, const json_t *definition,
                        const json_t *old, json_t **ret_sealed, struct rh_error *error);
-/* A copy to be shown: secrets masked. New reference, NULL when out of memory. */
+/* A copy whose secrets are masked. New reference, NULL when out of memory. */
 json_t *rh_definition_redact(const json_t *definition);
+/* The same to be shown, with "state": "ready", "connector-missing" or "connector-refused", and in
+ * the latter cases "reason" and "hint". */
+json_t *rh_definition_show(struct rh_api *api, const json_t *definition);
 
-/* The datasource that a sealed definition describes. No connection is made. */
+/* The datasource that a sealed definition describes. No connection is made. Errors of
+ * rh_definition_connector, CONFIG. */
 int rh_definition_make(struct rh_api *api, struct rh_text app, const json_t *definition,
                        struct rh_datasource **ret_datasource, struct rh_error *error);
-/* The same, from the store. */
+/* The same, from the store. UNAVAILABLE, codes "connector-missing", "connector-refused". */
 int rh_definition_open_datasource(struct rh_api *api, struct rh_operation *op, struct rh_text app,
                                   struct rh_text name, struct rh_datasource **ret_datasource,
                                   struct rh_error *error);

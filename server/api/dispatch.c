@@ -25,9 +25,9 @@ struct begun {
     unsigned id_len;
     char id[MAX_REQUEST_ID];
 };
-_Static_assert(sizeof(struct begun) <= RH_HTTP_ROOM, "kept in the request's room");
+_Static_assert(sizeof(struct begun) <= RH_WEB_ROOM, "kept in the request's room");
 
-static struct begun *begun_of(struct rh_http_request *request)
+static struct begun *begun_of(struct rh_web_request *request)
 {
     return (struct begun *)(void *)request->room;
 }
@@ -45,9 +45,9 @@ static bool is_sane_id(struct rh_text id)
     return true;
 }
 
-static void set_id(struct rh_http_request *request, struct begun *begun)
+static void set_id(struct rh_web_request *request, struct begun *begun)
 {
-    struct rh_text id = rh_http_request_header(request, "X-Request-Id");
+    struct rh_text id = rh_web_request_header(request, "X-Request-Id");
     char made[RH_ID_SIZE];
 
     if (!is_sane_id(id)) {
@@ -58,7 +58,7 @@ static void set_id(struct rh_http_request *request, struct begun *begun)
     begun->id_len = (unsigned)id.len;
 }
 
-static void start_call(struct rh_call *call, struct rh_api *api, struct rh_http_request *request)
+static void start_call(struct rh_call *call, struct rh_api *api, struct rh_web_request *request)
 {
     struct begun *begun = begun_of(request);
 
@@ -81,7 +81,7 @@ static void end_call(struct rh_call *call)
 
     rh_metrics_count(call->api->metrics, call->position, call->http->status, took_us);
     rh_log(RH_LOG_DEBUG, "request", "%s %.*s %u %llu us %.*s",
-           rh_http_method_name(call->http->method), RH_TEXT_ARG(call->http->path),
+           rh_web_method_name(call->http->method), RH_TEXT_ARG(call->http->path),
            call->http->status, (unsigned long long)took_us, RH_TEXT_ARG(call->request_id));
 }
 
@@ -92,16 +92,16 @@ static void add_allow(struct rh_call *call, const char *header, unsigned allowed
     struct rh_buf text;
 
     rh_buf_init(&text, 256);
-    for (unsigned i = 0; i < RH_HTTP_OTHER; i++) {
+    for (unsigned i = 0; i < RH_WEB_OTHER; i++) {
         if (!(allowed & (1u << i)))
             continue;
         rh_buf_add_str(&text, text.len ? ", " : "");
-        rh_buf_add_str(&text, rh_http_method_name((enum rh_http_method)i));
-        if (i == RH_HTTP_GET)
+        rh_buf_add_str(&text, rh_web_method_name((enum rh_web_method)i));
+        if (i == RH_WEB_GET)
             rh_buf_add_str(&text, ", HEAD");
     }
     rh_buf_add_str(&text, text.len ? ", OPTIONS" : "OPTIONS");
-    rh_http_reply_header(call->http, header, rh_buf_text(&text));
+    rh_web_reply_header(call->http, header, rh_buf_text(&text));
     rh_buf_free(&text);
 }
 
@@ -109,13 +109,13 @@ static void answer_options(struct rh_call *call, unsigned allowed)
 {
     rh_call_reply_type(call, 204, NULL);
     add_allow(call, "Allow", allowed);
-    if (!rh_http_request_header(call->http, "Access-Control-Request-Method").data)
+    if (!rh_web_request_header(call->http, "Access-Control-Request-Method").data)
         return;
     add_allow(call, "Access-Control-Allow-Methods", allowed);
-    rh_http_reply_header(call->http, "Access-Control-Allow-Headers",
-                         RH_TEXT("Authorization, Content-Type, Idempotency-Key, If-Match, "
-                                 "If-None-Match, Prefer, X-Api-Key, X-Request-Id"));
-    rh_http_reply_header(call->http, "Access-Control-Max-Age", RH_TEXT("600"));
+    rh_web_reply_header(call->http, "Access-Control-Allow-Headers",
+                        RH_TEXT("Authorization, Content-Type, Idempotency-Key, If-Match, "
+                                "If-None-Match, Prefer, X-Api-Key, X-Request-Id"));
+    rh_web_reply_header(call->http, "Access-Control-Max-Age", RH_TEXT("600"));
 }
 
 static void answer_no_command(struct rh_call *call, unsigned allowed)
@@ -129,7 +129,7 @@ static void answer_no_command(struct rh_call *call, unsigned allowed)
         rh_call_problem(call, &error);
         return;
     }
-    if (call->http->method == RH_HTTP_OPTIONS) {
+    if (call->http->method == RH_WEB_OPTIONS) {
         answer_options(call, allowed);
         return;
     }
@@ -148,9 +148,16 @@ static uint64_t body_bound(const struct rh_api *api, const struct rh_command *co
     return IGNORED_BODY_BYTES;
 }
 
-static bool begin(void *context, struct rh_http_request *request)
+/* Whether the command is one for this address: that of the metrics, or the other. */
+static bool is_served(const struct rh_api *api, const struct rh_command *command, bool at_metrics)
 {
-    struct rh_api *api = context;
+    bool apart = *api->config.texts[RH_CONFIG_METRICS_LISTEN] != '\0';
+
+    return !apart || at_metrics == ((command->flags & RH_COMMAND_METRICS) != 0);
+}
+
+static bool begin_at(struct rh_api *api, struct rh_web_request *request, bool at_metrics)
+{
     struct begun *begun = begun_of(request);
     struct rh_error error = RH_ERROR_INIT;
     struct rh_call call;
@@ -158,6 +165,10 @@ static bool begin(void *context, struct rh_http_request *request)
 
     set_id(request, begun);
     found = rh_router_find(api->router, request->method, request->path, &begun->route);
+    if (found && !is_served(api, begun->route.command, at_metrics)) {
+        begun->route = (struct rh_route){.command = NULL};
+        found = false;
+    }
     start_call(&call, api, request);
     if (!found) {
         answer_no_command(&call, begun->route.allowed);
@@ -174,22 +185,32 @@ static bool begin(void *context, struct rh_http_request *request)
     return false;
 }
 
-static void refuse(void *context, struct rh_http_request *request, enum rh_http_refusal why)
+static bool begin(void *context, struct rh_web_request *request)
+{
+    return begin_at(context, request, false);
+}
+
+static bool begin_metrics(void *context, struct rh_web_request *request)
+{
+    return begin_at(context, request, true);
+}
+
+static void refuse(void *context, struct rh_web_request *request, enum rh_web_refusal why)
 {
     struct rh_error error = RH_ERROR_INIT;
     struct rh_call call;
 
     start_call(&call, context, request);
     switch (why) {
-    case RH_HTTP_REFUSE_BUSY:
+    case RH_WEB_REFUSE_BUSY:
         rh_fail(&error, RH_BUSY, "too many requests are waiting");
         break;
-    case RH_HTTP_REFUSE_TOO_LARGE:
+    case RH_WEB_REFUSE_TOO_LARGE:
         rh_fail(&error, RH_RESOURCE, "the body is larger than %llu bytes",
                 (unsigned long long)request->max_body);
         rh_error_code(&error, "too-large");
         break;
-    case RH_HTTP_REFUSE_STORAGE:
+    case RH_WEB_REFUSE_STORAGE:
         rh_fail(&error, RH_BUSY, "there is no room to keep the body");
         break;
     }
@@ -236,7 +257,7 @@ static void gone(void *context, void *state)
 
 static struct rh_text media_type_of(struct rh_call *call)
 {
-    struct rh_text type = rh_http_request_header(call->http, "Content-Type");
+    struct rh_text type = rh_web_request_header(call->http, "Content-Type");
 
     return type.data ? rh_text_trim(rh_text_cut(&type, ';')) : type;
 }
@@ -278,7 +299,7 @@ static void run_command(struct rh_call *call)
         rh_idempotency_end(call, &once, rc);
 }
 
-static void run(void *context, void *state, struct rh_http_request *request)
+static void run(void *context, void *state, struct rh_web_request *request)
 {
     struct rh_call_worker *worker = state;
     struct rh_api *api = context;
@@ -301,8 +322,17 @@ static void run(void *context, void *state, struct rh_http_request *request)
     rh_arena_reset(worker->arena);
 }
 
-const struct rh_http_handler rh_api_handler = {
+const struct rh_web_handler rh_api_handler = {
     .begin = begin,
+    .run = run,
+    .refuse = refuse,
+    .gone = gone,
+    .worker_new = worker_new,
+    .worker_free = worker_free,
+};
+
+const struct rh_web_handler rh_api_metrics_handler = {
+    .begin = begin_metrics,
     .run = run,
     .refuse = refuse,
     .gone = gone,

@@ -14,8 +14,8 @@ static int docs(struct rh_call *call, struct rh_error *error)
     struct rh_buf *buf = rh_call_reply_type(call, 200, "text/html; charset=utf-8");
 
     (void)error;
-    rh_http_reply_header(call->http, "Content-Security-Policy",
-                         RH_TEXT("default-src 'none'; style-src 'unsafe-inline'"));
+    rh_web_reply_header(call->http, "Content-Security-Policy",
+                        RH_TEXT("default-src 'none'; style-src 'unsafe-inline'"));
     rh_buf_add_text(buf, rh_buf_text(&call->api->docs));
     return RH_OK;
 }

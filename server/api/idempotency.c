@@ -84,9 +84,9 @@ static int repeat(struct rh_call *call, const struct rh_idempotency *once, const
     {
         const char *known = kept_header_name(name);
         if (known && json_is_string(value))
-            rh_http_reply_header(call->http, known, rh_text_of(json_string_value(value)));
+            rh_web_reply_header(call->http, known, rh_text_of(json_string_value(value)));
     }
-    rh_http_reply_header(call->http, "Idempotency-Replayed", RH_TEXT("true"));
+    rh_web_reply_header(call->http, "Idempotency-Replayed", RH_TEXT("true"));
     rh_buf_add(buf, json_string_value(body), json_string_length(body));
     return RH_OK;
 }
@@ -110,7 +110,7 @@ static int find_earlier(struct rh_call *call, struct rh_idempotency *once,
 int rh_idempotency_begin(struct rh_call *call, struct rh_idempotency *ret_once,
                          enum rh_idempotency_state *ret_state, struct rh_error *error)
 {
-    struct rh_text key = rh_http_request_header(call->http, "Idempotency-Key");
+    struct rh_text key = rh_web_request_header(call->http, "Idempotency-Key");
     struct rh_error failed = RH_ERROR_INIT;
     char hex[65];
     json_t *body;
@@ -146,7 +146,7 @@ int rh_idempotency_begin(struct rh_call *call, struct rh_idempotency *ret_once,
 
 static json_t *answer_of(const struct rh_call *call, const struct rh_idempotency *once)
 {
-    const struct rh_http_request *http = call->http;
+    const struct rh_web_request *http = call->http;
     json_t *headers = json_object();
     json_t *answer;
 

@@ -156,11 +156,11 @@ static long long resident_bytes(void)
 
 static void write_process(struct rh_api *api, struct rh_buf *buf)
 {
-    struct rh_http_server *server = atomic_load(&api->server);
-    struct rh_http_stats http = {0};
+    struct rh_web_server *server = atomic_load(&api->server);
+    struct rh_web_stats http = {0};
 
     if (server)
-        rh_http_server_stats(server, &http);
+        rh_web_server_stats(server, &http);
     rh_buf_addf(buf,
                 "# TYPE rowhouse_requests_active gauge\nrowhouse_requests_active %u\n"
                 "# TYPE rowhouse_requests_queued gauge\nrowhouse_requests_queued %u\n"

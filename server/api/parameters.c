@@ -82,7 +82,7 @@ int rh_parameters_take(struct rh_call *call, const struct rh_route *route, struc
         if (command->parameters[i].place == RH_IN_PATH)
             rc = take_path(call, i, route->segments[segment++], error);
         else if (command->parameters[i].place == RH_IN_HEADER)
-            call->values[i] = rh_http_request_header(call->http, command->parameters[i].name);
+            call->values[i] = rh_web_request_header(call->http, command->parameters[i].name);
     }
     if (rc == RH_OK && call->query.len)
         rc = take_query(call, error);

@@ -45,6 +45,8 @@ static const struct rh_problem PROBLEMS[] = {
     {"no-key", 422, "The table has no key", RH_UNSUPPORTED},
     {"datasource-failed", 502, "The datasource failed", RH_INTERNAL},
     {"idempotency-mismatch", 422, "The idempotency key belongs to another request", RH_CONFLICT},
+    {"connector-missing", 503, "The connector of the datasource is missing", RH_UNAVAILABLE},
+    {"connector-refused", 503, "The connector is refused", RH_UNAVAILABLE},
     {"spill-failed", 503, "Temporary space could not be used", RH_RESOURCE},
     {"out-of-memory", 503, "Out of memory", RH_RESOURCE},
 };

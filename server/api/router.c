@@ -11,8 +11,8 @@
 struct node {
     struct rh_text segment; /* borrowed from the table; no text: a parameter */
     struct node *child, *next;
-    const struct rh_command *commands[RH_HTTP_OTHER];
-    unsigned positions[RH_HTTP_OTHER];
+    const struct rh_command *commands[RH_WEB_OTHER];
+    unsigned positions[RH_WEB_OTHER];
 };
 
 struct rh_router {
@@ -49,7 +49,7 @@ static bool add(struct rh_router *router, const struct rh_command *command, unsi
 {
     struct rh_text rest = rh_text_of(command->path + 1);
     struct node *node = &router->root;
-    enum rh_http_method method = rh_http_method_of(command->method);
+    enum rh_web_method method = rh_web_method_of(command->method);
 
     while (rest.data) {
         node = child_for(node, rh_text_cut(&rest, '/'));
@@ -95,20 +95,20 @@ void rh_router_free(struct rh_router *router)
     free(router);
 }
 
-static bool take(const struct node *node, enum rh_http_method method, struct rh_route *route)
+static bool take(const struct node *node, enum rh_web_method method, struct rh_route *route)
 {
     if (node->commands[method]) {
         route->command = node->commands[method];
         route->position = node->positions[method];
         return true;
     }
-    for (unsigned i = 0; i < RH_HTTP_OTHER; i++)
+    for (unsigned i = 0; i < RH_WEB_OTHER; i++)
         if (node->commands[i])
             route->allowed |= 1u << i;
     return false;
 }
 
-static bool search(const struct node *node, enum rh_http_method method, struct rh_text rest,
+static bool search(const struct node *node, enum rh_web_method method, struct rh_text rest,
                    struct rh_route *route)
 {
     struct rh_text segment;
@@ -130,7 +130,7 @@ static bool search(const struct node *node, enum rh_http_method method, struct r
     return false;
 }
 
-bool rh_router_find(const struct rh_router *router, enum rh_http_method method, struct rh_text path,
+bool rh_router_find(const struct rh_router *router, enum rh_web_method method, struct rh_text path,
                     struct rh_route *ret_route)
 {
     ret_route->command = NULL;
@@ -138,10 +138,10 @@ bool rh_router_find(const struct rh_router *router, enum rh_http_method method, 
     ret_route->allowed = 0;
     if (path.len == 0 || path.data[0] != '/')
         return false;
-    if (method == RH_HTTP_HEAD)
-        method = RH_HTTP_GET;
-    if (method == RH_HTTP_OTHER)
-        method = RH_HTTP_OPTIONS; /* has no commands: only finds out what is allowed */
+    if (method == RH_WEB_HEAD)
+        method = RH_WEB_GET;
+    if (method == RH_WEB_OTHER)
+        method = RH_WEB_OPTIONS; /* has no commands: only finds out what is allowed */
     path.data++;
     path.len--;
     if (path.len > 1 && path.data[path.len - 1] == '/')

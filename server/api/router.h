@@ -20,11 +20,10 @@ struct rh_route {
     /* The segments that stand for the path's parameters, in the order of the path, as sent. */
     struct rh_text segments[RH_COMMAND_MAX_SEGMENTS];
     unsigned n_segments;
-    unsigned
-        allowed; /* no command: methods that the path has, as bits (1 << enum rh_http_method) */
+    unsigned allowed; /* no command: methods that the path has, as bits (1 << enum rh_web_method) */
 };
 
 /* [any] True when there is a command. Else ret_route->allowed says which methods there would be (0:
  * no such path). HEAD finds what GET finds. path: percent-encoded. */
-bool rh_router_find(const struct rh_router *router, enum rh_http_method method, struct rh_text path,
+bool rh_router_find(const struct rh_router *router, enum rh_web_method method, struct rh_text path,
                     struct rh_route *ret_route);

@@ -107,7 +107,7 @@ int rh_rows_format(struct rh_call *call, enum rh_format *ret_format, struct rh_e
                 RH_TEXT_ARG(asked));
         return rh_error_code(error, "not-acceptable");
     }
-    accept = rh_http_request_header(call->http, "Accept");
+    accept = rh_web_request_header(call->http, "Accept");
     if (!accept.data || accept.len == 0 || rh_text_is(accept, "*/*")) {
         *ret_format = RH_FORMAT_JSON;
         return RH_OK;
@@ -135,18 +135,18 @@ int rh_rows_out_open(struct rh_rows_out *out, struct rh_call *call, enum rh_form
 /* The first block is what has been written to the answer's buffer so far. */
 static int open_stream(struct rh_rows_out *out, struct rh_error *error)
 {
-    struct rh_http_request *http = out->call->http;
+    struct rh_web_request *http = out->call->http;
     unsigned stall_ms = (unsigned)out->call->api->config.numbers[RH_CONFIG_STALL_TIMEOUT_MS];
     struct rh_text begun = rh_buf_text(&http->reply);
     int rc;
 
     if (http->reply.failed)
         return rh_fail_nomem(error);
-    rc = rh_http_stream_open(http, stall_ms, &out->stream, error);
+    rc = rh_web_stream_open(http, stall_ms, &out->stream, error);
     if (rc != RH_OK)
         return rc;
     out->call->streaming = true;
-    out->buf = rh_http_stream_buffer(out->stream);
+    out->buf = rh_web_stream_buffer(out->stream);
     rh_buf_add_text(out->buf, begun);
     return RH_OK;
 }
@@ -158,9 +158,9 @@ static int flush(struct rh_rows_out *out, struct rh_error *error)
     if (!out->stream)
         rc = open_stream(out, error);
     if (rc == RH_OK)
-        rc = rh_http_stream_flush(out->stream, error);
+        rc = rh_web_stream_flush(out->stream, error);
     if (out->stream)
-        out->buf = rh_http_stream_buffer(out->stream);
+        out->buf = rh_web_stream_buffer(out->stream);
     rh_call_progress(out->call);
     out->flushed_us = rh_clock_us();
     return rc;
@@ -180,7 +180,7 @@ int rh_rows_out_add(struct rh_rows_out *out, const struct rh_batch *batch, struc
         int rc;
         rh_encoder_slice(out->encoder, out->buf, batch, row, n);
         row += n;
-        if (out->buf->len < RH_HTTP_STREAM_BLOCK && !out->buf->failed)
+        if (out->buf->len < RH_WEB_STREAM_BLOCK && !out->buf->failed)
             continue;
         rc = flush(out, error);
         if (rc != RH_OK)
@@ -209,7 +209,7 @@ int rh_rows_out_close(struct rh_rows_out *out, int rc, const struct rh_error *er
                RH_TEXT_ARG(out->call->request_id), error->message);
     if (rc != RH_OK && out->format == RH_FORMAT_NDJSON)
         add_error_line(out, error);
-    rh_http_stream_end(out->stream, rc == RH_OK || out->format == RH_FORMAT_NDJSON);
+    rh_web_stream_end(out->stream, rc == RH_OK || out->format == RH_FORMAT_NDJSON);
     out->stream = NULL;
     return rc;
 }

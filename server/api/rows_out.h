@@ -12,9 +12,9 @@ struct rh_rows_out {
     struct rh_call *call;
     enum rh_format format;
     struct rh_encoder *encoder;
-    struct rh_http_stream *stream; /* NULL until it has been opened */
-    struct rh_buf *buf;            /* where the next rows are written */
-    uint64_t flushed_us;           /* when rows were last handed over */
+    struct rh_web_stream *stream; /* NULL until it has been opened */
+    struct rh_buf *buf;           /* where the next rows are written */
+    uint64_t flushed_us;          /* when rows were last handed over */
 };
 
 /* The format that ?format= and Accept ask for, among JSON, NDJSON and CSV. INVALID, code

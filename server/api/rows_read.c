@@ -16,7 +16,7 @@ static void add_plan_header(struct rh_call *call, const struct rh_read *read)
     rh_buf_init(&text, 4096);
     rh_read_plan_header(read, &text);
     if (!text.failed)
-        rh_http_reply_header(call->http, "Rowhouse-Plan", rh_buf_text(&text));
+        rh_web_reply_header(call->http, "Rowhouse-Plan", rh_buf_text(&text));
     rh_buf_free(&text);
 }
 
@@ -216,9 +216,9 @@ static int answer_row(struct rh_call *call, const struct rh_table *table,
         return rc;
     rh_read_etag(table, cells, etag);
     snprintf(tag, sizeof(tag), "\"%s\"", etag);
-    if (etag_matches(rh_http_request_header(call->http, "If-None-Match"), tag)) {
+    if (etag_matches(rh_web_request_header(call->http, "If-None-Match"), tag)) {
         rh_call_reply_type(call, 304, NULL);
-        rh_http_reply_header(call->http, "ETag", rh_text_of(tag));
+        rh_web_reply_header(call->http, "ETag", rh_text_of(tag));
         return RH_OK;
     }
     encoder = rh_encoder_new(call->arena, RH_FORMAT_JSON, table->columns, table->n_columns,
@@ -226,7 +226,7 @@ static int answer_row(struct rh_call *call, const struct rh_table *table,
     if (!encoder)
         return rh_fail_nomem(error);
     buf = rh_call_reply(call, 200);
-    rh_http_reply_header(call->http, "ETag", rh_text_of(tag));
+    rh_web_reply_header(call->http, "ETag", rh_text_of(tag));
     rh_buf_add_str(buf, "{\"data\":");
     rh_encoder_begin(encoder, buf);
     rh_encoder_rows(encoder, buf, &batch);

@@ -32,7 +32,7 @@ static int read_returning(struct rh_call *call, enum rh_returning fallback,
                           enum rh_returning *ret_returning, bool *ret_given, struct rh_error *error)
 {
     struct rh_text asked = rh_call_value(call, "returning");
-    struct rh_text prefer = rh_http_request_header(call->http, "Prefer");
+    struct rh_text prefer = rh_web_request_header(call->http, "Prefer");
 
     *ret_returning = fallback;
     *ret_given = asked.data != NULL;
@@ -74,7 +74,7 @@ static int read_conflict(struct rh_call *call, struct rh_write_options *options,
 /* The ETag without its quotes; no text when none was sent. */
 static struct rh_text read_if_match(struct rh_call *call)
 {
-    struct rh_text tag = rh_text_trim(rh_http_request_header(call->http, "If-Match"));
+    struct rh_text tag = rh_text_trim(rh_web_request_header(call->http, "If-Match"));
 
     if (rh_text_starts(tag, "W/")) {
         tag.data += 2;
@@ -129,7 +129,7 @@ static void add_location(const struct job *job)
                 RH_TEXT_ARG(rh_call_value(call, "table")));
     rh_buf_add_text(&text, rh_buf_text(&job->written.key));
     if (!text.failed)
-        rh_http_reply_header(call->http, "Location", rh_buf_text(&text));
+        rh_web_reply_header(call->http, "Location", rh_buf_text(&text));
     rh_buf_free(&text);
 }
 
@@ -140,7 +140,7 @@ static void add_row_etag(const struct job *job)
     if (!job->written.etag[0])
         return;
     snprintf(tag, sizeof(tag), "\"%s\"", job->written.etag);
-    rh_http_reply_header(job->call->http, "ETag", rh_text_of(tag));
+    rh_web_reply_header(job->call->http, "ETag", rh_text_of(tag));
 }
 
 /* {"data": <row or null>, "meta": …} */

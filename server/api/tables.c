@@ -151,7 +151,7 @@ static int create(struct rh_call *call, struct rh_error *error)
     snprintf(location, sizeof(location), "/api/v1/apps/%.*s/datasources/%.*s/tables/%.*s",
              RH_TEXT_ARG(rh_call_app(call)), RH_TEXT_ARG(rh_call_value(call, "datasource")),
              RH_TEXT_ARG(name));
-    rh_http_reply_header(call->http, "Location", rh_text_of(location));
+    rh_web_reply_header(call->http, "Location", rh_text_of(location));
     return RH_OK;
 }
 

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 
 import requests
 
@@ -14,6 +15,27 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("ROWHOUSE_BUILD", ROOT / "build" / "release"))
 PROGRAM = BUILD / "bin" / "rowhouse-server"
 KEY = "an-administrator-key-for-tests"
+PATIENCE = 180  # seconds: a safety net for what hangs, not a measure of anything
+
+
+def until(condition):
+    """Waits until the condition holds; returns what it last gave."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        holds = condition()
+        if holds or time.monotonic() > deadline:
+            return holds
+        time.sleep(0.02)
+
+
+def metric(server, name):
+    text = requests.get(server.url + "/metrics", timeout=PATIENCE).text
+    return float(re.search(rf"^{name} (\S+)$", text, re.M).group(1))
+
+
+def active(server):
+    """Requests that run or wait, besides the question itself."""
+    return metric(server, "rowhouse_requests_active") - 1
 
 
 def environment(**more):
@@ -68,8 +90,8 @@ class Server:
         """Ends it and returns its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(sig)
-        status = self.process.wait(timeout=60)
-        self.reader.join(timeout=10)
+        status = self.process.wait(timeout=PATIENCE)
+        self.reader.join(timeout=PATIENCE)
         self.log.close()
         return status
 
@@ -89,7 +111,7 @@ class Client:
             self.session.headers["Authorization"] = "Bearer " + key
 
     def call(self, method, path, **more):
-        more.setdefault("timeout", 60)
+        more.setdefault("timeout", PATIENCE)
         if not path.startswith("/"):
             path = "/api/v1/" + path
         return self.session.request(method, self.url + path, **more)
@@ -116,6 +138,23 @@ class Client:
         return answer.json()["data"]
 
 
+def refused(server, path, statement, n):
+    """Sends n + 2 queries that do not end to a server with a place for one that runs and one that
+    waits; the answers to the others. The server must be stopped then, without patience."""
+    answers = []
+
+    def ask():
+        try:
+            answers.append(server.client().post(path, json={"text": statement}))
+        except requests.RequestException:
+            pass  # the server was stopped
+
+    for _ in range(n + 2):
+        threading.Thread(target=ask, daemon=True).start()
+    assert until(lambda: len(answers) >= n)
+    return answers
+
+
 def problem(answer, code, status=None):
     """Checks that the answer is this problem, in the form that all have; returns it."""
     assert answer.headers["Content-Type"] == "application/problem+json", answer.text
@@ -130,7 +169,7 @@ def problem(answer, code, status=None):
     return body
 
 
-def raw(server, data, enough=None, timeout=20):
+def raw(server, data, enough=None, timeout=PATIENCE):
     """Sends bytes as they are and returns what comes back until the server closes (or `enough` has
     come)."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=timeout) as conn:

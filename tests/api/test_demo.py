@@ -1,11 +1,10 @@
 """The demo: what the server prints works as pasted, and the shop is the same everywhere."""
 import json
 import subprocess
-import time
 
 import pytest
 
-from client import Server
+from client import Server, until
 
 
 @pytest.fixture(scope="module")
@@ -17,13 +16,9 @@ def demo(tmp_path_factory):
 
 def commands(server):
     """The printed lines from KEY= on."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        lines = [line.strip() for line in server.lines]
-        if sum(line.startswith("curl ") for line in lines) == 3:
-            return lines[lines.index(next(x for x in lines if x.startswith("KEY="))):]
-        time.sleep(0.01)
-    raise AssertionError("".join(server.lines))
+    assert until(lambda: sum(line.strip().startswith("curl ") for line in list(server.lines)) == 3), server.lines
+    lines = [line.strip() for line in server.lines]
+    return lines[lines.index(next(x for x in lines if x.startswith("KEY="))):]
 
 
 def test_the_printed_lines_work(demo):

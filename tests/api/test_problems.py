@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from client import problem, temporary_server
+from client import problem, refused, temporary_server
 
 ENDLESS = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"
 
@@ -19,6 +19,7 @@ UNREACHABLE = {
     "unknown-outcome": "a commit whose answer is lost cannot be timed; the connector's own tests cut the wire",
     "out-of-memory": "needs a machine without memory",
     "spill-failed": "needs a full disk",
+    "connector-contract": "none of these connectors breaks its contract; the row SDK's unit tests have some that do",
     "no-transactions": "all of these connectors have transactions",
 }
 
@@ -170,7 +171,7 @@ def _(w):
 
 @provokes("timeout")
 def _(w):
-    with temporary_server("--request-timeout-ms", "200") as server:
+    with temporary_server("--request-timeout-ms", "2000") as server:
         api = server.client()
         api.data("POST", "apps", 201, json={"name": "a"})
         api.data("POST", "apps/a/datasources", 201, json={"name": "d", "connector": "sqlite",
@@ -198,18 +199,13 @@ def _(w):
 
 @provokes("busy")
 def _(w):
-    with temporary_server("--workers", "1", "--queue", "1", "--request-timeout-ms", "1500") as server:
-        api, answers = server.client(), []
+    with temporary_server("--workers", "1", "--queue", "1", "--request-timeout-ms", "600000",
+                          "--stop-timeout-ms", "0") as server:
+        api = server.client()
         api.data("POST", "apps", 201, json={"name": "a"})
         api.data("POST", "apps/a/datasources", 201, json={"name": "d", "connector": "sqlite",
                                                           "config": {"path": str(w.folder / "busy.db")}})
-        threads = [threading.Thread(target=lambda: answers.append(
-            server.client().post("apps/a/datasources/d/native", json={"text": ENDLESS}))) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return next(a for a in answers if a.status_code == 503)
+        return refused(server, "apps/a/datasources/d/native", ENDLESS, 1)[0]
 
 
 @provokes("too-large")
@@ -218,15 +214,39 @@ def _(w):
         return server.client().post("apps", data=b"x" * 1025)
 
 
-@provokes("connector-contract")
-def _(w):
+def plugins(w, name):
+    """A folder that has the connector sqlite only."""
     import client
-    folder = w.folder / "plugins"
+    folder = w.folder / name
     folder.mkdir()
     (folder / "sqlite.so").symlink_to(client.BUILD / "plugins" / "sqlite.so")
+    return folder
+
+
+@provokes("connector-refused")
+def _(w):
+    folder = plugins(w, "refused")
     (folder / "odd.so").write_text("no shared object")
     with temporary_server("--plugins", str(folder)) as server:
         return server.client().get("connectors/odd")
+
+
+@provokes("connector-missing")
+def _(w):
+    import shutil
+    import client
+    folder = plugins(w, "missing")
+    shutil.copy(client.BUILD / "plugins" / "memory.so", folder)
+    with temporary_server("--plugins", str(folder)) as server:
+        api = server.client()
+        api.data("POST", "apps", 201, json={"name": "a"})
+        api.data("POST", "apps/a/datasources", 201, json={"name": "d", "connector": "memory",
+                                                          "config": {"name": "d"}})
+        (folder / "memory.so").unlink()
+        while True:  # it looks at the folder once a second
+            answer = api.get("apps/a/datasources/d/tables")
+            if answer.status_code != 200:
+                return answer
 
 
 def listed():

@@ -4,17 +4,16 @@ import signal
 import stat
 import subprocess
 import threading
-import time
 
 import pytest
 import requests
 
-from client import KEY, PROGRAM, Server, environment, problem, raw, temporary_server
+from client import KEY, PATIENCE, PROGRAM, Server, environment, problem, raw, temporary_server, until
 
 
 def refused(*flags, **env):
     """What the program says when it refuses to start."""
-    done = subprocess.run([str(PROGRAM), *flags], capture_output=True, text=True, timeout=30,
+    done = subprocess.run([str(PROGRAM), *flags], capture_output=True, text=True, timeout=PATIENCE,
                           env=environment(**env))
     assert done.returncode == 1, done.stdout
     return done.stderr
@@ -84,9 +83,7 @@ def test_wrong_files_are_refused(tmp_path, text, wanted):
 
 def test_first_start_makes_a_key_that_stays(tmp_path):
     server = Server(tmp_path, key=None)
-    deadline = time.monotonic() + 10
-    while not any("Administrator key" in line for line in server.lines) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    assert until(lambda: any("Administrator key" in line for line in list(server.lines)))
     line = next(line for line in server.lines if "Administrator key" in line)
     key = line.rsplit(" ", 1)[1].strip()
     assert key.startswith("rh_") and len(key) > 40
@@ -105,18 +102,36 @@ def test_first_start_makes_a_key_that_stays(tmp_path):
 
 def test_health(server):
     for path, member in (("/health/live", "live"), ("/health/ready", "ready")):
-        answer = requests.get(server.url + path, timeout=10)
+        answer = requests.get(server.url + path, timeout=PATIENCE)
         assert answer.status_code == 200 and answer.json()["data"][member] is True
 
 
 def test_metrics(server, api):
     api.get("me")
     problem(api.get("nothing/there"), "unknown-route")
-    text = requests.get(server.url + "/metrics", timeout=10).text
+    text = requests.get(server.url + "/metrics", timeout=PATIENCE).text
     assert 'rowhouse_requests_total{command="me",status="200"}' in text
     assert 'rowhouse_requests_total{command="none",status="404"}' in text
     assert 'rowhouse_request_seconds_bucket{command="me",le="+Inf"}' in text
     assert "process_resident_memory_bytes " in text
+
+
+def test_metrics_at_an_address_of_their_own(tmp_path):
+    with temporary_server("--metrics-listen", "127.0.0.1:0") as server:
+        line = next(line for line in server.lines if line.startswith("Metrics are at "))
+        url = line.split()[-1]
+        assert url.endswith("/metrics") and not url.startswith(server.url + "/")
+        server.client().get("me")
+        text = requests.get(url, timeout=PATIENCE).text
+        assert 'rowhouse_requests_total{command="me",status="200"}' in text
+        problem(requests.get(server.url + "/metrics", timeout=PATIENCE), "unknown-route", 404)
+        for path in ("/health/live", "/api/v1/me", "/docs", "/openapi.json"):
+            answer = requests.get(url.replace("/metrics", path), timeout=PATIENCE,
+                                  headers={"Authorization": "Bearer " + KEY})
+            problem(answer, "unknown-route", 404)
+        assert requests.get(server.url + "/health/live", timeout=PATIENCE).status_code == 200
+    assert '"nowhere" is no address' in refused("--listen", "127.0.0.1:0", "--metrics-listen", "nowhere",
+                                                "--data", str(tmp_path / "data"))
 
 
 @pytest.mark.parametrize("headers", [
@@ -125,7 +140,7 @@ def test_metrics(server, api):
 ])
 def test_without_the_key_nothing_is_told(server, headers):
     for path in ("/api/v1/me", "/api/v1/apps", "/api/v1/apps/none/datasources", "/api/v1/admin/config"):
-        answer = requests.get(server.url + path, headers=headers, timeout=10)
+        answer = requests.get(server.url + path, headers=headers, timeout=PATIENCE)
         problem(answer, "unauthorized", 401)
         assert answer.headers["WWW-Authenticate"] == "Bearer"
 
@@ -133,7 +148,7 @@ def test_without_the_key_nothing_is_told(server, headers):
 @pytest.mark.parametrize("headers", [{"X-Api-Key": KEY}, {"Authorization": "bearer " + KEY},
                                      {"Authorization": "Bearer  " + KEY}])
 def test_ways_to_send_the_key(server, headers):
-    assert requests.get(server.url + "/api/v1/me", headers=headers, timeout=10).status_code == 200
+    assert requests.get(server.url + "/api/v1/me", headers=headers, timeout=PATIENCE).status_code == 200
 
 
 def test_unknown_addresses(api):
@@ -176,7 +191,7 @@ def test_cors():
         answer = api.get("me", headers={"Origin": "https://b.example"})
         assert answer.headers["Access-Control-Allow-Origin"] == "https://b.example"
         assert "Access-Control-Allow-Origin" not in api.get("me", headers={"Origin": "https://c.example"}).headers
-        answer = requests.options(server.url + "/api/v1/apps", timeout=10, headers={
+        answer = requests.options(server.url + "/api/v1/apps", timeout=PATIENCE, headers={
             "Origin": "https://a.example", "Access-Control-Request-Method": "POST"})
         assert answer.status_code == 204
         assert "POST" in answer.headers["Access-Control-Allow-Methods"]
@@ -254,9 +269,7 @@ def test_compression(api):
 def test_it_ends_when_asked(tmp_path, sig):
     server = Server(tmp_path)
     assert server.client().get("me").status_code == 200
-    began = time.monotonic()
     assert server.stop(sig) == 0
-    assert time.monotonic() - began < 10
     with pytest.raises(requests.ConnectionError):
         requests.get(server.url + "/health/live", timeout=5)
 
@@ -279,8 +292,9 @@ def test_log_level_is_read_again(tmp_path):
     server.client().get("me", headers={"X-Request-Id": "before"})
     path.write_text("log_level = debug\n")
     os.kill(server.process.pid, signal.SIGHUP)
-    deadline = time.monotonic() + 10
-    while "after" not in server.read_log() and time.monotonic() < deadline:
+
+    def told():
         server.client().get("me", headers={"X-Request-Id": "after"})
-    assert "after" in server.read_log() and "before" not in server.read_log()
+        return "after" in server.read_log()
+    assert until(told) and "before" not in server.read_log()
     assert server.stop() == 0

@@ -1,0 +1,47 @@
+/*
+ * Connectors in processes of their own: the same vtable, as messages on a socketpair.
+ *
+ *   host process                                 rowhouse-connector-host
+ *   ┌──────────────────────────────┐   control   ┌─────────────────────────────────┐
+ *   │ proxy (a struct rh_library)  │◄───────────►│ control thread: connect, cancel │
+ *   │  conn ─ one socket ──────────┼────frames──►│ one thread per connection       │
+ *   └──────────────────────────────┘             │ the real connector              │
+ *                                                └─────────────────────────────────┘
+ *
+ * One process per connector version and settings, so per datasource: a connector that crashes,
+ * hangs or leaks costs the requests of its own datasource and nothing else. It starts with the first
+ * connection and ends a minute after the last. Frames from it are as hostile as anything from
+ * outside; one that is malformed ends the process.
+ *
+ * When the process dies: reads end UNAVAILABLE, writes and commits that were sent UNKNOWN_OUTCOME;
+ * connections of the process are poisoned; it is started again with a back-off (100 ms, doubling to
+ * 30 s, forgotten after a minute of health), and until then connecting fails UNAVAILABLE with how
+ * it died and when it is tried again. A call that is late after its deadline and its cancel gets
+ * one second of grace, then the process is killed.
+ */
+#pragma once
+
+#include "host/image.h"
+#include "host/isolation/sandbox.h"
+#include "host/library.h"
+
+/*
+ * Describes the connector in a child and returns a library whose calls go to such processes. The
+ * image and the sandbox are copied. Errors as rh_library_load; a connector that crashes or hangs
+ * while it is loaded is CONTRACT, with how. [any]
+ *
+ * The program rowhouse-connector-host is found in ROWHOUSE_CONNECTOR_HOST, beside this program, or
+ * in ../libexec/rowhouse; NOT_FOUND when it is not there.
+ */
+int rh_isolation_load(const struct rh_image *image, const struct rh_sandbox *sandbox,
+                      struct rh_library **ret_library, struct rh_error *error);
+/* Loads it in a child only to see that it can be loaded, for connectors that shall then run in this
+ * process. Same errors. [any] */
+int rh_isolation_probe(const struct rh_image *image, struct rh_error *error);
+
+struct rh_isolation_stats {
+    uint64_t n_started, n_crashed, n_killed; /* processes, of all isolated connectors */
+    uint32_t n_running;
+};
+/* [any] */
+void rh_isolation_stats(struct rh_isolation_stats *ret_stats);

@@ -14,8 +14,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define CANCEL_MS 500     /* for the request to get to the server */
-#define DRAIN_US 1000000u /* for the server to fall idle after it */
+#define REACH_MS 500          /* for a cancel request to get to the server */
+#define INTERRUPT_US 1500000u /* for the server to fall idle, all in all */
+#define ASK_AGAIN_US 100000u  /* from one cancel request to the next */
 
 /* ---- waiting ---- */
 
@@ -127,26 +128,32 @@ int rh_pg_next_result(struct rh_conn *conn, const struct rh_op *op, PGresult **r
 
 /* ---- giving up ---- */
 
-/* Reads and drops results until the session is idle. False when that takes too long. */
-static bool drain(struct rh_conn *conn, uint64_t until_us)
+/* A sync would keep the statements that were sent: one that fails stands in front of it. */
+static bool fence_pipeline(struct rh_conn *conn)
+{
+    if (PQpipelineStatus(conn->pg) == PQ_PIPELINE_OFF || conn->pipe_synced)
+        return true;
+    conn->pipe_synced = true;
+    return PQsendQueryParams(conn->pg, "ROLLBACK AND", 0, NULL, NULL, NULL, NULL, 0) &&
+           PQpipelineSync(conn->pg);
+}
+
+/* Reads and drops results until the session is idle. TIMEOUT: not yet, call again. */
+static int drain(struct rh_conn *conn, uint64_t until_us)
 {
     bool in_pipeline = PQpipelineStatus(conn->pg) != PQ_PIPELINE_OFF;
     struct rh_op op = {.deadline_us = until_us, .cancel_fd = -1};
 
-    /* A sync would keep the statements that were sent: one that fails stands in front of it. */
-    if (in_pipeline && !conn->pipe_synced &&
-        (!PQsendQueryParams(conn->pg, "ROLLBACK AND", 0, NULL, NULL, NULL, NULL, 0) ||
-         !PQpipelineSync(conn->pg)))
-        return false;
     for (;;) {
         PGresult *result = NULL;
         ExecStatusType status = PGRES_COMMAND_OK;
-        if (pump(conn, &op, true, NULL))
-            return false;
+        int rc = pump(conn, &op, true, NULL);
+        if (rc)
+            return rc;
         result = PQgetResult(conn->pg);
         if (!result) {
             if (!in_pipeline)
-                return PQstatus(conn->pg) == CONNECTION_OK;
+                return PQstatus(conn->pg) == CONNECTION_OK ? RH_OK : RH_UNAVAILABLE;
             continue;
         }
         status = PQresultStatus(result);
@@ -155,12 +162,29 @@ static bool drain(struct rh_conn *conn, uint64_t until_us)
         PQclear(result);
         if (PQstatus(conn->pg) != CONNECTION_OK || status == PGRES_COPY_OUT ||
             status == PGRES_COPY_BOTH)
-            return false;
+            return RH_UNAVAILABLE;
         if (status == PGRES_COPY_IN && PQputCopyEnd(conn->pg, "cancelled") < 0)
-            return false;
+            return RH_UNAVAILABLE;
         if (status == PGRES_PIPELINE_SYNC && PQexitPipelineMode(conn->pg))
-            return true;
+            return RH_OK;
     }
+}
+
+/* A server drops a request that finds it between two statements of a pipeline (ProcessInterrupts
+ * while a command is being read), and statements may catch one: it is asked again until it is idle.
+ * No request is on its way any more when this returns true. */
+static bool stop_server(struct rh_conn *conn)
+{
+    uint64_t now_us = conn->host->now_us(conn->host), until_us = now_us + INTERRUPT_US;
+    int rc = fence_pipeline(conn) ? RH_TIMEOUT : RH_UNAVAILABLE;
+
+    while (rc == RH_TIMEOUT && now_us < until_us) {
+        if (!rh_pg_cancel_send(&conn->cancel, REACH_MS))
+            return false;
+        now_us = conn->host->now_us(conn->host);
+        rc = drain(conn, now_us + ASK_AGAIN_US);
+    }
+    return rc == RH_OK;
 }
 
 void rh_pg_interrupt(struct rh_conn *conn)
@@ -168,13 +192,11 @@ void rh_pg_interrupt(struct rh_conn *conn)
     /* Draining must be able to wait, and what the call does afterwards (rolling back), too: a
      * cancellation counts once. */
     bool running = atomic_exchange(&conn->state, RH_PG_IDLE) != RH_PG_IDLE;
-    uint64_t until_us = conn->host->now_us(conn->host) + DRAIN_US;
 
     conn->ended_well = false;
     if (!conn->broken) {
         conn->broken = true;
-        if (rh_pg_cancel_send(&conn->cancel, CANCEL_MS) && drain(conn, until_us))
-            conn->broken = false;
+        conn->broken = !stop_server(conn);
     }
     atomic_store(&conn->state, running ? RH_PG_RUNNING : RH_PG_IDLE);
 }
@@ -187,7 +209,7 @@ static bool has_hung_up(struct rh_conn *conn)
 {
     struct pollfd poller = {.fd = PQsocket(conn->pg), .events = POLLIN};
 
-    if (conn->owed || conn->cursor || PQtransactionStatus(conn->pg) == PQTRANS_ACTIVE)
+    if (conn->cursor || PQtransactionStatus(conn->pg) == PQTRANS_ACTIVE)
         return false;
     /* Its last words first, the end of the stream then. */
     while (poll(&poller, 1, 0) > 0) {
@@ -197,29 +219,34 @@ static bool has_hung_up(struct rh_conn *conn)
     return false;
 }
 
-static int enter(struct rh_conn *conn, const struct rh_op *op, struct rh_error *error)
+static int fail_dead(struct rh_error *error)
 {
-    atomic_store(&conn->state, RH_PG_RUNNING);
-    conn->broken = conn->broken || has_hung_up(conn);
-    if (conn->broken) {
-        rh_fail(error, RH_UNAVAILABLE, "the connection to the server was lost");
-        if (error)
-            error->retry = RH_RETRY_SAFE;
-        return RH_UNAVAILABLE;
-    }
-    return rh_kit_check(conn->host, op, error);
+    rh_fail(error, RH_UNAVAILABLE, "the connection to the server was lost");
+    if (error)
+        error->retry = RH_RETRY_SAFE;
+    return RH_UNAVAILABLE;
 }
 
 int rh_pg_enter_cursor(struct rh_conn *conn, const struct rh_op *op, struct rh_error *error)
 {
-    return enter(conn, op, error);
+    atomic_store(&conn->state, RH_PG_RUNNING);
+    return conn->broken ? fail_dead(error) : rh_kit_check(conn->host, op, error);
 }
 
 int rh_pg_enter(struct rh_conn *conn, const struct rh_op *op, struct rh_error *error)
 {
-    int rc = enter(conn, op, error);
+    int rc = rh_pg_enter_cursor(conn, op, error);
 
-    return rc ? rc : rh_pg_settle(conn, op, error);
+    if (rc)
+        return rc;
+    rc = rh_pg_settle(conn, op, error);
+    if (rc == RH_UNAVAILABLE && error)
+        error->retry = RH_RETRY_SAFE; /* nothing of this call has been sent */
+    if (!rc && has_hung_up(conn)) {
+        conn->broken = true;
+        rc = fail_dead(error);
+    }
+    return rc;
 }
 
 void rh_pg_leave(struct rh_conn *conn)
@@ -421,9 +448,13 @@ int rh_pg_ping(struct rh_conn *conn, const struct rh_op *op, struct rh_error *er
 
 int rh_pg_reset(struct rh_conn *conn, const struct rh_op *op, struct rh_error *error)
 {
-    int rc = rh_pg_enter(conn, op, error);
+    int rc = RH_OK;
 
     rh_pg_returned_free(conn);
+    if (!conn->broken && !conn->dirty && !conn->owed && !conn->cursor &&
+        PQtransactionStatus(conn->pg) == PQTRANS_IDLE)
+        return RH_OK; /* nothing was left behind; whether the server is there is asked on use */
+    rc = rh_pg_enter(conn, op, error);
     if (!rc && PQtransactionStatus(conn->pg) != PQTRANS_IDLE)
         rc = rh_pg_command(conn, op, "ROLLBACK", error);
     if (!rc && conn->dirty) {

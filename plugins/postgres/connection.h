@@ -3,8 +3,9 @@
  *
  * Nothing here blocks but the name look-up of PQconnectStart: every wait is a poll on the socket,
  * the operation's cancel fd and the connection's own wake fd, until the deadline. When one of the
- * latter ends the wait, the server is asked to cancel and gets about a second to fall idle; else
- * the connection is `broken` and everything on it fails at once from then on.
+ * latter ends the wait, the server is asked to cancel, if need be repeatedly, and gets about a second
+ * and a half to fall idle; else the connection is `broken` and everything on it fails at once from
+ * then on.
  */
 #pragma once
 
@@ -103,8 +104,8 @@ int rh_pg_flush(struct rh_conn *conn, const struct rh_op *op, struct rh_error *e
 int rh_pg_check(const PGresult *result, struct rh_error *error);
 /* The connection's own error (sending failed, socket closed); marks it broken. */
 int rh_pg_lost(struct rh_conn *conn, struct rh_error *error);
-/* Cancels at the server and waits a moment until it is idle; else broken. Any wait that fails has
- * done this already. */
+/* Cancels at the server and waits until it is idle; else broken. Any wait that fails has done this
+ * already. */
 void rh_pg_interrupt(struct rh_conn *conn);
 /* Waits at most that long until a result can be taken. */
 bool rh_pg_await(struct rh_conn *conn, uint64_t us);

@@ -58,12 +58,24 @@ void rh_pg_rows_free(struct rh_pg_rows *rows)
 {
     if (!rows)
         return;
-    PQclear(rows->result);
+    rh_pg_rows_clear(rows);
+    free(rows->parts);
     free(rows->types);
     free(rows->decoders);
     free(rows->cells);
     free(rows->intervals);
     free(rows);
+}
+
+void rh_pg_rows_clear(struct rh_pg_rows *rows)
+{
+    if (!rows->result) {
+        for (int i = 0; i < rows->n_rows; i++)
+            PQclear(rows->parts[i]);
+    }
+    PQclear(rows->result);
+    rows->result = NULL;
+    rows->n_rows = 0;
 }
 
 static bool is_textual(uint8_t type)
@@ -136,14 +148,10 @@ static uint8_t choose(Oid oid, uint8_t *type)
     }
 }
 
-int rh_pg_rows_take(struct rh_pg_rows *rows, PGresult *result, struct rh_error *error)
+/* Chooses the decoders by the first result; the others have the same columns. */
+static int learn(struct rh_pg_rows *rows, const PGresult *result, struct rh_error *error)
 {
-    bool first = rows->decoders[0] == DECODE_NONE;
-
-    PQclear(rows->result);
-    rows->result = result;
-    rows->n_rows = PQntuples(result);
-    if (!first || rows->n_cols == 0)
+    if (rows->decoders[0] != DECODE_NONE || rows->n_cols == 0)
         return RH_OK;
     if ((uint32_t)PQnfields(result) != rows->n_cols)
         return rh_fail(error, RH_PROTOCOL, "the server sent %d columns instead of %u",
@@ -158,6 +166,32 @@ int rh_pg_rows_take(struct rh_pg_rows *rows, PGresult *result, struct rh_error *
         }
     }
     return RH_OK;
+}
+
+int rh_pg_rows_take(struct rh_pg_rows *rows, PGresult *result, struct rh_error *error)
+{
+    rh_pg_rows_clear(rows);
+    rows->result = result;
+    rows->n_rows = PQntuples(result);
+    return learn(rows, result, error);
+}
+
+int rh_pg_rows_add(struct rh_pg_rows *rows, PGresult *result, struct rh_error *error)
+{
+    if (rows->result)
+        rh_pg_rows_clear(rows);
+    if (rows->n_rows == rows->cap_parts) {
+        int cap = rows->cap_parts ? rows->cap_parts * 2 : 64;
+        PGresult **grown = reallocarray(rows->parts, (size_t)cap, sizeof *grown);
+        if (!grown) {
+            PQclear(result);
+            return rh_fail_nomem(error);
+        }
+        rows->parts = grown;
+        rows->cap_parts = cap;
+    }
+    rows->parts[rows->n_rows++] = result;
+    return learn(rows, result, error);
 }
 
 static int make_room(struct rh_pg_rows *rows, size_t n, struct rh_error *error)
@@ -310,7 +344,6 @@ static bool decode_cell(struct rh_value *cell, uint8_t decoder, const char *data
 int rh_pg_rows_decode(struct rh_pg_rows *rows, int first, int n, struct rh_batch *ret_batch,
                       struct rh_error *error)
 {
-    const PGresult *result = rows->result;
     int n_cols = (int)rows->n_cols;
     struct rh_interval *interval = NULL;
     struct rh_value *cell = NULL;
@@ -320,7 +353,9 @@ int rh_pg_rows_decode(struct rh_pg_rows *rows, int first, int n, struct rh_batch
         return rc;
     interval = rows->intervals;
     cell = rows->cells;
-    for (int row = first; row < first + n; row++) {
+    for (int i = first; i < first + n; i++) {
+        const PGresult *result = rows->result ? rows->result : rows->parts[i];
+        int row = rows->result ? i : 0;
         for (int col = 0; col < n_cols; col++, cell++) {
             uint8_t decoder = rows->decoders[col];
             uint32_t len = (uint32_t)PQgetlength(result, row, col);

@@ -389,6 +389,9 @@ static int32_t run(struct rh_conn *conn, const struct rh_op *op, const struct rh
         goto out;
     conn->dirty = true; /* read-only ones, too: advisory locks outlive the rollback */
     rc = execute(conn, op, text, guard != GUARD_NONE, &answer, error);
+    /* The wrong number of parameters: the server calls it a violation of its protocol. */
+    if (rc == RH_PROTOCOL && strcmp(error->sqlstate, "08P01") == 0)
+        rc = error->error_class = RH_INVALID;
     if (rc)
         goto out;
     ret_result->n_affected = answer.n_affected;

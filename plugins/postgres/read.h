@@ -8,9 +8,12 @@
 #include <rowhouse/query.h>
 #include <rowhouse/value.h>
 
-/* Decodes slices of a binary result. Texts, bytes and UUIDs point into the result itself. */
+/* Decodes slices of a binary result, or of many results of one row each. Texts, bytes and UUIDs
+ * point into the results themselves. */
 struct rh_pg_rows {
     PGresult *result; /* owned, may be NULL */
+    PGresult **parts; /* instead: one per row, owned */
+    int cap_parts;
     int n_rows;
     uint32_t n_cols;
     uint32_t n_intervals;   /* columns of that type */
@@ -28,6 +31,10 @@ struct rh_pg_rows *rh_pg_rows_new(uint32_t n_cols);
 void rh_pg_rows_free(struct rh_pg_rows *rows);
 /* Takes the result in place of the one before. PROTOCOL when its columns are not as expected. */
 int rh_pg_rows_take(struct rh_pg_rows *rows, PGresult *result, struct rh_error *error);
+/* Adds a result of one row, which it takes; those before stay. PROTOCOL as above. */
+int rh_pg_rows_add(struct rh_pg_rows *rows, PGresult *result, struct rh_error *error);
+/* Frees the results. */
+void rh_pg_rows_clear(struct rh_pg_rows *rows);
 /* Rows [first, first + n) as a batch, borrowed until the next call on rows. */
 int rh_pg_rows_decode(struct rh_pg_rows *rows, int first, int n, struct rh_batch *ret_batch,
                       struct rh_error *error);

@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "log.h"
 #include "table.h"
 
 #include <rowhouse/connector.h>
@@ -25,6 +26,7 @@ struct mem_database {
     struct rh_conn *writer;
     struct mem_table *tables;
     uint64_t last_layout;
+    struct mem_log log;
 };
 
 /* Finds or makes it. RESOURCE. [any] */

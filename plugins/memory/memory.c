@@ -8,6 +8,7 @@
  *   catalog.c   what tables there are          ddl.c   making and changing them
  *   read.c      cursors                        write.c insert, update, delete, upsert
  *   tx.c        transactions, undo
+ *   feed.c      changes as they happen         log.c   the last ones of them
  *   database.c  what connections share: here a list in memory, elsewhere a client library
  *   table.c, column.c, row.c   the data itself
  *
@@ -138,6 +139,12 @@ static const struct rh_ddl ddl_group = {
     .apply = mem_ddl_apply,
 };
 
+static const struct rh_feed feed_group = {
+    .struct_size = sizeof feed_group,
+    .open = mem_feed_open,
+    .next = mem_feed_next,
+};
+
 static const struct rh_connector connector = {
     .struct_size = sizeof connector,
     .abi_minor = RH_ABI_MINOR,
@@ -164,6 +171,7 @@ static const struct rh_connector connector = {
     .write = &write_group,
     .tx = &tx_group,
     .ddl = &ddl_group,
+    .feed = &feed_group,
 };
 
 int32_t rh_connector_v1(uint32_t host_minor, const struct rh_connector **ret_connector)

@@ -73,6 +73,12 @@ int32_t mem_open(struct rh_conn *conn, const struct rh_op *op, const struct rh_q
 int32_t mem_next(struct rh_cursor *cursor, const struct rh_op *op, uint32_t max_rows,
                  struct rh_batch *ret_batch, struct rh_error *error);
 void mem_finish(struct rh_cursor *cursor);
+/* feed.c */
+int32_t mem_feed_open(struct rh_conn *conn, const struct rh_op *op,
+                      const struct rh_feed_spec *spec, struct rh_cursor **ret_cursor,
+                      struct rh_error *error);
+int32_t mem_feed_next(struct rh_cursor *cursor, const struct rh_op *op, uint32_t max_changes,
+                      struct rh_feed_batch *ret_batch, struct rh_error *error);
 /* write.c */
 rh_write_fn mem_insert, mem_update, mem_remove, mem_upsert;
 /* tx.c */

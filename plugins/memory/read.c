@@ -5,24 +5,13 @@
  * Nothing was claimed in `plan`, so a query holds a table and columns only. Whatever else is in it
  * is refused, not ignored.
  */
-#include "memory.h"
-
 #include "connector/kit.h"
+#include "cursor.h"
 
 #include <stdlib.h>
 
 #define BATCH_ROWS 1024u
 #define BATCH_CELLS 65536u /* 1 MiB */
-
-struct rh_cursor {
-    struct rh_conn *conn;
-    struct mem_rows *rows;
-    uint64_t at;
-    uint32_t n_columns;
-    uint32_t batch_rows;
-    struct rh_value *cells;
-    uint32_t columns[]; /* positions in the rows */
-};
 
 static int check_query(const struct rh_query *query, struct rh_error *error)
 {
@@ -148,6 +137,8 @@ void mem_finish(struct rh_cursor *cursor)
     conn->cursor = NULL;
     pthread_mutex_lock(&conn->database->lock);
     mem_rows_unref(cursor->rows);
+    if (cursor->feed)
+        mem_feed_close_locked(cursor);
     pthread_mutex_unlock(&conn->database->lock);
     free(cursor->cells);
     free(cursor);

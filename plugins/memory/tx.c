@@ -24,6 +24,15 @@ static void forget_changes(struct rh_conn *conn, size_t mark)
     }
 }
 
+/* The connection's changes are final: for those who follow them. */
+static void log_changes(struct rh_conn *conn)
+{
+    for (size_t i = 0; i < conn->n_changes; i++) {
+        const struct mem_change *change = &conn->changes[i];
+        mem_log_add(&conn->database->log, change->table->layout, change->old, change->row);
+    }
+}
+
 /* The array with room for one more; NULL when out of memory, and then it is as it was. */
 static void *grow(void *items, size_t n, size_t *cap, size_t item_size)
 {
@@ -104,6 +113,7 @@ void mem_tx_end_write_locked(struct rh_conn *conn)
         if (i == 0 || conn->changes[i].table != conn->changes[i - 1].table)
             mem_table_compact(conn->changes[i].table);
     }
+    log_changes(conn);
     forget_changes(conn, 0);
     mem_database_release_locked(conn);
 }
@@ -197,6 +207,7 @@ int32_t mem_commit(struct rh_conn *conn, const struct rh_op *op, struct rh_error
     if (rc)
         return rc;
     pthread_mutex_lock(&conn->database->lock);
+    log_changes(conn);
     forget_changes(conn, 0);
     if (conn->database->writer == conn) {
         for (struct mem_table *table = conn->database->tables; table; table = table->next) {

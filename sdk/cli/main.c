@@ -6,6 +6,7 @@
  * silently.
  */
 #include "cli/cli.h"
+#include "cli/connector.h"
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -35,6 +36,7 @@ static void usage(FILE *to)
     for (size_t i = 0; i < N_COMMANDS; i++)
         fprintf(to, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
     fputs(
+        "  connector    make, test and install connectors: rowhouse connector --help\n"
         "  help         help on a command: rowhouse help query\n"
         "  version      the version\n\n"
         "Connectors are found in ROWHOUSE_PLUGINS, else beside the program.\n"
@@ -50,6 +52,18 @@ static const struct rh_cli_command *find_command(const char *name)
     fprintf(stderr, "rowhouse: there is no command \"%s\"\n\n", name);
     usage(stderr);
     return NULL;
+}
+
+/* The verb that follows "connector"; without one, tells which there are. */
+static const struct rh_cli_command *find_verb(const char *verb, bool wants_help)
+{
+    const struct rh_cli_command *command = rh_cli_connector_find(verb);
+    bool is_name = verb[0] && verb[0] != '-';
+    if (!command && is_name)
+        fprintf(stderr, "rowhouse: there is no verb \"connector %s\"\n\n", verb);
+    if (!command)
+        rh_cli_connector_usage(wants_help && !is_name ? stdout : stderr);
+    return command;
 }
 
 static void *wait_for_interrupt(void *context)
@@ -121,16 +135,20 @@ int main(int argc, char **argv)
         usage(argc < 2 ? stderr : stdout);
         return end_output(argc < 2 ? RH_CLI_USAGE : RH_CLI_OK);
     }
-    const struct rh_cli_command *command = find_command(wants_help ? argv[2] : name);
-    if (!command)
-        return RH_CLI_USAGE;
-    for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
+    int at = wants_help ? 2 : 1; /* where the command's name is */
+    bool is_family = strcmp(argv[at], "connector") == 0;
+    for (int i = at + 1; i < argc && strcmp(argv[i], "--") != 0; i++)
         wants_help = wants_help || strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
+    at += is_family ? 1 : 0;
+    const struct rh_cli_command *command =
+        is_family ? find_verb(at < argc ? argv[at] : "", wants_help) : find_command(argv[at]);
+    if (!command)
+        return end_output(is_family && wants_help ? RH_CLI_OK : RH_CLI_USAGE);
     if (wants_help) {
         rh_cli_help(command, stdout);
         return end_output(RH_CLI_OK);
     }
-    if (!rh_cli_parse(command, argc - 2, argv + 2, &words))
+    if (!rh_cli_parse(command, argc - at - 1, argv + at + 1, &words))
         return RH_CLI_USAGE;
     rh_log_set_level(RH_LOG_ERROR);
     return end_output(run_command(command, &words));

@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_SOURCES 3
+#define MAX_SOURCES 4
 #define ARENA_BYTES ((size_t)1 << 30)
 #define QUERY_US UINT64_C(60000000)
 
@@ -44,22 +44,35 @@ static void refresh(struct oracle *o)
     o->op.abi.deadline_us = rh_clock_us() + QUERY_US;
 }
 
+static bool same(struct oracle *o, const struct rh_answer *expected, const struct rh_answer *actual,
+                 bool as_sequence)
+{
+    struct rh_buf difference;
+    bool is_same;
+
+    rh_buf_init(&difference, (size_t)1 << 24);
+    is_same = rh_answer_compare(o->arena, expected, actual, as_sequence, &difference);
+    printf("%.*s", RH_TEXT_ARG(rh_buf_text(&difference)));
+    rh_buf_free(&difference);
+    return is_same;
+}
+
 /* ---- One query --------------------------------------------------------------------------- */
 
 /* In the source's own text order: the same rows as everywhere, the pages parts of its sequence. */
-static bool check_native(struct oracle *o, struct source *source, const struct question *question,
-                         const struct answer *expected, bool push_nothing, struct answer *ret_whole)
+static bool check_native(struct oracle *o, struct source *source, const struct rh_question *question,
+                         const struct rh_answer *expected, bool push_nothing, struct rh_answer *ret_whole)
 {
     const struct rh_text none = {NULL, 0};
 
-    answer_get(source, &o->op, question, 10000, none, none, push_nothing, ret_whole);
-    return answer_compare(o->arena, expected, ret_whole, false);
+    rh_answer_get(&source->session, question, 10000, none, none, push_nothing, ret_whole);
+    return same(o, expected, ret_whole, false);
 }
 
-static bool check_one(struct oracle *o, struct source *source, const struct question *question,
-                      const struct answer *expected, uint64_t page_size, bool push_nothing)
+static bool check_one(struct oracle *o, struct source *source, const struct rh_question *question,
+                      const struct rh_answer *expected, uint64_t page_size, bool push_nothing)
 {
-    struct answer actual, whole;
+    struct rh_answer actual, whole;
 
     if (question->table->exact_only && source->inexact)
         return true;
@@ -71,20 +84,20 @@ static bool check_one(struct oracle *o, struct source *source, const struct ques
         expected = &whole;
     }
     if (page_size)
-        answer_get_paged(source, &o->op, question, page_size, push_nothing, &actual);
+        rh_answer_get_paged(&source->session, question, page_size, push_nothing, &actual);
     else
-        answer_get(source, &o->op, question, 0, (struct rh_text){0}, (struct rh_text){0},
+        rh_answer_get(&source->session, question, 0, (struct rh_text){0}, (struct rh_text){0},
                    push_nothing, &actual);
     o->n_runs++;
     o->n_pushed += strstr(actual.plan, "completed=none") != NULL;
     o->n_source_order += strstr(actual.plan, "text-order=source") != NULL;
-    if (answer_compare(o->arena, expected, &actual, question->total))
+    if (same(o, expected, &actual, question->total))
         return true;
     printf("  source %s%s\n", source->name, push_nothing ? ", nothing pushed down" : "");
     return false;
 }
 
-static bool has_slice(const struct question *question)
+static bool has_slice(const struct rh_question *question)
 {
     return !memmem(question->json.data, question->json.len, "\"limit\":10000", 13) ||
            memmem(question->json.data, question->json.len, "\"offset\"", 8);
@@ -93,16 +106,19 @@ static bool has_slice(const struct question *question)
 /* False: a difference. */
 static bool check_query(struct oracle *o, uint64_t number)
 {
-    struct dice dice = {.state = o->seed * UINT64_C(1000003) + number};
-    struct question question;
-    struct answer expected;
+    struct rh_dice dice = {.state = o->seed * UINT64_C(1000003) + number};
+    struct rh_question question;
+    struct rh_answer expected;
     uint64_t page_size = 0;
-    bool same;
+    uint32_t parts = RH_QUESTION_ALL;
+    bool is_same;
 
     refresh(o);
-    question_make(o->arena, &dice, o->others[0].name != NULL, o->paging, &question);
     if (o->paging)
-        page_size = 1 + dice_below(&dice, 25);
+        parts = (parts & ~RH_QUESTION_SLICE) | RH_QUESTION_PAGES | RH_QUESTION_OWN_ORDER;
+    rh_question_make(o->arena, &dice, data_tables, n_data_tables, parts, &question);
+    if (o->paging)
+        page_size = 1 + rh_dice_below(&dice, 25);
     /* Which rows a limit leaves is not decided without a total order. */
     if (!question.total && !o->paging && has_slice(&question))
         return true;
@@ -111,19 +127,19 @@ static bool check_query(struct oracle *o, uint64_t number)
     if (o->verbose)
         printf("%llu %s %.*s\n", (unsigned long long)number, question.table->name,
                RH_TEXT_ARG(question.json));
-    answer_get(&o->memory, &o->op, &question, o->paging ? 10000 : 0, (struct rh_text){0},
+    rh_answer_get(&o->memory.session, &question, o->paging ? 10000 : 0, (struct rh_text){0},
                (struct rh_text){0}, true, &expected);
     expected.next = expected.prev = (struct rh_text){0};
     if (expected.outcome != RH_OK)
         o->n_refused++;
-    same = check_one(o, &o->memory, &question, &expected, page_size, false);
-    for (uint32_t i = 0; same && i < o->n_others; i++)
-        same = check_one(o, &o->others[i], &question, &expected, page_size, false) &&
+    is_same = check_one(o, &o->memory, &question, &expected, page_size, false);
+    for (uint32_t i = 0; is_same && i < o->n_others; i++)
+        is_same = check_one(o, &o->others[i], &question, &expected, page_size, false) &&
                check_one(o, &o->others[i], &question, &expected, page_size, true);
-    if (!same)
+    if (!is_same)
         printf("  table %s, seed %llu, query %llu:\n%.*s\n", question.table->name,
                (unsigned long long)o->seed, (unsigned long long)number, RH_TEXT_ARG(question.json));
-    return same;
+    return is_same;
 }
 
 /* ---- All --------------------------------------------------------------------------------- */
@@ -131,6 +147,7 @@ static bool check_query(struct oracle *o, uint64_t number)
 static bool start(struct oracle *o)
 {
     const char *postgres = getenv("ROWHOUSE_TEST_POSTGRES");
+    const char *mariadb = getenv("ROWHOUSE_TEST_MARIADB");
     const char *folder = getenv("TMPDIR");
     int fd;
 
@@ -153,6 +170,9 @@ static bool start(struct oracle *o)
         return false;
     if (postgres && postgres[0] && !o->lie &&
         !source_open(&o->others[o->n_others++], o->registry, "postgres", postgres, NULL, &o->op))
+        return false;
+    if (mariadb && mariadb[0] && !o->lie &&
+        !source_open(&o->others[o->n_others++], o->registry, "mysql", mariadb, NULL, &o->op))
         return false;
     return true;
 }
@@ -196,7 +216,7 @@ static bool parse(struct oracle *o, int argc, char **argv)
 int main(int argc, char **argv)
 {
     struct oracle o = {.n_queries = 2000, .seed = 1, .only = RH_NO_ROW};
-    bool same = true;
+    bool is_same = true;
     uint64_t begin_us, n = 0;
 
     if (!parse(&o, argc, argv)) {
@@ -210,14 +230,14 @@ int main(int argc, char **argv)
     }
     begin_us = rh_clock_us();
     if (o.only != RH_NO_ROW)
-        same = check_query(&o, o.only);
-    for (; o.only == RH_NO_ROW && same && n < o.n_queries; n++)
-        same = check_query(&o, n);
+        is_same = check_query(&o, o.only);
+    for (; o.only == RH_NO_ROW && is_same && n < o.n_queries; n++)
+        is_same = check_query(&o, n);
     printf("oracle: %llu queries, %llu runs (%llu wholly pushed down, %llu in the source's text "
            "order), %llu refused everywhere, %.1f s: %s\n",
            (unsigned long long)n, (unsigned long long)o.n_runs, (unsigned long long)o.n_pushed,
            (unsigned long long)o.n_source_order, (unsigned long long)o.n_refused,
-           (double)(rh_clock_us() - begin_us) / 1e6, same ? "no difference" : "DIFFERENT");
+           (double)(rh_clock_us() - begin_us) / 1e6, is_same ? "no difference" : "DIFFERENT");
     stop(&o);
-    return same == (o.lie == NULL) ? 0 : 1;
+    return is_same == (o.lie == NULL) ? 0 : 1;
 }

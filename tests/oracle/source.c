@@ -35,12 +35,19 @@ static const char *schema_name(void)
     return name;
 }
 
+static bool has_schema(const char *kind)
+{
+    return strcmp(kind, "postgres") == 0 || strcmp(kind, "mysql") == 0;
+}
+
 static json_t *make_config(const char *kind, const char *where)
 {
     if (strcmp(kind, "memory") == 0)
         return json_pack("{s:s}", "name", where);
     if (strcmp(kind, "sqlite") == 0)
         return json_pack("{s:s}", "path", where);
+    if (strcmp(kind, "mysql") == 0) /* without its database: ours is made first */
+        return json_pack("{s:s%}", "url", where, (size_t)(strrchr(where, '/') - where));
     return json_pack("{s:s,s:[s]}", "url", where, "schemas", schema_name());
 }
 
@@ -61,16 +68,13 @@ static bool run_native(struct source *source, const char *text, struct rh_error 
 }
 
 static void describe(struct rh_arena *arena, const struct source *source,
-                     const struct data_table *data, struct rh_table *ret_table)
+                     const struct rh_specimen *data, struct rh_table *ret_table)
 {
     struct rh_column *columns = rh_arena_array(arena, data->n_columns, sizeof(*columns));
 
     for (uint32_t c = 0; c < data->n_columns; c++) {
         columns[c] = data->columns[c].column;
-        if (strcmp(source->name, "sqlite") == 0)
-            columns[c].native_type = rh_text_of(data->columns[c].sqlite);
-        if (strcmp(source->name, "postgres") == 0)
-            columns[c].native_type = rh_text_of(data->columns[c].postgres);
+        columns[c].native_type = rh_text_of(data_native(data, c, source->name));
     }
     *ret_table = (struct rh_table){.struct_size = sizeof(*ret_table),
                                    .name = rh_text_of(data->name),
@@ -82,11 +86,11 @@ static void describe(struct rh_arena *arena, const struct source *source,
                                    .index_stride = sizeof(struct rh_index),
                                    .foreign_key_stride = sizeof(struct rh_foreign_key),
                                    .est_rows = -1};
-    if (strcmp(source->name, "postgres") == 0)
+    if (has_schema(source->name))
         ret_table->schema = rh_text_of(schema_name());
 }
 
-static bool make_table(struct source *source, const struct data_table *data,
+static bool make_table(struct source *source, const struct rh_specimen *data,
                        struct rh_operation *op)
 {
     struct rh_session *session = &source->session;
@@ -111,7 +115,7 @@ static bool make_table(struct source *source, const struct data_table *data,
     spec.n_columns = table.n_columns;
     spec.column_stride = table.column_stride;
     spec.n_rows = data->n_rows;
-    spec.cells = data_cells(op->abi.arena, data);
+    spec.cells = rh_specimen_cells(op->abi.arena, data);
     spec.returning_stride = sizeof(struct rh_column);
     r = session->connector->write->insert(session->lease.conn, &op->abi, &spec, &result, &error);
     if (rh_check_outcome(r, "insert", &error) != RH_OK)
@@ -149,7 +153,7 @@ bool source_open(struct source *source, struct rh_registry *registry, const char
     int r;
 
     source->name = kind;
-    source->inexact = strcmp(kind, "sqlite") == 0;
+    source->inexact = strcmp(kind, "sqlite") == 0 || strcmp(kind, "mysql") == 0;
     snprintf(id, sizeof(id), "%s", kind);
     r = rh_registry_get(registry, rh_text_of(kind), &library, &error);
     if (r == RH_OK && lie) {
@@ -168,17 +172,17 @@ bool source_open(struct source *source, struct rh_registry *registry, const char
     if (r < 0)
         return complain("open it", kind, &error);
     source->open = true;
-    if (strcmp(kind, "postgres") == 0) {
+    if (has_schema(kind)) {
         char text[96];
         snprintf(text, sizeof(text), "CREATE SCHEMA %s", schema_name());
         if (!run_native(source, text, &error))
             return complain("make a schema", kind, &error);
-        if (!make_collations(source, &error))
+        if (strcmp(kind, "postgres") == 0 && !make_collations(source, &error))
             return complain("make its collations", kind, &error);
     }
     for (uint32_t i = 0; i < n_data_tables; i++)
-        if (!(data_tables[i].exact_only && source->inexact) &&
-            !make_table(source, &data_tables[i], op))
+        if (!(data_tables[i]->exact_only && source->inexact) &&
+            !make_table(source, data_tables[i], op))
             return false;
     rh_session_close(&source->session);
     source->open = false;
@@ -194,8 +198,9 @@ void source_close(struct source *source, struct rh_operation *op)
     struct rh_error error = RH_ERROR_INIT;
     char text[96];
 
-    if (source->open && strcmp(source->name, "postgres") == 0) {
-        snprintf(text, sizeof(text), "DROP SCHEMA IF EXISTS %s CASCADE", schema_name());
+    if (source->open && has_schema(source->name)) {
+        snprintf(text, sizeof(text), "DROP SCHEMA IF EXISTS %s%s", schema_name(),
+                 strcmp(source->name, "postgres") == 0 ? " CASCADE" : "");
         if (!run_native(source, text, &error))
             complain("drop its schema", source->name, &error);
     }

@@ -1,9 +1,10 @@
 /* Running a query and comparing what came out. */
-#include "oracle.h"
+#include "connector/conformance/answer.h"
 
 #include "base/err.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "base/type.h"
 #include "rows/cell.h"
 #include "rows/encode.h"
 #include "rows/rowstore.h"
@@ -15,16 +16,17 @@
 
 #define MAX_ROWS 20000
 #define MAX_PAGES 500
+#define MAX_SHOWN 40 /* rows in a difference */
 
 /* ---- Running ----------------------------------------------------------------------------- */
 
-static void fail(struct answer *answer, const struct rh_error *error)
+static void fail(struct rh_answer *answer, const struct rh_error *error)
 {
     answer->outcome = error->error_class;
     snprintf(answer->message, sizeof(answer->message), "%s", error->message);
 }
 
-static bool add_rows(struct rh_arena *arena, struct answer *answer, const struct rh_batch *batch)
+static bool add_rows(struct rh_arena *arena, struct rh_answer *answer, const struct rh_batch *batch)
 {
     uint32_t n = batch->n_cols;
     struct rh_value *cells;
@@ -48,7 +50,7 @@ static bool add_rows(struct rh_arena *arena, struct answer *answer, const struct
     return true;
 }
 
-static int collect(struct rh_read *read, struct rh_arena *arena, struct answer *answer,
+static int collect(struct rh_read *read, struct rh_arena *arena, struct rh_answer *answer,
                    struct rh_error *error)
 {
     struct rh_batch batch = {.struct_size = sizeof(batch)};
@@ -72,14 +74,14 @@ static int collect(struct rh_read *read, struct rh_arena *arena, struct answer *
     return RH_OK;
 }
 
-void answer_get(struct source *source, struct rh_operation *op, const struct question *question,
+void rh_answer_get(struct rh_session *session, const struct rh_question *question,
                 uint64_t page_size, struct rh_text after, struct rh_text before, bool push_nothing,
-                struct answer *ret_answer)
+                struct rh_answer *ret_answer)
 {
-    struct rh_arena *arena = op->abi.arena;
+    struct rh_arena *arena = session->op->abi.arena;
     struct rh_read_options options = {.push_nothing = push_nothing};
     struct rh_error error = RH_ERROR_INIT;
-    struct answer answer = {.count = -1};
+    struct rh_answer answer = {.count = -1};
     struct rh_json *body = NULL;
     struct rh_spec *spec = NULL;
     struct rh_read *read = NULL;
@@ -93,7 +95,7 @@ void answer_get(struct source *source, struct rh_operation *op, const struct que
         spec->before = before;
         if (page_size)
             spec->limit = page_size;
-        r = rh_read_open(&source->session, rh_text_of(question->table->name), spec, &options, &read,
+        r = rh_read_open(session, rh_text_of(question->table->name), spec, &options, &read,
                          &error);
     }
     if (r == RH_OK)
@@ -111,36 +113,38 @@ void answer_get(struct source *source, struct rh_operation *op, const struct que
 }
 
 /* The page before `at`, compared with the one that was read forwards. */
-static bool same_backwards(struct source *source, struct rh_operation *op,
-                           const struct question *question, uint64_t page_size, bool push_nothing,
-                           const struct answer *forwards, struct rh_text at)
+static bool same_backwards(struct rh_session *session,
+                           const struct rh_question *question, uint64_t page_size, bool push_nothing,
+                           const struct rh_answer *forwards, struct rh_text at)
 {
-    struct answer back;
+    struct rh_answer back;
+    struct rh_buf difference;
+    bool same;
 
-    answer_get(source, op, question, page_size, (struct rh_text){0}, at, push_nothing, &back);
-    if (back.outcome == RH_OK && back.next.data &&
-        answer_compare(op->abi.arena, forwards, &back, true))
-        return true;
-    printf("backwards: %s %s\n", rh_error_class_name(back.outcome), back.message);
-    return false;
+    rh_buf_init(&difference, (size_t)1 << 20);
+    rh_answer_get(session, question, page_size, (struct rh_text){0}, at, push_nothing, &back);
+    same = back.outcome == RH_OK && back.next.data &&
+           rh_answer_compare(session->op->abi.arena, forwards, &back, true, &difference);
+    rh_buf_free(&difference);
+    return same;
 }
 
-void answer_get_paged(struct source *source, struct rh_operation *op,
-                      const struct question *question, uint64_t page_size, bool push_nothing,
-                      struct answer *ret_answer)
+void rh_answer_get_paged(struct rh_session *session,
+                      const struct rh_question *question, uint64_t page_size, bool push_nothing,
+                      struct rh_answer *ret_answer)
 {
     const struct rh_text none = {NULL, 0};
-    struct answer all = {.count = -1}, page = {0}, previous = {0};
+    struct rh_answer all = {.count = -1}, page = {0}, previous = {0};
     struct rh_text after = none;
 
     for (unsigned n = 0; n < MAX_PAGES; n++) {
-        answer_get(source, op, question, page_size, after, none, push_nothing, &page);
+        rh_answer_get(session, question, page_size, after, none, push_nothing, &page);
         if (page.outcome != RH_OK) {
             *ret_answer = page;
             return;
         }
         if (n && page.prev.data &&
-            !same_backwards(source, op, question, page_size, push_nothing, &previous, page.prev)) {
+            !same_backwards(session, question, page_size, push_nothing, &previous, page.prev)) {
             all.outcome = RH_INTERNAL;
             snprintf(all.message, sizeof(all.message), "page %u differs on the way back", n);
             break;
@@ -150,7 +154,7 @@ void answer_get_paged(struct source *source, struct rh_operation *op,
         memcpy(all.plan, page.plan, sizeof(all.plan));
         struct rh_batch batch = {
             .n_cols = page.n_columns, .n_rows = page.n_rows, .cells = page.cells};
-        if (!add_rows(op->abi.arena, &all, &batch)) {
+        if (!add_rows(session->op->abi.arena, &all, &batch)) {
             all.outcome = RH_RESOURCE;
             break;
         }
@@ -182,7 +186,7 @@ static bool same_cell(struct rh_arena *arena, const struct rh_value *a, const st
     return rh_cell_equal(a, b);
 }
 
-static int n_sort_cells;
+static __thread int n_sort_cells;
 
 static int compare_rows(const void *a, const void *b)
 {
@@ -196,7 +200,7 @@ static int compare_rows(const void *a, const void *b)
     return 0;
 }
 
-static void sort_rows(struct rh_arena *arena, struct answer *answer)
+static void sort_rows(struct rh_arena *arena, struct rh_answer *answer)
 {
     size_t bytes = answer->n_rows * answer->n_columns * sizeof(*answer->cells);
     struct rh_value *copy = rh_arena_alloc(arena, bytes + 1);
@@ -209,56 +213,50 @@ static void sort_rows(struct rh_arena *arena, struct answer *answer)
     qsort(copy, answer->n_rows, answer->n_columns * sizeof(*copy), compare_rows);
 }
 
-void answer_print(const struct answer *answer)
+static void add_answer(struct rh_buf *buf, const struct rh_answer *answer)
 {
-    struct rh_buf buf;
-
     if (answer->outcome != RH_OK) {
-        printf("    %s: %s\n", rh_error_class_name(answer->outcome), answer->message);
+        rh_buf_addf(buf, "    %s: %s\n", rh_error_class_name(answer->outcome), answer->message);
         return;
     }
-    printf("    %llu rows, count %lld, %s\n", (unsigned long long)answer->n_rows,
-           (long long)answer->count, answer->plan);
-    rh_buf_init(&buf, (size_t)1 << 20);
-    for (uint64_t i = 0; i < answer->n_rows && i < 40; i++) {
-        rh_buf_clear(&buf);
+    rh_buf_addf(buf, "    %llu rows, count %lld, %s\n", (unsigned long long)answer->n_rows,
+                (long long)answer->count, answer->plan);
+    for (uint64_t i = 0; i < answer->n_rows && i < MAX_SHOWN; i++) {
         for (uint32_t c = 0; c < answer->n_columns; c++) {
             const struct rh_value *cell = &answer->cells[i * answer->n_columns + c];
-            rh_buf_add_str(&buf, c ? ", " : "    ");
-            rh_buf_addf(&buf, "%u:", cell->type);
-            rh_encode_value(&buf, cell, false);
+            rh_buf_addf(buf, "%s%s:", c ? ", " : "    ", rh_type_name(cell->type));
+            rh_encode_value(buf, cell, false);
         }
-        printf("%.*s\n", (int)buf.len, buf.data);
+        rh_buf_add_char(buf, '\n');
     }
-    rh_buf_free(&buf);
 }
 
-static bool report(const char *what, uint64_t row, const struct answer *expected,
-                   const struct answer *actual)
+static bool report(struct rh_buf *buf, const char *what, uint64_t row,
+                   const struct rh_answer *expected, const struct rh_answer *actual)
 {
-    printf("  DIFFERENT: %s", what);
+    rh_buf_addf(buf, "%s differs", what);
     if (row != RH_NO_ROW)
-        printf(" in row %llu", (unsigned long long)row);
-    printf("\n  expected\n");
-    answer_print(expected);
-    printf("  actual\n");
-    answer_print(actual);
+        rh_buf_addf(buf, " in row %llu", (unsigned long long)row);
+    rh_buf_add_str(buf, "\n  expected\n");
+    add_answer(buf, expected);
+    rh_buf_add_str(buf, "  actual\n");
+    add_answer(buf, actual);
     return false;
 }
 
-bool answer_compare(struct rh_arena *arena, const struct answer *expected,
-                    const struct answer *actual, bool as_sequence)
+bool rh_answer_compare(struct rh_arena *arena, const struct rh_answer *expected,
+                    const struct rh_answer *actual, bool as_sequence, struct rh_buf *difference)
 {
-    struct answer a = *expected, b = *actual;
+    struct rh_answer a = *expected, b = *actual;
 
     if (a.outcome != b.outcome)
-        return report("outcome", RH_NO_ROW, expected, actual);
+        return report(difference, "the outcome", RH_NO_ROW, expected, actual);
     if (a.outcome != RH_OK)
         return true;
     if (a.n_columns != b.n_columns || a.n_rows != b.n_rows)
-        return report("number of rows", RH_NO_ROW, expected, actual);
+        return report(difference, "the number of rows", RH_NO_ROW, expected, actual);
     if (a.count != b.count)
-        return report("count", RH_NO_ROW, expected, actual);
+        return report(difference, "the count", RH_NO_ROW, expected, actual);
     if (!as_sequence) {
         sort_rows(arena, &a);
         sort_rows(arena, &b);
@@ -266,6 +264,6 @@ bool answer_compare(struct rh_arena *arena, const struct answer *expected,
     for (uint64_t i = 0; i < a.n_rows; i++)
         for (uint32_t c = 0; c < a.n_columns; c++)
             if (!same_cell(arena, &a.cells[i * a.n_columns + c], &b.cells[i * b.n_columns + c]))
-                return report("a cell", i, &a, &b);
+                return report(difference, "a cell", i, &a, &b);
     return true;
 }

@@ -1,0 +1,22 @@
+/*
+ * A row that is locked is an internal error.
+ * base: sqlite
+ * fails: transactions/conflict
+ */
+#include "bad.h"
+
+static int32_t update(struct rh_conn *conn, const struct rh_op *op,
+                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
+                      struct rh_error *error)
+{
+    int32_t rc = good->write->update(conn, op, spec, ret_result, error);
+
+    rc = reclass(rc, RH_TIMEOUT, RH_INTERNAL, error);
+    return reclass(rc, RH_BUSY, RH_INTERNAL, error);
+}
+
+static int32_t break_rule(struct rh_connector *bad, uint32_t host_minor)
+{
+    own_write(bad)->update = update;
+    return RH_OK;
+}

@@ -1,0 +1,26 @@
+/*
+ * It does not tell that columns are NOT NULL.
+ * base: sqlite
+ * fails: introspection/complete
+ */
+#include "bad.h"
+
+static int32_t tables(struct rh_conn *conn, const struct rh_op *op, struct rh_catalog *ret_catalog,
+                      struct rh_error *error)
+{
+    int32_t rc = good->tables(conn, op, ret_catalog, error);
+    struct rh_table *tables = rc ? NULL : mutable(ret_catalog->tables);
+
+    for (uint32_t i = 0; !rc && i < ret_catalog->n_tables; i++)
+        for (uint32_t c = 0; c < tables[i].n_columns; c++) {
+            struct rh_column *column = mutable(&tables[i].columns[c]);
+            column->flags &= ~RH_COLUMN_NOT_NULL;
+        }
+    return rc;
+}
+
+static int32_t break_rule(struct rh_connector *bad, uint32_t host_minor)
+{
+    bad->tables = tables;
+    return RH_OK;
+}

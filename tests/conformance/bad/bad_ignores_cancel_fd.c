@@ -1,0 +1,22 @@
+/*
+ * The cancel fd is not looked at.
+ * base: sqlite
+ * fails: time/cancel-fd
+ * timeout: 4
+ */
+#include "bad.h"
+
+static int32_t run(struct rh_conn *conn, const struct rh_op *op, const struct rh_native_spec *spec,
+                   struct rh_native_result *ret_result, struct rh_error *error)
+{
+    struct rh_op deaf = *op;
+
+    deaf.cancel_fd = -1;
+    return good->native->run(conn, &deaf, spec, ret_result, error);
+}
+
+static int32_t break_rule(struct rh_connector *bad, uint32_t host_minor)
+{
+    own_native(bad)->run = run;
+    return RH_OK;
+}

@@ -1,0 +1,21 @@
+/*
+ * Flags of a query that must be understood are left out.
+ * base: sqlite
+ * fails: cursors/unclaimed
+ */
+#include "bad.h"
+
+static int32_t open(struct rh_conn *conn, const struct rh_op *op, const struct rh_query *query,
+                    struct rh_cursor **ret_cursor, struct rh_error *error)
+{
+    struct rh_query other = *query;
+
+    other.flags &= RH_QUERY_DISTINCT | RH_QUERY_LOCK;
+    return good->open(conn, op, &other, ret_cursor, error);
+}
+
+static int32_t break_rule(struct rh_connector *bad, uint32_t host_minor)
+{
+    bad->open = open;
+    return RH_OK;
+}

@@ -1,0 +1,17 @@
+/*
+ * A commit whose answer was lost is told as not done.
+ * base: postgres
+ * fails: network/lost-commit
+ */
+#include "bad.h"
+
+static int32_t commit(struct rh_conn *conn, const struct rh_op *op, struct rh_error *error)
+{
+    return reclass(good->tx->commit(conn, op, error), RH_UNKNOWN_OUTCOME, RH_UNAVAILABLE, error);
+}
+
+static int32_t break_rule(struct rh_connector *bad, uint32_t host_minor)
+{
+    own_tx(bad)->commit = commit;
+    return RH_OK;
+}

@@ -1,0 +1,18 @@
+/*
+ * A snapshot sees what others write.
+ * base: postgres
+ * fails: transactions/snapshot
+ */
+#include "bad.h"
+
+static int32_t begin(struct rh_conn *conn, const struct rh_op *op, uint32_t flags,
+                     struct rh_error *error)
+{
+    return good->tx->begin(conn, op, flags & ~RH_TX_SNAPSHOT, error);
+}
+
+static int32_t break_rule(struct rh_connector *bad, uint32_t host_minor)
+{
+    own_tx(bad)->begin = begin;
+    return RH_OK;
+}

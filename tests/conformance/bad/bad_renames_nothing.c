@@ -1,0 +1,21 @@
+/*
+ * A table is told to be renamed, and is not.
+ * base: sqlite
+ * fails: ddl/rename
+ */
+#include "bad.h"
+
+static int32_t apply(struct rh_conn *conn, const struct rh_op *op,
+                     const struct rh_ddl_change *changes, uint32_t n_changes, uint32_t stride,
+                     uint32_t flags, struct rh_text *ret_native, struct rh_error *error)
+{
+    if (changes->kind == RH_DDL_RENAME_TABLE)
+        return RH_OK;
+    return good->ddl->apply(conn, op, changes, n_changes, stride, flags, ret_native, error);
+}
+
+static int32_t break_rule(struct rh_connector *bad, uint32_t host_minor)
+{
+    own_ddl(bad)->apply = apply;
+    return RH_OK;
+}

@@ -1,0 +1,22 @@
+/*
+ * It installs a signal handler.
+ * base: sqlite
+ * fails: hygiene/signals
+ */
+#include "bad.h"
+
+#include <signal.h>
+
+static int32_t connect(const struct rh_host *host, const struct rh_op *op,
+                       const struct rh_settings *settings, struct rh_conn **ret_conn,
+                       struct rh_error *error)
+{
+    signal(SIGUSR2, SIG_IGN);
+    return good->connect(host, op, settings, ret_conn, error);
+}
+
+static int32_t break_rule(struct rh_connector *bad, uint32_t host_minor)
+{
+    bad->connect = connect;
+    return RH_OK;
+}

@@ -1,0 +1,17 @@
+/*
+ * A source that has fallen silent is told as a wrong answer.
+ * base: postgres
+ * fails: network/black-hole
+ */
+#include "bad.h"
+
+static int32_t ping(struct rh_conn *conn, const struct rh_op *op, struct rh_error *error)
+{
+    return reclass(good->ping(conn, op, error), RH_TIMEOUT, RH_PROTOCOL, error);
+}
+
+static int32_t break_rule(struct rh_connector *bad, uint32_t host_minor)
+{
+    bad->ping = ping;
+    return RH_OK;
+}

@@ -1,0 +1,31 @@
+/*
+ * The parts of an interval are folded into each other.
+ * base: memory
+ * fails: types/interval
+ */
+#include "bad.h"
+
+static struct rh_interval folded[4096];
+
+static int32_t next(struct rh_cursor *cursor, const struct rh_op *op, uint32_t max_rows,
+                    struct rh_batch *ret_batch, struct rh_error *error)
+{
+    int32_t rc = good->next(cursor, op, max_rows, ret_batch, error);
+    struct rh_value *cells = rc ? NULL : mutable(ret_batch->cells);
+
+    for (uint64_t i = 0; !rc && i < ret_batch->n_rows * ret_batch->n_cols && i < 4096; i++) {
+        if (cells[i].type != RH_TYPE_INTERVAL)
+            continue;
+        memcpy(&folded[i], cells[i].as.data, sizeof(folded[i]));
+        folded[i].days += folded[i].months * 30;
+        folded[i].months = 0;
+        cells[i].as.data = &folded[i];
+    }
+    return rc;
+}
+
+static int32_t break_rule(struct rh_connector *bad, uint32_t host_minor)
+{
+    bad->next = next;
+    return RH_OK;
+}

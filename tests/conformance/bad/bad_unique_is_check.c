@@ -1,0 +1,23 @@
+/*
+ * A key that exists is told as a check that failed.
+ * base: sqlite
+ * fails: write/unique
+ */
+#include "bad.h"
+
+static int32_t insert(struct rh_conn *conn, const struct rh_op *op,
+                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
+                      struct rh_error *error)
+{
+    int32_t rc = good->write->insert(conn, op, spec, ret_result, error);
+
+    if (rc == RH_CONSTRAINT && error->constraint == RH_CONSTRAINT_UNIQUE)
+        error->constraint = RH_CONSTRAINT_CHECK;
+    return rc;
+}
+
+static int32_t break_rule(struct rh_connector *bad, uint32_t host_minor)
+{
+    own_write(bad)->insert = insert;
+    return RH_OK;
+}

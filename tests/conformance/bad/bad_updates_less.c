@@ -1,0 +1,23 @@
+/*
+ * The last of two rows is not updated.
+ * base: sqlite
+ * fails: write/update
+ */
+#include "bad.h"
+
+static int32_t update(struct rh_conn *conn, const struct rh_op *op,
+                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
+                      struct rh_error *error)
+{
+    struct rh_write_spec other = *spec;
+
+    if (spec->n_rows == 2)
+        other.n_rows = 1;
+    return good->write->update(conn, op, &other, ret_result, error);
+}
+
+static int32_t break_rule(struct rh_connector *bad, uint32_t host_minor)
+{
+    own_write(bad)->update = update;
+    return RH_OK;
+}

@@ -1,0 +1,23 @@
+/*
+ * It prints.
+ * base: sqlite
+ * fails: hygiene/output
+ */
+#include "bad.h"
+
+#include <stdio.h>
+
+static int32_t connect(const struct rh_host *host, const struct rh_op *op,
+                       const struct rh_settings *settings, struct rh_conn **ret_conn,
+                       struct rh_error *error)
+{
+    puts("connected");
+    fflush(stdout);
+    return good->connect(host, op, settings, ret_conn, error);
+}
+
+static int32_t break_rule(struct rh_connector *bad, uint32_t host_minor)
+{
+    bad->connect = connect;
+    return RH_OK;
+}

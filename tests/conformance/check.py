@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""Runs `rowhouse connector check` on one of our connectors: check.py CONFIG RESULT [-isolated]
+
+The connector has the configuration's name up to the first hyphen (odbc-sqlite.json: odbc). Beside
+it, NAME.deviations.json tells which tests it may fail, and why. Exits with 77 when the server is
+not there.
+"""
+import os
+import subprocess
+import sys
+import tempfile
+
+import fill
+
+
+def main():
+    config, result = sys.argv[1:3]
+    isolated = "-isolated" in sys.argv[3:]
+    build = os.environ["ROWHOUSE_BUILD"]
+    name = os.path.basename(config)[:-len(".json")]
+    plugin = f"{build}/plugins/{name.split('-')[0]}.so"
+    if not os.path.exists(plugin):
+        print(f"there is no {plugin}")
+        return 77
+    os.makedirs(f"{build}/results", exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="rowhouse-check") as tmp:
+        try:
+            text = fill.fill(config, tmp)
+        except fill.Missing as missing:
+            print(missing)
+            return 77
+        with open(f"{tmp}/config.json", "w", encoding="utf-8") as file:
+            file.write(text)
+        command = [f"{build}/bin/rowhouse", "connector", "check", plugin, "--config",
+                   f"{tmp}/config.json", "--format", "junit", "--output",
+                   f"{build}/results/{result}.xml", "--timeout", "120"]
+        deviations = f"{os.path.dirname(os.path.abspath(__file__))}/deviations/{name}.json"
+        if os.path.exists(deviations):
+            command += ["--deviations", deviations]
+        if isolated:
+            command.append("--isolated")
+        return subprocess.run(command, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -111,6 +111,16 @@ void rh_rowset_bytes(struct rh_rowset *rows, struct rh_value *cell, uint8_t type
         (struct rh_value){.type = type, .reserved1 = BY_OFFSET, .len = (uint32_t)len, .as.u = at};
 }
 
+void rh_rowset_value(struct rh_rowset *rows, struct rh_value *cell, const struct rh_value *value)
+{
+    const uint32_t with_bytes = 1u << RH_TYPE_DECIMAL | 1u << RH_TYPE_TEXT | 1u << RH_TYPE_BYTES |
+                                1u << RH_TYPE_INTERVAL | 1u << RH_TYPE_UUID | 1u << RH_TYPE_JSON;
+    if (value->type < RH_N_TYPES && (with_bytes & 1u << value->type))
+        rh_rowset_bytes(rows, cell, value->type, value->as.data, value->len);
+    else
+        *cell = *value;
+}
+
 int rh_rowset_batch(struct rh_rowset *rows, struct rh_batch *ret_batch, struct rh_error *error)
 {
     if (rows->failed)

@@ -42,5 +42,7 @@ struct rh_value *rh_rowset_row(struct rh_rowset *rows);
  * finished by rh_rowset_batch. */
 void rh_rowset_bytes(struct rh_rowset *rows, struct rh_value *cell, uint8_t type, const void *data,
                      size_t len);
+/* Makes *cell a copy of the value, with the bytes that it may point to. */
+void rh_rowset_value(struct rh_rowset *rows, struct rh_value *cell, const struct rh_value *value);
 /* The batch, borrowed until the next clear; RH_END when it has no rows; RESOURCE when failed. */
 int rh_rowset_batch(struct rh_rowset *rows, struct rh_batch *ret_batch, struct rh_error *error);

@@ -193,10 +193,11 @@ END_TEST
 START_TEST(registry_loads_by_id)
 {
     struct rh_error error = RH_ERROR_INIT;
+    struct rh_registry_options options = {.folder = folder()};
     struct rh_registry *registry = NULL;
     const struct rh_library *one = NULL, *again = NULL;
 
-    ck_assert_int_eq(rh_registry_new(folder(), &registry, &error), RH_OK);
+    ck_assert_int_eq(rh_registry_new(&options, &registry, &error), RH_OK);
     ck_assert_int_eq(rh_registry_get(registry, RH_TEXT("good"), &one, &error), RH_OK);
     ck_assert_int_eq(rh_registry_get(registry, RH_TEXT("good"), &again, &error), RH_OK);
     ck_assert_ptr_eq(one, again);
@@ -216,12 +217,13 @@ END_TEST
 START_TEST(registry_lists_the_refused_with_their_reasons)
 {
     struct rh_error error = RH_ERROR_INIT;
+    struct rh_registry_options options = {.folder = folder()};
     struct rh_registry *registry = NULL;
     struct rh_registry_entry *entries = NULL;
     const struct rh_library *library = NULL;
     uint32_t n = 0, n_loaded = 0;
 
-    ck_assert_int_eq(rh_registry_new(folder(), &registry, &error), RH_OK);
+    ck_assert_int_eq(rh_registry_new(&options, &registry, &error), RH_OK);
     ck_assert_int_eq(rh_registry_list(registry, &entries, &n, &error), RH_OK);
     for (uint32_t i = 0; i < n; i++) {
         ck_assert((entries[i].library == NULL) == (entries[i].reason[0] != 0));

@@ -1,0 +1,72 @@
+/*
+ * The statements of catalog.c, and the positions of their columns. Names are sorted as bytes: under
+ * the catalogue's own collation the rows of "T" and "t" would mix. ? stands for the
+ * condition on the schema.
+ */
+#pragma once
+
+#define RH_MY_BY_TABLE "CAST(TABLE_SCHEMA AS BINARY), CAST(TABLE_NAME AS BINARY)"
+
+/* All begin with the table's schema and name. */
+#define CATALOG_SCHEMA 0
+#define CATALOG_TABLE 1
+
+static const char tables_sql[] =
+    "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, TABLE_ROWS, TABLE_COMMENT"
+    " FROM information_schema.TABLES WHERE TABLE_TYPE <> 'SEQUENCE' AND TABLE_SCHEMA ?"
+    " ORDER BY " RH_MY_BY_TABLE;
+#define TABLE_KIND 2
+#define TABLE_ROWS 3
+#define TABLE_COMMENT 4
+
+static const char columns_sql[] =
+    "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_DEFAULT, IS_NULLABLE, DATA_TYPE,"
+    " COLUMN_TYPE, NUMERIC_PRECISION, NUMERIC_SCALE, CHARACTER_MAXIMUM_LENGTH, CHARACTER_SET_NAME,"
+    " COLLATION_NAME, EXTRA, COLUMN_COMMENT, GENERATION_EXPRESSION"
+    " FROM information_schema.COLUMNS WHERE TABLE_SCHEMA ?"
+    " ORDER BY " RH_MY_BY_TABLE ", ORDINAL_POSITION";
+#define COLUMN_NAME 2
+#define COLUMN_DEFAULT 3
+#define COLUMN_NULLABLE 4
+#define COLUMN_DATA_TYPE 5
+#define COLUMN_TYPE 6
+#define COLUMN_PRECISION 7
+#define COLUMN_SCALE 8
+#define COLUMN_LENGTH 9
+#define COLUMN_CHARSET 10
+#define COLUMN_COLLATION 11
+#define COLUMN_EXTRA 12
+#define COLUMN_COMMENT 13
+#define COLUMN_EXPRESSION 14
+
+static const char indexes_sql[] =
+    "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, NON_UNIQUE, SUB_PART"
+    " FROM information_schema.STATISTICS WHERE TABLE_SCHEMA ?"
+    " ORDER BY " RH_MY_BY_TABLE ", CAST(INDEX_NAME AS BINARY), SEQ_IN_INDEX";
+#define INDEX_NAME 2
+#define INDEX_COLUMN 3
+#define INDEX_NON_UNIQUE 4
+#define INDEX_PREFIX 5
+
+static const char keys_sql[] =
+    "SELECT TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_SCHEMA,"
+    " REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME FROM information_schema.KEY_COLUMN_USAGE"
+    " WHERE REFERENCED_TABLE_NAME IS NOT NULL AND TABLE_SCHEMA ?"
+    " ORDER BY " RH_MY_BY_TABLE ", CAST(CONSTRAINT_NAME AS BINARY), ORDINAL_POSITION";
+#define KEY_NAME 2
+#define KEY_COLUMN 3
+#define KEY_REF_SCHEMA 4
+#define KEY_REF_TABLE 5
+#define KEY_REF_COLUMN 6
+
+static const char views_sql[] =
+    "SELECT TABLE_SCHEMA, TABLE_NAME, IS_UPDATABLE FROM information_schema.VIEWS"
+    " WHERE TABLE_SCHEMA ? ORDER BY " RH_MY_BY_TABLE;
+#define VIEW_UPDATABLE 2
+
+/* MariaDB: how a longtext is told to be JSON. */
+static const char checks_sql[] =
+    "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS"
+    " WHERE CHECK_CLAUSE LIKE 'json_valid(`%`)' AND CONSTRAINT_SCHEMA ?"
+    " ORDER BY CAST(CONSTRAINT_SCHEMA AS BINARY), CAST(TABLE_NAME AS BINARY)";
+#define CHECK_CLAUSE 2

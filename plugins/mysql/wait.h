@@ -1,0 +1,17 @@
+/*
+ * Waiting for the server, in place of the library.
+ */
+#pragma once
+
+#include "connection.h"
+
+/* The connection whose call runs on this thread, or NULL: then nothing waits. Returns the one
+ * before. */
+struct rh_conn *rh_my_wait_for(struct rh_conn *conn);
+/* The callbacks for MARIADB_OPT_IO_WAIT: of connections, and of those that kill. */
+int rh_my_wait(my_socket fd, my_bool is_read, int timeout_ms);
+/* Sets what a connection of our own needs: the callback, TLS, and which ways to log in are safe. */
+void rh_my_set_options(MYSQL *my, const struct rh_my_config *config,
+                       int (*wait)(my_socket, my_bool, int));
+/* Connects; false with the error in my. */
+bool rh_my_log_in(MYSQL *my, const struct rh_my_config *config, unsigned long flags);

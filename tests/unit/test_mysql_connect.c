@@ -1,0 +1,562 @@
+/*
+ * The connector `mysql`: connecting, deadlines, cancelling, servers that go away.
+ */
+#include "mysql_source.h"
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+START_TEST(refuses_credentials)
+{
+    struct rh_setting items[] = {{RH_TEXT_INIT("host"), text_value("127.0.0.1")},
+                                 {RH_TEXT_INIT("port"), int_value(server_port)},
+                                 {RH_TEXT_INIT("user"), text_value("secret")},
+                                 {RH_TEXT_INIT("database"), text_value("rowhouse")},
+                                 {RH_TEXT_INIT("password"), text_value("not-s3cret")}};
+    struct rh_conn *made = NULL;
+
+    fails(connect_with(items, 5, &made), RH_AUTH);
+    ck_assert_int_eq(error.native_code, 1045);
+    ck_assert_str_eq(error.sqlstate, "28000");
+    ck_assert_ptr_null(strstr(error.message, "not-s3cret"));
+    fails(connect_with(items, 4, &made), RH_AUTH); /* no password at all */
+    items[4].value = text_value("s3cret");
+    rh_error_clear(&error);
+    ok(connect_with(items, 5, &made));
+    ok(my->ping(made, op, &error));
+    my->close(made);
+    items[3].value = text_value("no_such_database");
+    items[2].value = text_value("rowhouse");
+    fails(connect_with(items, 4, &made), RH_NOT_FOUND);
+}
+END_TEST
+
+START_TEST(refuses_settings)
+{
+    struct rh_setting items[] = {
+        {RH_TEXT_INIT("url"), text_value("mysql://u:topsecret@localhost/db")},
+        {RH_TEXT_INIT("host"), text_value("localhost")}};
+    static const char *const wrong[] = {
+        "postgres://u:topsecret@localhost/db",       "mysql://u:topsecret@localhost:port/db",
+        "mysql://u:topsecret@localhost/db?what=x",   "mysql://u:topsecret%@localhost/db",
+        "mysql://u:topsecret@localhost:70000/db",    "mysql://u:topsecret%0@[::1/db",
+        "mysql://u:topsecret@h/db?ssl_mode=topmost", "mysql://u:topsecret%00@h/db"};
+    struct rh_conn *made = NULL;
+
+    fails(connect_with(items, 2, &made), RH_CONFIG);
+    ck_assert_ptr_null(strstr(error.message, "topsecret"));
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        items[0].value = text_value(wrong[i]);
+        fails(connect_with(items, 1, &made), RH_CONFIG);
+        ck_assert_ptr_null(strstr(error.message, "topsecret"));
+    }
+}
+END_TEST
+
+START_TEST(takes_urls_and_sockets)
+{
+    const char *folder = getenv("ROWHOUSE_TEST_MARIADB_DIR");
+    char text[512];
+    struct rh_setting items[] = {{RH_TEXT_INIT("url"), text_value(text)},
+                                 {RH_TEXT_INIT("database"), text_value("rowhouse")}};
+    struct rh_conn *made = NULL;
+
+    (void)snprintf(text, sizeof text, "mariadb://secret:s%%33cret@127.0.0.1:%lld",
+                   (long long)server_port);
+    items[0].value = text_value(text);
+    ok(connect_with(items, 2, &made));
+    my->close(made);
+    if (folder) {
+        (void)snprintf(text, sizeof text, "mysql://rowhouse@localhost/rowhouse?socket=%s/socket",
+                       folder);
+        items[0].value = text_value(text);
+        ok(connect_with(items, 1, &made));
+        my->close(made);
+    }
+}
+END_TEST
+
+/* Over TLS where the server has it. */
+START_TEST(encrypts)
+{
+    const struct rh_setting items[] = {
+        {RH_TEXT_INIT("url"), text_value(getenv("ROWHOUSE_TEST_MARIADB"))},
+        {RH_TEXT_INIT("ssl_mode"), text_value("require")}};
+    const struct rh_setting strict[] = {items[0],
+                                        {RH_TEXT_INIT("ssl_mode"), text_value("verify-full")}};
+    struct rh_conn *made = NULL, *mine = conn;
+    bool tls = sql_int("SELECT @@have_ssl = 'YES'") == 1;
+
+    if (!tls) {
+        fails(connect_with(items, 2, &made), RH_CONFIG);
+        return;
+    }
+    ok(connect_with(items, 2, &made));
+    conn = made;
+    ck_assert_int_eq(sql_int("SELECT LENGTH(VARIABLE_VALUE) > 0 FROM"
+                             " information_schema.SESSION_STATUS WHERE VARIABLE_NAME ="
+                             " 'Ssl_cipher'"),
+                     1);
+    ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM seq_1_to_300000"), 300000);
+    my->close(made);
+    conn = mine;
+    fails(connect_with(strict, 2, &made), RH_CONFIG); /* signed by itself */
+}
+END_TEST
+
+/* A socket that listens; nobody ever answers on it. */
+static int listen_deaf(int64_t *ret_port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(listen(fd, 8), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    *ret_port = ntohs(address.sin_port);
+    return fd;
+}
+
+START_TEST(unreachable)
+{
+    int64_t port = 0;
+    int fd = listen_deaf(&port);
+    struct rh_setting items[] = {{RH_TEXT_INIT("host"), text_value("127.0.0.1")},
+                                 {RH_TEXT_INIT("port"), int_value(port)},
+                                 {RH_TEXT_INIT("ssl_mode"), text_value("require")}};
+    struct rh_conn *made = NULL;
+    uint64_t start = rh_clock_us();
+
+    fresh(SECOND / 2);
+    fails(connect_with(items, 3, &made), RH_TIMEOUT); /* a black hole */
+    ck_assert_uint_lt(rh_clock_us() - start, 5 * SECOND);
+    ck_assert_uint_eq(error.retry, RH_RETRY_SAFE);
+    (void)close(fd);
+    fresh(10 * SECOND);
+    fails(connect_with(items, 2, &made), RH_UNAVAILABLE); /* refused */
+    ck_assert_uint_eq(error.retry, RH_RETRY_SAFE);
+    fresh(SECOND);
+}
+END_TEST
+
+static void *cancel_soon(void *context)
+{
+    (void)usleep(100000);
+    my->cancel(context);
+    return NULL;
+}
+
+static void *fire_soon(void *context)
+{
+    (void)usleep(100000);
+    rh_cancel_fire(context);
+    return NULL;
+}
+
+START_TEST(cancels)
+{
+    pthread_t thread;
+    struct rh_cancel token;
+
+    my->cancel(conn); /* without a running call: no effect */
+    ok(my->ping(conn, op, &error));
+    ok(my->tx->begin(conn, op, 0, &error));
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(pthread_create(&thread, NULL, cancel_soon, conn), 0);
+        fails(try_sql(conn, "SELECT SLEEP(20)"), RH_CANCELLED);
+        (void)pthread_join(thread, NULL);
+        rh_error_clear(&error);
+        ok(my->ping(conn, op, &error)); /* the session goes on, and its transaction */
+    }
+    ok(my->tx->commit(conn, op, &error));
+    ok(rh_cancel_init(&token, &error));
+    rh_operation_init(&operation, arena, &token, rh_clock_us() + 30 * SECOND);
+    ck_assert_int_eq(pthread_create(&thread, NULL, fire_soon, &token), 0);
+    fails(try_sql(conn, "SELECT COUNT(*) FROM seq_1_to_300000 a, seq_1_to_300000 b"), RH_CANCELLED);
+    (void)pthread_join(thread, NULL);
+    fresh(10 * SECOND);
+    ok(my->ping(conn, op, &error));
+    ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM information_schema.PROCESSLIST"
+                             " WHERE INFO LIKE 'SELECT COUNT(*) FROM seq%'"),
+                     0);
+    rh_cancel_fini(&token);
+}
+END_TEST
+
+/* A KILL QUERY that comes too late does not hit the next statement. */
+START_TEST(cancels_at_any_time)
+{
+    pthread_t thread;
+
+    for (int i = 0; i < 60; i++) {
+        char text[64];
+        int rc = RH_OK;
+        (void)snprintf(text, sizeof text, "SELECT SLEEP(%d.%03d)", 0, 90 + i / 3);
+        ck_assert_int_eq(pthread_create(&thread, NULL, cancel_soon, conn), 0);
+        rc = try_sql(conn, text);
+        ck_assert(rc == RH_OK || rc == RH_CANCELLED);
+        rh_error_clear(&error);
+        ok(my->ping(conn, op, &error));
+        ck_assert_int_eq(sql_int("SELECT 7"), 7);
+        (void)pthread_join(thread, NULL);
+    }
+}
+END_TEST
+
+START_TEST(deadline)
+{
+    uint64_t start = rh_clock_us();
+
+    fresh(SECOND / 5);
+    fails(try_sql(conn, "SELECT SLEEP(20)"), RH_TIMEOUT);
+    ck_assert_uint_lt(rh_clock_us() - start, 10 * SECOND);
+    fresh(10 * SECOND);
+    ok(my->ping(conn, op, &error));
+    ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM information_schema.PROCESSLIST"
+                             " WHERE INFO LIKE 'SELECT SLEEP%'"),
+                     0);
+}
+END_TEST
+
+/* A server that goes deaf in the middle: a proxy that stops passing bytes on. */
+struct proxy {
+    int listener;
+    int64_t port;
+    atomic_bool deaf, over;
+    pthread_t thread;
+};
+
+static void *run_proxy(void *context)
+{
+    struct proxy *proxy = context;
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                  .sin_port = htons((uint16_t)server_port)};
+    int client = accept(proxy->listener, NULL, NULL);
+    int server = socket(AF_INET, SOCK_STREAM, 0);
+    static char bytes[65536];
+
+    if (connect(server, (struct sockaddr *)&address, sizeof address))
+        return NULL;
+    while (!proxy->over) {
+        struct pollfd fds[2] = {{.fd = client, .events = POLLIN}, {.fd = server, .events = POLLIN}};
+        if (poll(fds, 2, 20) <= 0)
+            continue;
+        for (int i = 0; i < 2 && !proxy->deaf; i++) {
+            ssize_t n = fds[i].revents ? read(fds[i].fd, bytes, sizeof bytes) : 0;
+            if (n > 0)
+                (void)!write(fds[1 - i].fd, bytes, (size_t)n);
+        }
+    }
+    (void)close(client);
+    (void)close(server);
+    return NULL;
+}
+
+START_TEST(goes_deaf)
+{
+    struct proxy proxy = {.deaf = false};
+    struct rh_setting items[] = {{RH_TEXT_INIT("host"), text_value("127.0.0.1")},
+                                 {RH_TEXT_INIT("port"), int_value(0)},
+                                 {RH_TEXT_INIT("user"), text_value("rowhouse")},
+                                 {RH_TEXT_INIT("database"), text_value("rowhouse")},
+                                 {RH_TEXT_INIT("ssl_mode"), text_value("disable")}};
+    struct rh_conn *made = NULL;
+    uint64_t start = 0;
+
+    proxy.listener = listen_deaf(&proxy.port);
+    items[1].value.as.i = proxy.port;
+    ck_assert_int_eq(pthread_create(&proxy.thread, NULL, run_proxy, &proxy), 0);
+    ok(connect_with(items, 5, &made));
+    ok(my->ping(made, op, &error));
+    proxy.deaf = true;
+    fresh(SECOND / 5);
+    start = rh_clock_us();
+    fails(try_sql(made, "SELECT 1"), RH_TIMEOUT); /* KILL finds nobody either */
+    ck_assert_uint_lt(rh_clock_us() - start, 10 * SECOND);
+    fresh(SECOND);
+    fails(my->ping(made, op, &error), RH_UNAVAILABLE); /* poisoned: at once */
+    ck_assert_uint_eq(error.retry, RH_RETRY_SAFE);
+    start = rh_clock_us();
+    my->close(made);
+    ck_assert_uint_lt(rh_clock_us() - start, 5 * SECOND);
+    proxy.over = true;
+    (void)pthread_join(proxy.thread, NULL);
+    (void)close(proxy.listener);
+}
+END_TEST
+
+static void make_big_table(void)
+{
+    sql("CREATE TABLE IF NOT EXISTS big_test (id int PRIMARY KEY, name varchar(40), hash char(32),"
+        " t text)");
+    if (sql_int("SELECT COUNT(*) FROM big_test") == 0)
+        sql("INSERT INTO big_test SELECT seq, CONCAT('name ', seq), MD5(seq), REPEAT('x', 60)"
+            " FROM seq_1_to_1000000");
+}
+
+static void kill_session(struct rh_conn *victim, const char *what)
+{
+    struct rh_conn *mine = conn;
+    char text[64];
+    int64_t id = 0;
+
+    conn = victim;
+    id = sql_int("SELECT CONNECTION_ID()");
+    conn = mine;
+    (void)snprintf(text, sizeof text, "%s %lld", what, (long long)id);
+    sql(text);
+}
+
+START_TEST(killed_mid_stream)
+{
+    struct rh_conn *victim = connect_url(), *mine = conn;
+    struct rh_query query;
+    struct rh_cursor *cursor = NULL;
+    struct rh_batch batch = {.struct_size = sizeof batch};
+    char text[64];
+    int rc = RH_OK;
+
+    fresh(90 * SECOND);
+    make_big_table();
+    query = select_all(table_named("big_test"));
+    conn = victim;
+    (void)snprintf(text, sizeof text, "KILL %lld", (long long)sql_int("SELECT CONNECTION_ID()"));
+    conn = mine;
+    ok(my->open(victim, op, &query, &cursor, &error));
+    ok(my->next(cursor, op, 100, &batch, &error));
+    sql(text);
+    while ((rc = my->next(cursor, op, 100, &batch, &error)) == RH_OK)
+        ;
+    ck_assert_int_eq(rc, RH_UNAVAILABLE);
+    my->finish(cursor);
+    fails(my->ping(victim, op, &error), RH_UNAVAILABLE);
+    my->close(victim);
+}
+END_TEST
+
+/* A session that ended while nothing was asked: nothing has happened, so anything may be retried. */
+START_TEST(notices_a_dead_session)
+{
+    struct rh_conn *victim = connect_url();
+    struct rh_value cells[] = {int_value(1), text_value("x")};
+    struct rh_write_spec spec;
+    struct rh_write_result result = {.struct_size = sizeof result};
+    const struct rh_table *table = NULL;
+
+    sql("CREATE OR REPLACE TABLE dead_test (id int, t text)");
+    table = table_named("dead_test");
+    kill_session(victim, "KILL");
+    spec = spec_for(table, table->columns, 2, cells, 1);
+    for (int i = 0; i < 100 && my->ping(victim, op, &error) == RH_OK; i++)
+        (void)usleep(10000); /* until the word gets here */
+    rh_error_clear(&error);
+    fails(my->write->insert(victim, op, &spec, &result, &error), RH_UNAVAILABLE);
+    ck_assert_uint_eq(error.retry, RH_RETRY_SAFE);
+    my->close(victim);
+    ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM dead_test"), 0);
+}
+END_TEST
+
+static uint64_t count_rows(const struct rh_query *query)
+{
+    struct rh_cursor *cursor = NULL;
+    struct rh_batch batch = {.struct_size = sizeof batch};
+    uint64_t n = 0;
+    int rc = RH_OK;
+
+    ok(my->open(conn, op, query, &cursor, &error));
+    while ((rc = my->next(cursor, op, 100000, &batch, &error)) == RH_OK)
+        n += batch.n_rows;
+    ck_assert_msg(rc == RH_END, "%s", error.message);
+    ck_assert_int_eq(my->next(cursor, op, 10, &batch, &error), RH_END);
+    my->finish(cursor);
+    return n;
+}
+
+/* About 110 MB of rows. */
+START_TEST(scan_in_bounded_memory)
+{
+    struct rh_query query;
+    struct rusage before, after;
+
+    fresh(90 * SECOND);
+    make_big_table();
+    query = select_all(table_named("big_test"));
+    (void)getrusage(RUSAGE_SELF, &before);
+    ck_assert_uint_eq(count_rows(&query), 1000000);
+    (void)getrusage(RUSAGE_SELF, &after);
+#ifndef __SANITIZE_ADDRESS__ /* it keeps what was freed for a while */
+    ck_assert_int_lt(after.ru_maxrss - before.ru_maxrss, 16 * 1024);
+#endif
+    ok(my->reset(conn, op, &error));
+}
+END_TEST
+
+/* Wherever a cursor is left, the session is as good as new. */
+START_TEST(leaves_cursors_early)
+{
+    const struct rh_order by_id = {.column = 0};
+    struct rh_query query;
+    struct rh_cursor *cursor = NULL;
+    struct rh_batch batch = {.struct_size = sizeof batch};
+
+    fresh(90 * SECOND);
+    make_big_table();
+    query = select_all(table_named("big_test"));
+    query.order = &by_id;
+    query.n_order = 1;
+    for (int n = 0; n < 12; n++) {
+        uint64_t seen = 0, last = 0;
+        ok(my->open(conn, op, &query, &cursor, &error));
+        for (int i = 0; i < n; i++) {
+            ok(my->next(cursor, op, i % 2 ? 1 : 5000, &batch, &error));
+            for (uint64_t row = 0; row < batch.n_rows; row++) {
+                ck_assert_int_gt(batch.cells[row * batch.n_cols].as.i, (int64_t)last);
+                last = (uint64_t)batch.cells[row * batch.n_cols].as.i;
+            }
+            seen += batch.n_rows;
+        }
+        ck_assert_uint_eq(seen, last); /* nothing skipped, nothing twice */
+        my->finish(cursor);
+        if (n % 2)
+            ok(my->reset(conn, op, &error));
+        ck_assert_int_eq(sql_int("SELECT 7"), 7);
+    }
+    ok(my->tx->begin(conn, op, 0, &error)); /* inside a transaction, which goes on */
+    sql("INSERT INTO big_test VALUES (-1, '', '', '')");
+    ok(my->open(conn, op, &query, &cursor, &error));
+    ok(my->next(cursor, op, 100, &batch, &error));
+    my->finish(cursor);
+    ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM big_test WHERE id = -1"), 1);
+    ok(my->tx->rollback(conn, op, &error));
+}
+END_TEST
+
+/* Other calls while a cursor is open: little that is left is kept for it, much is refused. */
+START_TEST(shares_the_session)
+{
+    struct rh_query query;
+    struct rh_cursor *cursor = NULL;
+    struct rh_batch batch = {.struct_size = sizeof batch};
+    int64_t expected = 0;
+    int rc = RH_OK;
+
+    fresh(90 * SECOND);
+    make_big_table();
+    query = select_all(table_named("big_test"));
+    query.limit = 20000;
+    ok(my->tx->begin(conn, op, 0, &error));
+    ok(my->open(conn, op, &query, &cursor, &error));
+    ok(my->next(cursor, op, 100, &batch, &error));
+    expected = (int64_t)batch.n_rows;
+    ok(my->tx->savepoint(conn, op, 1, &error));
+    while ((rc = my->next(cursor, op, 700, &batch, &error)) == RH_OK) {
+        ck_assert_int_eq(batch.cells[0].as.i, expected + 1);
+        ck_assert_uint_le(batch.n_rows, 700);
+        expected += (int64_t)batch.n_rows;
+        ok(my->ping(conn, op, &error));
+    }
+    ck_assert_int_eq(rc, RH_END);
+    ck_assert_int_eq(expected, 20000);
+    my->finish(cursor);
+    query.limit = RH_NO_LIMIT;
+    ok(my->open(conn, op, &query, &cursor, &error));
+    ok(my->next(cursor, op, 100, &batch, &error));
+    fails(my->tx->savepoint(conn, op, 2, &error), RH_BUSY);
+    my->finish(cursor);
+    rh_error_clear(&error);
+    ok(my->tx->commit(conn, op, &error));
+}
+END_TEST
+
+/* The deadline passes while rows are coming. */
+START_TEST(deadline_mid_stream)
+{
+    struct rh_query query;
+    struct rh_cursor *cursor = NULL;
+    struct rh_batch batch = {.struct_size = sizeof batch};
+    int rc = RH_OK;
+
+    sql("CREATE OR REPLACE VIEW slow_view AS SELECT seq, SLEEP(0.005) AS s FROM seq_1_to_100000");
+    query = select_all(table_named("slow_view"));
+    fresh(SECOND / 2);
+    rc = my->open(conn, op, &query, &cursor, &error);
+    if (rc == RH_OK) {
+        while ((rc = my->next(cursor, op, 50, &batch, &error)) == RH_OK)
+            ;
+        my->finish(cursor);
+    }
+    ck_assert_int_eq(rc, RH_TIMEOUT);
+    fresh(10 * SECOND);
+    ck_assert_int_eq(sql_int("SELECT 7"), 7);
+    sql("DROP VIEW slow_view");
+}
+END_TEST
+
+START_TEST(resets_sessions)
+{
+    struct rh_query query;
+    struct rh_cursor *cursor = NULL;
+
+    sql("CREATE OR REPLACE TABLE reset_test (id int PRIMARY KEY)");
+    query = select_all(table_named("reset_test"));
+    for (int i = 0; i < 3; i++) {
+        ok(my->open(conn, op, &query, &cursor, &error));
+        my->finish(cursor);
+        sql("SET time_zone = '+09:00', sql_mode = '', @left_over = 5");
+        sql("CREATE TEMPORARY TABLE left_over (a int)");
+        operation.abi.flags = RH_OP_READ_ONLY;
+        ok(try_sql(conn, "SELECT GET_LOCK('rowhouse_test', 1)"));
+        operation.abi.flags = 0;
+        ok(my->reset(conn, op, &error));
+        ck_assert_int_eq(sql_int("SELECT @@time_zone = '+00:00' AND @@sql_mode LIKE '%STRICT%'"
+                                 " AND @left_over IS NULL AND IS_FREE_LOCK('rowhouse_test')"),
+                         1);
+        fails(try_sql(conn, "SELECT * FROM left_over"), RH_NOT_FOUND);
+        rh_error_clear(&error);
+    }
+}
+END_TEST
+
+/* More statements than are kept, and one whose table changed. */
+START_TEST(prepares_again)
+{
+    struct rh_query query;
+    struct rh_cursor *cursor = NULL;
+    struct rh_batch batch = {.struct_size = sizeof batch};
+
+    sql("CREATE OR REPLACE TABLE prepare_test (a int PRIMARY KEY, b int, c int, d int)");
+    sql("INSERT INTO prepare_test VALUES (1, 2, 3, 4)");
+    query = select_all(table_named("prepare_test"));
+    for (int i = 0; i < 300; i++) {
+        const struct rh_order order = {.column = (uint32_t)i % 4, .flags = (uint32_t)(i / 4) % 4};
+        uint32_t select[8];
+        query.order = &order;
+        query.n_order = 1;
+        query.select = select;
+        query.n_select = 8;
+        for (int k = 0; k < 8; k++)
+            select[k] = (uint32_t)(i >> k) & 3;
+        if (i == 150)
+            sql("ALTER TABLE prepare_test MODIFY b bigint, MODIFY c varchar(10)");
+        ok(my->open(conn, op, &query, &cursor, &error));
+        ok(my->next(cursor, op, 10, &batch, &error));
+        my->finish(cursor);
+    }
+    ck_assert_int_le(sql_int("SELECT CAST(VARIABLE_VALUE AS SIGNED) FROM information_schema.GLOBAL_STATUS"
+                             " WHERE VARIABLE_NAME = 'Prepared_stmt_count'"),
+                     200);
+}
+END_TEST
+
+MYSQL_TESTS("mysql_connect", refuses_credentials, refuses_settings, takes_urls_and_sockets,
+            encrypts, unreachable, cancels, cancels_at_any_time, deadline, goes_deaf,
+            killed_mid_stream, notices_a_dead_session, scan_in_bounded_memory, leaves_cursors_early,
+            shares_the_session, deadline_mid_stream, resets_sessions, prepares_again)

@@ -1,0 +1,707 @@
+/*
+ * The connector `mysql`: writing, transactions, tables made. Also run against a server that calls
+ * itself MySQL (mariadb.sh run --as-mysql), which has no RETURNING then.
+ */
+#include "mysql_source.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+static const struct rh_table *stock;
+
+static void make_stock(void)
+{
+    sql("CREATE OR REPLACE TABLE stock (id int AUTO_INCREMENT PRIMARY KEY, code varchar(10) UNIQUE,"
+        " name varchar(20) NOT NULL DEFAULT 'none', qty int CHECK (qty >= 0), t text)");
+    stock = table_named("stock");
+}
+
+static int64_t n_stock(void)
+{
+    return sql_int("SELECT COUNT(*) FROM stock");
+}
+
+static struct rh_value missing(void)
+{
+    return (struct rh_value){.type = RH_TYPE_MISSING};
+}
+
+/* A spec over the named columns. */
+static struct rh_column picked[8];
+
+static struct rh_write_spec spec_of(const char *names, const struct rh_value *cells,
+                                    uint64_t n_rows)
+{
+    struct rh_text rest = rh_text_of(names);
+    uint32_t n = 0;
+
+    while (rest.len) {
+        struct rh_text name = rh_text_cut(&rest, ' ');
+        char text[64];
+        (void)snprintf(text, sizeof text, "%.*s", RH_TEXT_ARG(name));
+        picked[n++] = *column_named(stock, text);
+    }
+    return spec_for(stock, picked, n, cells, n_rows);
+}
+
+static void return_all(struct rh_write_spec *spec)
+{
+    spec->returning = stock->columns;
+    spec->n_returning = stock->n_columns;
+}
+
+static const uint32_t first_key[] = {0};
+
+static struct rh_write_spec keyed(const char *names, const struct rh_value *cells, uint64_t n_rows)
+{
+    struct rh_write_spec spec = spec_of(names, cells, n_rows);
+
+    spec.key = first_key;
+    spec.n_key = 1;
+    return spec;
+}
+
+/* ---- insert ---- */
+
+START_TEST(inserts_and_returns_in_order)
+{
+    struct rh_value cells[2 * 700];
+    struct rh_write_spec spec;
+    struct rh_write_result result = {.struct_size = sizeof result};
+
+    make_stock();
+    for (int i = 0; i < 700; i++) {
+        cells[2 * i] = i % 3 ? text_value("x") : missing();
+        cells[2 * i + 1] = int_value(i);
+    }
+    spec = spec_of("name qty", cells, 700);
+    return_all(&spec);
+    ok(my->write->insert(conn, op, &spec, &result, &error));
+    ck_assert_uint_eq(result.n_affected, 700);
+    ck_assert_uint_eq(result.returned.n_rows, 700);
+    for (int i = 0; i < 700; i++) {
+        const struct rh_value *row = &result.returned.cells[i * 5];
+        ck_assert_int_eq(row[0].as.i, i + 1); /* the counted key */
+        ck_assert_uint_eq(row[2].len, i % 3 ? 1 : 4);
+        ck_assert_int_eq(row[3].as.i, i);
+    }
+    spec = spec_for(stock, stock->columns, 0, NULL, 1); /* nothing given */
+    return_all(&spec);
+    ok(my->write->insert(conn, op, &spec, &result, &error));
+    ck_assert_uint_eq(result.returned.n_rows, 1);
+    ck_assert_int_eq(result.returned.cells[0].as.i, 701);
+    cells[0] = int_value(0); /* a zero that is given is no "count" */
+    cells[1] = text_value("zero");
+    spec = spec_of("id name", cells, 1);
+    ok(my->write->insert(conn, op, &spec, &result, &error));
+    ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM stock WHERE id = 0"), 1);
+}
+END_TEST
+
+START_TEST(inserts_all_or_nothing)
+{
+    struct rh_value cells[2 * 3000];
+    struct rh_write_result result = {.struct_size = sizeof result};
+
+    for (int nested = 0; nested < 2; nested++) {
+        make_stock();
+        if (nested)
+            ok(my->tx->begin(conn, op, 0, &error));
+        for (int n = 3; n <= 3000; n *= 10) {
+            struct rh_write_spec spec;
+            for (int i = 0; i < n; i++) {
+                cells[2 * i] = int_value(i + 1);
+                cells[2 * i + 1] = int_value(i);
+            }
+            cells[2 * (n - 1)] = int_value(2); /* taken */
+            spec = spec_of("id qty", cells, (uint64_t)n);
+            fails(my->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+            ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_UNIQUE);
+            ck_assert_int_eq(error.native_code, 1062);
+            ck_assert_uint_eq(error.row, (uint64_t)n - 1);
+            rh_error_clear(&error);
+            ck_assert_int_eq(n_stock(), 0);
+            cells[2 * (n - 1)] = int_value(n);
+            cells[2 * (n - 2) + 1] = int_value(-1);
+            fails(my->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+            ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_CHECK);
+            ck_assert_uint_eq(error.row, (uint64_t)n - 2);
+            rh_error_clear(&error);
+            ck_assert_int_eq(n_stock(), 0);
+        }
+        if (nested)
+            ok(my->tx->commit(conn, op, &error));
+    }
+}
+END_TEST
+
+START_TEST(names_the_constraint)
+{
+    struct rh_value cells[2] = {int_value(1), null_value()};
+    struct rh_write_spec spec;
+    struct rh_write_result result = {.struct_size = sizeof result};
+
+    sql("SET foreign_key_checks = 0");
+    sql("DROP TABLE IF EXISTS child");
+    sql("SET foreign_key_checks = 1");
+    make_stock();
+    spec = spec_of("id name", cells, 1);
+    fails(my->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_NOT_NULL);
+    ck_assert_str_eq(error.column, "name");
+    rh_error_clear(&error);
+    sql("CREATE TABLE child (id int PRIMARY KEY, stock_id int, needed int NOT NULL, FOREIGN KEY"
+        " (stock_id) REFERENCES stock (id))");
+    stock = table_named("child");
+    cells[1] = int_value(77);
+    spec = spec_of("id needed", cells, 1);
+    spec = spec_of("id stock_id", cells, 1);
+    fails(my->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_NOT_NULL); /* no default */
+    ck_assert_str_eq(error.column, "needed");
+    sql("ALTER TABLE child MODIFY needed int");
+    fails(my->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_FOREIGN_KEY);
+    rh_error_clear(&error);
+    sql("DROP TABLE child");
+}
+END_TEST
+
+/* ---- update, delete ---- */
+
+START_TEST(updates_and_deletes_by_key)
+{
+    struct rh_value cells[] = {int_value(3),       text_value("c3"), int_value(99),
+                               text_value("none"), int_value(1),     text_value("c1")};
+    struct rh_write_spec spec;
+    struct rh_write_result result = {.struct_size = sizeof result};
+
+    for (int nested = 0; nested < 2; nested++) {
+        make_stock();
+        sql("INSERT INTO stock (id, name) VALUES (1, 'a'), (2, 'a'), (3, 'c')");
+        if (nested)
+            ok(my->tx->begin(conn, op, 0, &error));
+        spec = keyed("id name", cells, 3);
+        return_all(&spec);
+        ok(my->write->update(conn, op, &spec, &result, &error));
+        ck_assert_uint_eq(result.n_affected, 2);
+        ck_assert_uint_eq(result.returned.n_rows, 2);
+        ck_assert_int_eq(result.returned.cells[0].as.i, 3);
+        check_same(&cells[1], &result.returned.cells[2], rh_text_of("name"));
+        ck_assert_int_eq(result.returned.cells[5].as.i, 1);
+        ok(my->write->update(conn, op, &spec, &result, &error)); /* changes nothing, matches */
+        ck_assert_uint_eq(result.n_affected, 2);
+        spec = keyed("name qty", cells, 1); /* by what is not unique */
+        struct rh_value two[] = {text_value("a"), int_value(5)};
+        sql("UPDATE stock SET name = 'a'");
+        spec.cells = two;
+        fails(my->write->update(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+        ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_AMBIGUOUS_KEY);
+        ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM stock WHERE qty = 5"), 0);
+        spec.n_columns = 1;
+        fails(my->write->remove(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+        ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_AMBIGUOUS_KEY);
+        rh_error_clear(&error);
+        ck_assert_int_eq(n_stock(), 3);
+        two[0] = text_value("A"); /* another text, though the collation says equal */
+        ok(my->write->remove(conn, op, &spec, &result, &error));
+        ck_assert_uint_eq(result.n_affected, 0);
+        struct rh_value ids[] = {int_value(3), int_value(44), int_value(2)};
+        spec = keyed("id", ids, 3);
+        return_all(&spec);
+        ok(my->write->remove(conn, op, &spec, &result, &error));
+        ck_assert_uint_eq(result.n_affected, 2);
+        ck_assert_uint_eq(result.returned.n_rows, 2);
+        ck_assert_int_eq(result.returned.cells[0].as.i, 3);
+        ck_assert_int_eq(result.returned.cells[5].as.i, 2);
+        if (nested)
+            ok(my->tx->commit(conn, op, &error));
+        ck_assert_int_eq(n_stock(), 1);
+    }
+}
+END_TEST
+
+START_TEST(changes_keys)
+{
+    struct rh_value cells[] = {int_value(1), int_value(10), int_value(2), int_value(20)};
+    struct rh_write_spec spec;
+    struct rh_write_result result = {.struct_size = sizeof result};
+
+    make_stock();
+    sql("INSERT INTO stock (id, name) VALUES (1, 'a'), (2, 'b'), (3, 'c')");
+    spec = keyed("id id", cells, 2);
+    return_all(&spec);
+    ok(my->write->update(conn, op, &spec, &result, &error));
+    ck_assert_uint_eq(result.returned.n_rows, 2);
+    ck_assert_int_eq(result.returned.cells[0].as.i, 10);
+    ck_assert_int_eq(result.returned.cells[5].as.i, 20);
+    ck_assert_int_eq(sql_int("SELECT SUM(id) + 0e0 = 33 FROM stock"), 1);
+    struct rh_value clash[] = {int_value(10), int_value(11), int_value(20), int_value(3)};
+    spec = keyed("id id", clash, 2);
+    fails(my->write->update(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    ck_assert_uint_eq(error.row, 1);
+    ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM stock WHERE id = 10"), 1); /* undone */
+}
+END_TEST
+
+START_TEST(upserts)
+{
+    struct rh_value cells[] = {text_value("a"), text_value("one"),   int_value(1),
+                               text_value("b"), text_value("two"),   int_value(2),
+                               text_value("A"), text_value("three"), int_value(3)};
+    struct rh_write_spec spec;
+    struct rh_write_result result = {.struct_size = sizeof result};
+
+    for (int several = 0; several < 2; several++) {
+        make_stock();
+        if (!several) /* one unique index: the fast way */
+            sql("ALTER TABLE stock MODIFY id int DEFAULT 0, DROP PRIMARY KEY");
+        sql("INSERT INTO stock (id, code, name, qty) VALUES (7, 'a', 'old', 5)");
+        spec = keyed("code name qty", cells, 3);
+        spec.resolve = RH_RESOLVE_MERGE;
+        return_all(&spec);
+        ok(my->write->upsert(conn, op, &spec, &result, &error));
+        ck_assert_uint_eq(result.n_affected, 3);
+        ck_assert_uint_eq(result.returned.n_rows, 3);
+        ck_assert_int_eq(result.returned.cells[0].as.i, 7);
+        ck_assert_int_eq(n_stock(), 2); /* "A" is "a" to the index */
+        ck_assert_int_eq(sql_int("SELECT qty FROM stock WHERE id = 7"), 3);
+        ck_assert_int_eq(sql_int("SELECT BINARY code = 'a' FROM stock WHERE id = 7"), 1);
+        cells[2] = int_value(50);
+        cells[3] = text_value("new");
+        spec.resolve = RH_RESOLVE_IGNORE;
+        ok(my->write->upsert(conn, op, &spec, &result, &error));
+        ck_assert_uint_eq(result.n_affected, 1);
+        ck_assert_uint_eq(result.returned.n_rows, 1);
+        check_same(&cells[3], &result.returned.cells[1], rh_text_of("code"));
+        ck_assert_int_eq(sql_int("SELECT qty FROM stock WHERE id = 7"), 3);
+        cells[3] = text_value("b");
+        cells[2] = int_value(1);
+    }
+    /* Another unique index is taken: an error, not somebody else's row changed. */
+    struct rh_value other[] = {text_value("fresh"), text_value("x"), int_value(7)};
+    spec = keyed("code name id", other, 1);
+    for (uint32_t resolve = RH_RESOLVE_MERGE; resolve <= RH_RESOLVE_IGNORE; resolve++) {
+        spec.resolve = resolve;
+        fails(my->write->upsert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+        ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_UNIQUE);
+        rh_error_clear(&error);
+        ck_assert_int_eq(sql_int("SELECT BINARY code = 'a' FROM stock WHERE id = 7"), 1);
+    }
+    spec = keyed("name qty", &cells[1], 1); /* no unique index */
+    spec.resolve = RH_RESOLVE_MERGE;
+    fails(my->write->upsert(conn, op, &spec, &result, &error), RH_INVALID);
+}
+END_TEST
+
+START_TEST(upserts_many)
+{
+    static struct rh_value cells[2 * 2000];
+    struct rh_write_spec spec;
+    struct rh_write_result result = {.struct_size = sizeof result};
+
+    sql("CREATE OR REPLACE TABLE stock (id int PRIMARY KEY, name varchar(20) NOT NULL)");
+    stock = table_named("stock");
+    sql("INSERT INTO stock SELECT seq, 'old' FROM seq_1_to_1000");
+    for (int i = 0; i < 2000; i++) {
+        cells[2 * i] = int_value(i + 1);
+        cells[2 * i + 1] = text_value("new");
+    }
+    spec = keyed("id name", cells, 2000);
+    spec.resolve = RH_RESOLVE_MERGE;
+    cells[2 * 1500 + 1] = null_value();
+    fails(my->write->upsert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    ck_assert_uint_eq(error.row, 1500);
+    ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM stock WHERE name = 'old'"), 1000);
+    cells[2 * 1500 + 1] = text_value("new");
+    rh_error_clear(&error);
+    ok(my->write->upsert(conn, op, &spec, &result, &error));
+    ck_assert_uint_eq(result.n_affected, 2000);
+    ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM stock WHERE name = 'new'"), 2000);
+}
+END_TEST
+
+START_TEST(writes_by_condition)
+{
+    const struct rh_value three = int_value(3), name = text_value("set");
+    const struct rh_node node = {.op = RH_OP_LTE, .column = 0, .n = 1};
+    const uint32_t conjunct = 0;
+    struct rh_query where;
+    struct rh_write_spec spec;
+    struct rh_write_result result = {.struct_size = sizeof result};
+
+    make_stock();
+    sql("INSERT INTO stock (id, qty) VALUES (1, 1), (2, 2), (3, 3), (4, 4)");
+    where = select_all(stock);
+    where.n_select = 0;
+    where.nodes = &node;
+    where.conjuncts = &conjunct;
+    where.values = &three;
+    where.n_nodes = where.n_conjuncts = where.n_values = 1;
+    spec = spec_of("name", &name, 1);
+    spec.where = &where;
+    ok(my->write->update(conn, op, &spec, &result, &error));
+    ck_assert_uint_eq(result.n_affected, 3);
+    return_all(&spec);
+    ok(my->write->update(conn, op, &spec, &result, &error));
+    ck_assert_uint_eq(result.n_affected, 3);
+    ck_assert_uint_eq(result.returned.n_rows, 3);
+    check_same(&name, &result.returned.cells[2], rh_text_of("name"));
+    spec = spec_for(stock, NULL, 0, NULL, 0);
+    spec.where = &where;
+    return_all(&spec);
+    ok(my->write->remove(conn, op, &spec, &result, &error));
+    ck_assert_uint_eq(result.n_affected, 3);
+    ck_assert_uint_eq(result.returned.n_rows, 3);
+    ck_assert_int_eq(n_stock(), 1);
+}
+END_TEST
+
+/* LOAD DATA skips and changes rows; then nothing of it is kept, and the rows go another way. */
+START_TEST(bulk_is_exact)
+{
+    static struct rh_value cells[3 * 500];
+    struct rh_write_spec spec;
+    struct rh_write_result result = {.struct_size = sizeof result};
+
+    make_stock();
+    for (int i = 0; i < 500; i++) {
+        cells[3 * i] = int_value(i);
+        cells[3 * i + 1] = text_value(i % 2 ? "tab\tline\nback\\slash \\N" : "it's");
+        cells[3 * i + 2] = i % 5 ? text_value("") : null_value();
+    }
+    spec = spec_of("id t code", cells, 500);
+    cells[3 * 7 + 2] = text_value("once");
+    for (int i = 0; i < 500; i++)
+        cells[3 * i + 2] = null_value();
+    ok(my->write->insert(conn, op, &spec, &result, &error));
+    ck_assert_uint_eq(result.n_affected, 500);
+    ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM stock WHERE code IS NULL AND t ="
+                             " 'tab\\tline\\nback\\\\slash \\\\N'"),
+                     250);
+    sql("DELETE FROM stock");
+    cells[3 * 400 + 2] = text_value("too long for it");
+    fails(my->write->insert(conn, op, &spec, &result, &error), RH_DATA);
+    ck_assert_uint_eq(error.row, 400);
+    ck_assert_str_eq(error.column, "code");
+    rh_error_clear(&error);
+    ck_assert_int_eq(n_stock(), 0);
+    sql("SET GLOBAL local_infile = 0"); /* not allowed: the other way from the start */
+    cells[3 * 400 + 2] = null_value();
+    ok(my->write->insert(conn, op, &spec, &result, &error));
+    sql("SET GLOBAL local_infile = 1");
+    ck_assert_int_eq(n_stock(), 500);
+    /* What cannot be undone is not tried. */
+    sql("CREATE OR REPLACE TABLE stock (id int PRIMARY KEY, t text, code varchar(10)) ENGINE=Aria");
+    stock = table_named("stock");
+    ok(my->reset(conn, op, &error));
+    spec = spec_of("id t code", cells, 500);
+    ok(my->write->insert(conn, op, &spec, &result, &error));
+    ck_assert_int_eq(n_stock(), 500);
+}
+END_TEST
+
+/* ---- outcomes ---- */
+
+static void *cancel_soon(void *context)
+{
+    (void)usleep(100000);
+    my->cancel(context);
+    return NULL;
+}
+
+START_TEST(cancels_writes)
+{
+    struct rh_conn *other = connect_url();
+    struct rh_value cells[] = {int_value(1), text_value("x")};
+    struct rh_write_spec spec;
+    struct rh_write_result result = {.struct_size = sizeof result};
+    pthread_t thread;
+
+    make_stock();
+    sql("INSERT INTO stock (id, name) VALUES (1, 'a')");
+    ok(my->tx->begin(other, op, 0, &error));
+    ok(try_sql(other, "UPDATE stock SET name = 'locked' WHERE id = 1"));
+    spec = keyed("id name", cells, 1);
+    for (int nested = 0; nested < 2; nested++) {
+        if (nested)
+            ok(my->tx->begin(conn, op, 0, &error));
+        ck_assert_int_eq(pthread_create(&thread, NULL, cancel_soon, conn), 0);
+        fails(my->write->update(conn, op, &spec, &result, &error), RH_CANCELLED);
+        (void)pthread_join(thread, NULL);
+        rh_error_clear(&error);
+        ok(my->ping(conn, op, &error));
+        if (nested)
+            ok(my->tx->commit(conn, op, &error));
+    }
+    fresh(SECOND / 3);
+    fails(my->write->update(conn, op, &spec, &result, &error), RH_TIMEOUT);
+    fresh(30 * SECOND);
+    ok(my->tx->rollback(other, op, &error));
+    ok(my->write->update(conn, op, &spec, &result, &error));
+    ck_assert_uint_eq(result.n_affected, 1);
+    my->close(other);
+}
+END_TEST
+
+/* The session is killed while its statement waits: nobody knows. */
+static void *kill_soon(void *context)
+{
+    (void)usleep(150000);
+    (void)context;
+    struct rh_error ignored = RH_ERROR_INIT;
+    struct rh_operation own;
+    struct rh_native_result result = {.struct_size = sizeof result};
+    struct rh_native_spec spec = {.struct_size = sizeof spec};
+    char text[64];
+    rh_operation_init(&own, NULL, NULL, rh_clock_us() + 10 * SECOND);
+    (void)snprintf(text, sizeof text, "KILL %lld", *(long long *)context);
+    spec.text = rh_text_of(text);
+    (void)my->native->run(conn, &own.abi, &spec, &result, &ignored);
+    return NULL;
+}
+
+START_TEST(outcome_unknown)
+{
+    struct rh_conn *victim = connect_url(), *locker = connect_url(), *mine = conn;
+    struct rh_value cells[] = {text_value("x")};
+    const struct rh_node node = {.op = RH_OP_NULL | RH_OP_NOT, .column = 0};
+    const uint32_t conjunct = 0;
+    struct rh_query where;
+    struct rh_write_spec spec;
+    struct rh_write_result result = {.struct_size = sizeof result};
+    pthread_t thread;
+    long long id = 0;
+
+    make_stock();
+    sql("INSERT INTO stock (id, name) VALUES (1, 'a')");
+    where = select_all(stock);
+    where.n_select = 0;
+    where.nodes = &node;
+    where.conjuncts = &conjunct;
+    where.n_nodes = where.n_conjuncts = 1;
+    conn = victim;
+    id = sql_int("SELECT CONNECTION_ID()");
+    conn = mine;
+    ok(my->tx->begin(locker, op, 0, &error));
+    ok(try_sql(locker, "UPDATE stock SET qty = 1"));
+    spec = spec_of("name", cells, 1);
+    spec.where = &where;
+    ck_assert_int_eq(pthread_create(&thread, NULL, kill_soon, &id), 0);
+    fails(my->write->update(victim, op, &spec, &result, &error), RH_UNKNOWN_OUTCOME);
+    (void)pthread_join(thread, NULL);
+    rh_error_clear(&error);
+    my->close(victim);
+    ok(my->tx->rollback(locker, op, &error));
+    my->close(locker);
+}
+END_TEST
+
+/* ---- transactions ---- */
+
+START_TEST(transactions)
+{
+    struct rh_conn *other = connect_url();
+    struct rh_error refused = RH_ERROR_INIT;
+
+    make_stock();
+    ok(my->tx->begin(conn, op, 0, &error));
+    fails(my->tx->begin(conn, op, 0, &error), RH_INVALID);
+    rh_error_clear(&error);
+    sql("INSERT INTO stock (id) VALUES (1)");
+    ok(my->tx->savepoint(conn, op, 1, &error));
+    sql("INSERT INTO stock (id) VALUES (2)");
+    ok(my->tx->savepoint(conn, op, 2, &error));
+    sql("INSERT INTO stock (id) VALUES (3)");
+    ok(my->tx->rollback_to(conn, op, 2, &error));
+    ck_assert_int_eq(n_stock(), 2);
+    ok(my->tx->rollback_to(conn, op, 1, &error));
+    ck_assert_int_eq(n_stock(), 1);
+    ok(my->tx->release(conn, op, 1, &error));
+    ok(my->tx->commit(conn, op, &error));
+    fails(my->tx->commit(conn, op, &error), RH_INVALID);
+    rh_error_clear(&error);
+    ok(my->tx->begin(conn, op, RH_TX_READ_ONLY | RH_TX_SNAPSHOT, &error));
+    ok(try_sql(other, "INSERT INTO stock (id) VALUES (9)"));
+    ck_assert_int_eq(n_stock(), 1); /* as it was */
+    fails(try_sql(conn, "DELETE FROM stock"), RH_PERMISSION);
+    rh_error_clear(&error);
+    ok(my->tx->rollback(conn, op, &error));
+    ck_assert_int_eq(n_stock(), 2);
+    /* A deadlock takes the transaction with it; nothing is kept by accident afterwards. */
+    ok(my->tx->begin(conn, op, 0, &error));
+    ok(my->tx->begin(other, op, 0, &error));
+    sql("UPDATE stock SET qty = 1 WHERE id = 1");
+    ok(try_sql(other, "UPDATE stock SET qty = qty + 1, name = 'w' WHERE id = 9"));
+    fresh(SECOND / 2); /* waits for the other … */
+    fails(try_sql(conn, "UPDATE stock SET qty = 2 WHERE id = 9"), RH_TIMEOUT);
+    fresh(30 * SECOND);
+    ck_assert_int_eq(sql_int("SELECT qty FROM stock WHERE id = 1"), 1); /* still open */
+    ok(my->tx->rollback(conn, op, &error));
+    ok(my->tx->rollback(other, op, &error));
+    (void)refused;
+    my->close(other);
+}
+END_TEST
+
+static void *lock_first(void *context)
+{
+    struct rh_error ignored = RH_ERROR_INIT;
+    struct rh_operation own;
+    struct rh_native_result result = {.struct_size = sizeof result};
+    const struct rh_native_spec spec = {
+        .struct_size = sizeof spec, .text = RH_TEXT_INIT("UPDATE stock SET qty = 5 WHERE id = 1")};
+
+    rh_operation_init(&own, NULL, NULL, rh_clock_us() + 20 * SECOND);
+    (void)my->native->run(context, &own.abi, &spec, &result, &ignored);
+    return NULL;
+}
+
+START_TEST(deadlocks)
+{
+    struct rh_conn *other = connect_url();
+    struct rh_value cells[] = {int_value(50), text_value("late")};
+    struct rh_write_spec spec;
+    struct rh_write_result result = {.struct_size = sizeof result};
+    pthread_t thread;
+    int rc = RH_OK;
+
+    make_stock();
+    sql("INSERT INTO stock (id, qty) VALUES (1, 0), (2, 0)");
+    ok(my->tx->begin(conn, op, 0, &error));
+    ok(my->tx->begin(other, op, 0, &error));
+    sql("UPDATE stock SET qty = 1 WHERE id = 1");
+    ok(try_sql(other,
+               "UPDATE stock SET qty = 1, name = 'much', t = REPEAT('x', 9999) WHERE id = 2"));
+    ok(try_sql(other, "INSERT INTO stock (id, t) SELECT seq, 'weight' FROM seq_100_to_500"));
+    ck_assert_int_eq(pthread_create(&thread, NULL, lock_first, other), 0);
+    rc = try_sql(conn, "UPDATE stock SET qty = 1 WHERE id = 2");
+    if (rc == RH_CONFLICT) {
+        ck_assert_int_eq(error.native_code, 1213);
+        ck_assert_uint_eq(error.retry, RH_RETRY_SAFE);
+        spec = spec_of("id name", cells, 1);
+        fails(my->write->insert(conn, op, &spec, &result, &error), RH_CONFLICT);
+        fails(try_sql(conn, "INSERT INTO stock (id) VALUES (51)"), RH_CONFLICT);
+        fails(my->tx->commit(conn, op, &error), RH_INVALID);
+        rh_error_clear(&error);
+        ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM stock WHERE id IN (50, 51)"), 0);
+    } else {
+        ok(my->tx->rollback(conn, op, &error));
+    }
+    (void)pthread_join(thread, NULL);
+    ok(my->tx->rollback(other, op, &error));
+    my->close(other);
+}
+END_TEST
+
+/* What fails inside the host's transaction leaves that as it is. */
+START_TEST(refusals_leave_the_transaction)
+{
+    struct rh_value cells[] = {int_value(1), text_value("a"), int_value(2), null_value()};
+    struct rh_write_spec spec;
+    struct rh_write_result result = {.struct_size = sizeof result};
+
+    make_stock();
+    ok(my->tx->begin(conn, op, 0, &error));
+    sql("INSERT INTO stock (id) VALUES (5)");
+    spec = spec_of("id name", cells, 2);
+    fails(my->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    ck_assert_uint_eq(error.row, 1);
+    fails(try_sql(conn, "SELECT nothing FROM nowhere"), RH_NOT_FOUND);
+    operation.abi.flags = RH_OP_READ_ONLY;
+    fails(my->write->insert(conn, op, &spec, &result, &error), RH_PERMISSION);
+    operation.abi.flags = 0;
+    rh_error_clear(&error);
+    ok(my->tx->commit(conn, op, &error));
+    ck_assert_int_eq(n_stock(), 1);
+}
+END_TEST
+
+/* ---- tables made ---- */
+
+START_TEST(makes_tables)
+{
+    const struct rh_column columns[] = {
+        {.name = RH_TEXT_INIT("id"), .type = RH_TYPE_INT, .flags = RH_COLUMN_IDENTITY},
+        {.name = RH_TEXT_INIT("a `b`"), .type = RH_TYPE_DECIMAL, .precision = 10, .scale = 2},
+        {.name = RH_TEXT_INIT("t"),
+         .type = RH_TYPE_TEXT,
+         .flags = RH_COLUMN_NOT_NULL,
+         .default_text = RH_TEXT_INIT("it's \\ %")},
+        {.name = RH_TEXT_INIT("free"), .type = RH_TYPE_TEXT, .default_text = RH_TEXT_INIT("x")},
+        {.name = RH_TEXT_INIT("at"), .type = RH_TYPE_TIMESTAMP},
+        {.name = RH_TEXT_INIT("u"), .type = RH_TYPE_UUID},
+        {.name = RH_TEXT_INIT("j"), .type = RH_TYPE_JSON},
+        {.name = RH_TEXT_INIT("ok"), .type = RH_TYPE_BOOL, .default_text = RH_TEXT_INIT("true")}};
+    const uint32_t key = 0, indexed = 2;
+    const struct rh_index index = {.name = RH_TEXT_INIT("made_t"),
+                                   .columns = &indexed,
+                                   .n_columns = 1,
+                                   .flags = RH_INDEX_UNIQUE};
+    const struct rh_table table = {.struct_size = sizeof table,
+                                   .schema = RH_TEXT_INIT("rowhouse"),
+                                   .name = RH_TEXT_INIT("made"),
+                                   .columns = columns,
+                                   .n_columns = 8,
+                                   .column_stride = sizeof columns[0],
+                                   .key = &key,
+                                   .n_key = 1,
+                                   .indexes = &index,
+                                   .n_indexes = 1,
+                                   .index_stride = sizeof index};
+    const struct rh_column wider = {
+        .name = RH_TEXT_INIT("a `b`"), .type = RH_TYPE_INT, .default_text = RH_TEXT_INIT("5")};
+    struct rh_ddl_change changes[] = {
+        {.kind = RH_DDL_CREATE_TABLE, .table = &table},
+        {.kind = RH_DDL_ALTER_COLUMN, .table = &table, .column = &wider},
+        {.kind = RH_DDL_RENAME_COLUMN,
+         .table = &table,
+         .column = &columns[1],
+         .new_name = RH_TEXT_INIT("ab")}};
+    struct rh_text native = {NULL, 0};
+    const struct rh_table *made = NULL;
+
+    sql("DROP TABLE IF EXISTS made");
+    ok(my->ddl->apply(conn, op, changes, 3, sizeof changes[0], RH_DDL_DRY_RUN, &native, &error));
+    ck_assert(rh_text_starts(native, "CREATE TABLE `rowhouse`.`made`"));
+    ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM information_schema.TABLES"
+                             " WHERE TABLE_NAME = 'made'"),
+                     0);
+    ok(my->ddl->apply(conn, op, changes, 3, sizeof changes[0], 0, &native, &error));
+    made = table_named("made");
+    ck_assert_uint_eq(made->n_key, 1);
+    ck_assert_uint_eq(made->n_indexes, 2);
+    ck_assert(made->columns[0].flags & RH_COLUMN_IDENTITY);
+    ck_assert_uint_eq(column_named(made, "ab")->type, RH_TYPE_INT);
+    ck_assert(column_named(made, "t")->flags & RH_COLUMN_EXACT_EQUAL); /* a key is by code point */
+    ck_assert_uint_eq(column_named(made, "at")->type, RH_TYPE_TIMESTAMP);
+    ck_assert_uint_eq(column_named(made, "u")->type, RH_TYPE_UUID);
+    ck_assert_uint_eq(column_named(made, "j")->type, RH_TYPE_JSON);
+    ck_assert_uint_eq(column_named(made, "ok")->type, RH_TYPE_BOOL);
+    sql("INSERT INTO made (ab) VALUES (1)");
+    ck_assert_int_eq(sql_int("SELECT t = 'it''s \\\\ %' AND free = 'x' AND ok FROM made"), 1);
+    sql("INSERT INTO made (t) VALUES ('A'), ('a'), ('a ')");
+    fails(my->ddl->apply(conn, op, changes, 1, sizeof changes[0], 0, &native, &error), RH_EXISTS);
+    ck_assert_uint_eq(error.row, 0);
+    ok(my->tx->begin(conn, op, 0, (rh_error_clear(&error), &error)));
+    fails(my->ddl->apply(conn, op, changes, 1, sizeof changes[0], 0, &native, &error),
+          RH_UNSUPPORTED);
+    rh_error_clear(&error);
+    ok(my->tx->rollback(conn, op, &error));
+    changes[0].kind = RH_DDL_RENAME_TABLE;
+    changes[0].new_name = rh_text_of("made2");
+    changes[1].kind =
+        RH_DDL_DROP_TABLE; /* gone under that name: the second fails, the first stays */
+    fails(my->ddl->apply(conn, op, changes, 2, sizeof changes[0], 0, &native, &error),
+          RH_NOT_FOUND);
+    ck_assert_uint_eq(error.row, 1);
+    rh_error_clear(&error);
+    ck_assert_ptr_nonnull(table_named("made2"));
+    sql("DROP TABLE made2");
+}
+END_TEST
+
+MYSQL_TESTS("mysql_write", inserts_and_returns_in_order, inserts_all_or_nothing,
+            names_the_constraint, updates_and_deletes_by_key, changes_keys, upserts, upserts_many,
+            writes_by_condition, bulk_is_exact, cancels_writes, outcome_unknown, transactions,
+            deadlocks, refusals_leave_the_transaction, makes_tables)

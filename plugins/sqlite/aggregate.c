@@ -210,12 +210,22 @@ static void decimal_average_key(sqlite3_context *context)
     give_key(context, decimal_average);
 }
 
+/* Infinities of both signs make NaN, which SQLite would turn into NULL. As a text it stands above
+ * all numbers, where NaN belongs. */
+static void give_double(sqlite3_context *context, double value)
+{
+    if (isnan(value))
+        sqlite3_result_text(context, "NaN", 3, SQLITE_STATIC);
+    else
+        sqlite3_result_double(context, value);
+}
+
 static void sum_float(sqlite3_context *context)
 {
     const struct sum *sum = sum_of(context);
 
     if (sum)
-        sqlite3_result_double(context, real_sum(sum));
+        give_double(context, real_sum(sum));
 }
 
 static void average_float(sqlite3_context *context)
@@ -223,7 +233,7 @@ static void average_float(sqlite3_context *context)
     const struct sum *sum = sum_of(context);
 
     if (sum)
-        sqlite3_result_double(context, real_sum(sum) / (double)sum->n);
+        give_double(context, real_sum(sum) / (double)sum->n);
 }
 
 /* ---- registration ---- */

@@ -222,6 +222,10 @@ int rh_sqlite_store(const struct rh_column *column, enum rh_sql_form form,
         return store_uuid(column, form, value, ret_stored, error);
     case RH_TYPE_JSON:
         return store_json(column, form, value, ret_stored, error);
+    case RH_TYPE_TEXT:
+        return form != RH_SQL_WRITE || rh_text_is_utf8(rh_kit_value_text(value))
+                   ? RH_OK
+                   : fail_data(column, "the text is not UTF-8", error);
     default:
         return RH_OK;
     }

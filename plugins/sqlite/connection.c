@@ -169,8 +169,10 @@ static int fail_open(struct rh_conn *conn, const struct rh_sqlite_config *config
         if (errno == EACCES)
             return rh_fail(error, RH_PERMISSION, "database file %s: %s", config->path,
                            strerrordesc_np(errno));
-        return rh_fail(error, RH_UNAVAILABLE, "database file %s cannot be opened: %s", config->path,
-                       strerrordesc_np(errno));
+        rh_fail(error, RH_UNAVAILABLE, "database file %s cannot be opened: %s", config->path,
+                strerrordesc_np(errno));
+        error->retry = RH_RETRY_SAFE;
+        return RH_UNAVAILABLE;
     }
     if ((code & 0xff) == SQLITE_CANTOPEN && S_ISDIR(status.st_mode))
         return rh_fail(error, RH_CONFIG, "database file %s is a directory", config->path);

@@ -90,6 +90,13 @@ static void read_text(struct rh_rowset *rows, struct rh_value *cell,
     switch (output->type) {
     case RH_TYPE_TEXT:
         break;
+    case RH_TYPE_FLOAT:
+        if (output->is_computed) {
+            cell->type = RH_TYPE_FLOAT;
+            cell->as.f = (double)NAN;
+            return;
+        }
+        break;
     case RH_TYPE_DATE:
     case RH_TYPE_TIME:
     case RH_TYPE_DATETIME:

@@ -15,6 +15,7 @@ struct rh_sqlite_output {
     uint8_t type; /* RH_TYPE_* */
     bool is_key;  /* dates, times and UUIDs come as keys (see functions.h) */
     bool is_free; /* never compared, sorted or paged by: text that is not UTF-8 comes as BYTES */
+    bool is_computed; /* a sum or average: the text "NaN" is that number, which SQLite has not */
     uint16_t scale;
 };
 

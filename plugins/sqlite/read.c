@@ -89,7 +89,7 @@ static struct rh_sqlite_output output_of_aggregate(const struct rh_query *query,
 
     if (keeps_type && aggregate->column < query->n_columns)
         return rh_sqlite_output_of(column_at(query, aggregate->column), true);
-    return (struct rh_sqlite_output){.type = (uint8_t)aggregate->type};
+    return (struct rh_sqlite_output){.type = (uint8_t)aggregate->type, .is_computed = true};
 }
 
 static void set_outputs(struct rh_cursor *cursor, const struct rh_query *query)

@@ -50,6 +50,7 @@ void rh_sql_clear(struct rh_sql *sql)
     sql->n_aliases = 0;
     sql->depth = 0;
     sql->having = NULL;
+    sql->unsupported = false;
     sql->failed = false;
 }
 
@@ -57,6 +58,8 @@ int rh_sql_check(const struct rh_sql *sql, struct rh_error *error)
 {
     int rc;
 
+    if (sql->unsupported)
+        return rh_fail(error, RH_UNSUPPORTED, "the query asks for what this connector does not know");
     if (!sql->failed && !sql->text.failed)
         return RH_OK;
     rc = rh_fail(error, RH_RESOURCE, "the SQL text is too long or too deep, or memory ran out");
@@ -131,9 +134,18 @@ void rh_sql_literal(struct rh_sql *sql, struct rh_text text)
 
 void rh_sql_name(struct rh_sql *sql, const struct rh_column *column)
 {
-    if (sql->alias != RH_SQL_NO_ALIAS)
+    if (sql->alias == RH_SQL_QUALIFIER) {
+        rh_sql_identifier(sql, sql->qualifier);
+        rh_sql_add(sql, ".");
+    } else if (sql->alias != RH_SQL_NO_ALIAS) {
         rh_sql_addf(sql, "t%u.", sql->alias);
+    }
     rh_sql_identifier(sql, column->name);
+}
+
+void rh_sql_alias(struct rh_sql *sql, uint32_t alias)
+{
+    rh_sql_addf(sql, sql->dialect->bare_alias ? " t%u" : " AS t%u", alias);
 }
 
 /* ---- parameters ---- */
@@ -154,7 +166,8 @@ static void add_parameter(struct rh_sql *sql, struct rh_sql_parameter parameter)
     }
     sql->parameters[sql->n_parameters++] = parameter;
     rh_buf_add_char(&sql->text, sql->dialect->placeholder);
-    rh_buf_add_u64(&sql->text, sql->n_parameters);
+    if (!sql->dialect->bare_placeholder)
+        rh_buf_add_u64(&sql->text, sql->n_parameters);
 }
 
 void rh_sql_bind(struct rh_sql *sql, const struct rh_column *column, const struct rh_value *value,

@@ -31,6 +31,7 @@ enum rh_sql_form {
     RH_SQL_VALUE_OUTPUT, /* what `next` decodes, made from the VALUE form: for grouped queries,
                             where only the grouped expression may be used */
     RH_SQL_WRITE,        /* parameters only: a cell to be stored */
+    RH_SQL_SOURCE, /* parameters only: a cell of MERGE's source, whose type nothing else says */
 };
 
 /* Uses of a column that `can` decides on. */
@@ -49,6 +50,20 @@ enum rh_sql_pair {
                           pair fails: both are written */
 };
 
+/* How a statement that writes says what it returns. */
+enum rh_sql_returning {
+    RH_SQL_RETURNING,        /* RETURNING …, at the end */
+    RH_SQL_RETURNING_OUTPUT, /* OUTPUT inserted.…, deleted.…, in the middle */
+    RH_SQL_RETURNING_FINAL,  /* SELECT … FROM FINAL TABLE (statement), OLD TABLE for a delete */
+    RH_SQL_RETURNING_NONE,   /* not at all: the connector reads the rows itself */
+};
+
+enum rh_sql_paging {
+    RH_SQL_PAGING_LIMIT, /* LIMIT n OFFSET n */
+    RH_SQL_PAGING_FETCH, /* OFFSET n ROWS FETCH NEXT n ROWS ONLY */
+    RH_SQL_PAGING_TOP,   /* SELECT TOP (n); with an offset as FETCH, behind an ORDER BY */
+};
+
 /* How one database spells SQL. Hooks write onto sql with the functions below; `state` and
  * `sql->state` are what was given to rh_sql_init: what depends on the connection. */
 struct rh_sql_dialect {
@@ -61,6 +76,22 @@ struct rh_sql_dialect {
     bool default_keyword;         /* VALUES (…, DEFAULT) for a cell that is MISSING */
     bool identity_is_key;         /* `identity` says PRIMARY KEY too */
     bool lock_clause;             /* RH_QUERY_LOCK is said by FOR UPDATE; else it needs no text */
+    bool bare_placeholder;        /* no number behind the placeholder */
+    bool bare_alias;              /* an alias stands without AS */
+    bool own_name;      /* UPDATE and DELETE take no alias: columns carry the table's own name */
+    bool no_truth_test; /* has no IS NOT TRUE: a CASE says it */
+    bool default_first; /* DEFAULT stands before NOT NULL */
+    bool default_row_is_listed; /* no DEFAULT VALUES: (column) VALUES (DEFAULT) */
+    const char *default_row;    /* in place of DEFAULT VALUES, or NULL: " () VALUES ()" */
+    int64_t limit_of_all;       /* with offset_needs_limit: the LIMIT that is none; 0 stands for -1 */
+    enum rh_sql_returning returning;
+    enum rh_sql_paging paging;
+    const char *lock_hint; /* stands behind the table for RH_QUERY_LOCK, or NULL */
+    /* MERGE as the upsert, when merge is not NULL: what stands between the target's name and its
+     * alias, behind the source's values (" FROM dual"), and at the end. */
+    const struct rh_sql_merge {
+        const char *hint, *source_from, *end;
+    } * merge;
 
     /* The column in a form. Write its name with rh_sql_name, or the whole with rh_sql_name alone
      * where nothing special is needed. NULL: rh_sql_name for every form. */
@@ -106,6 +137,10 @@ struct rh_sql_dialect {
     void (*alter_column)(struct rh_sql *sql, const struct rh_table *table,
                          const struct rh_column *column);
 
+    /* A change of tables that is spelled in another way: writes it whole and returns true, or
+     * writes nothing and returns false to get the builder's own form. May be NULL. */
+    bool (*ddl)(struct rh_sql *sql, const struct rh_ddl_change *change);
+
     /* ---- planning: pure, no text ---- */
 
     /* Lowers the verdict that the operators table gives for one predicate. column and values are
@@ -133,6 +168,7 @@ struct rh_sql_parameter {
 
 #define RH_SQL_MAX_BYTES (16u << 20)
 #define RH_SQL_NO_ALIAS ((uint32_t)-1)
+#define RH_SQL_QUALIFIER ((uint32_t)-2) /* the name in rh_sql.qualifier */
 #define RH_SQL_MAX_DEPTH 200 /* of conditions; deeper ones are not planned, and fail when built */
 
 /* A statement being written. Hooks read dialect, state and failed; the rest is the builder's. */
@@ -142,12 +178,14 @@ struct rh_sql {
     struct rh_buf text;                  /* ceiling RH_SQL_MAX_BYTES */
     struct rh_sql_parameter *parameters; /* in placeholder order */
     uint32_t n_parameters, cap_parameters;
-    uint32_t alias;     /* of the select at hand: t0, t1, … or RH_SQL_NO_ALIAS: bare names */
-    uint32_t n_aliases; /* handed out so far */
-    uint32_t depth;     /* of nested conditions */
+    uint32_t alias; /* of the select at hand: t0, t1, … or RH_SQL_NO_ALIAS: bare names */
+    struct rh_text qualifier;      /* with RH_SQL_QUALIFIER */
+    uint32_t n_aliases;            /* handed out so far */
+    uint32_t depth;                /* of nested conditions */
     const struct rh_query *having; /* while a HAVING or a grouped ORDER BY is written … */
     uint32_t output;               /* … which output rh_sql_operand stands for */
     struct rh_sql_own *own;        /* what rh_sql_own_value made */
+    bool unsupported; /* the query has a flag that must be understood and is not */
     bool failed; /* out of memory, too long, too deep, NUL in a name: sticky, checked at the end */
 };
 
@@ -155,7 +193,7 @@ void rh_sql_init(struct rh_sql *sql, const struct rh_sql_dialect *dialect, const
 void rh_sql_fini(struct rh_sql *sql);
 /* Empties it for the next statement, keeps the memory. */
 void rh_sql_clear(struct rh_sql *sql);
-/* RESOURCE when anything failed on the way. */
+/* RESOURCE when anything failed on the way; UNSUPPORTED. */
 int rh_sql_check(const struct rh_sql *sql, struct rh_error *error);
 /* The text with a NUL behind it; "" when failed. Borrowed until the next change. */
 const char *rh_sql_string(struct rh_sql *sql);
@@ -173,6 +211,9 @@ void rh_sql_literal(struct rh_sql *sql, struct rh_text text);
  * behind it ("varying", "with time zone"), (digits[, digits]), pairs of brackets. Anything else
  * fails: clauses ("DEFAULT f()"), quoted names, names as arguments. */
 void rh_sql_native_type(struct rh_sql *sql, struct rh_text type);
+/* For `ddl`: name, type and all of a column to be made; its default alone. */
+void rh_sql_column_definition(struct rh_sql *sql, const struct rh_column *column);
+void rh_sql_column_default(struct rh_sql *sql, const struct rh_column *column);
 /* The column's quoted name, qualified by the alias of the select at hand. */
 void rh_sql_name(struct rh_sql *sql, const struct rh_column *column);
 /* The column in a form, through the dialect; in HAVING the group or aggregate that it stands for.

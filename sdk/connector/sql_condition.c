@@ -219,11 +219,12 @@ static void add_predicate(struct rh_sql *sql, const struct rh_column *column,
         return;
     }
     if (sql->dialect->predicate) {
+        bool by_case = sql->dialect->no_truth_test;
         if (negated)
-            rh_sql_add(sql, "(");
+            rh_sql_add(sql, by_case ? "CASE WHEN " : "(");
         if (sql->dialect->predicate(sql, column, &positive, values)) {
             if (negated)
-                rh_sql_add(sql, ") IS NOT TRUE");
+                rh_sql_add(sql, by_case ? " THEN 0 ELSE 1 END = 1" : ") IS NOT TRUE");
             return;
         }
         if (!sql->text.failed)
@@ -300,7 +301,7 @@ static void add_exists(struct rh_sql *sql, const struct rh_sql_scope *scope,
     sql->alias = inner.alias;
     rh_sql_add(sql, node->op & RH_OP_NOT ? "NOT EXISTS (SELECT 1 FROM " : "EXISTS (SELECT 1 FROM ");
     rh_sql_table(sql, join->schema, join->table);
-    rh_sql_addf(sql, " AS t%u", inner.alias);
+    rh_sql_alias(sql, inner.alias);
     for (uint32_t i = 0; i < join->n_pairs; i++) {
         rh_sql_add(sql, i ? " AND " : " WHERE ");
         add_pair(sql, scope, &inner, join->outer[i], join->inner[i]);

@@ -50,6 +50,12 @@ static bool has_default(const struct rh_column *column)
     return column->default_text.data && !(column->flags & RH_COLUMN_IDENTITY);
 }
 
+static void add_default_clause(struct rh_sql *sql, const struct rh_column *column)
+{
+    rh_sql_add(sql, " DEFAULT ");
+    add_default(sql, column);
+}
+
 static void add_definition(struct rh_sql *sql, const struct rh_column *column)
 {
     rh_sql_identifier(sql, column->name);
@@ -59,12 +65,12 @@ static void add_definition(struct rh_sql *sql, const struct rh_column *column)
         return;
     }
     sql->dialect->type_name(sql, column);
+    if (has_default(column) && sql->dialect->default_first)
+        add_default_clause(sql, column);
     if (column->flags & RH_COLUMN_NOT_NULL)
         rh_sql_add(sql, " NOT NULL");
-    if (has_default(column)) {
-        rh_sql_add(sql, " DEFAULT ");
-        add_default(sql, column);
-    }
+    if (has_default(column) && !sql->dialect->default_first)
+        add_default_clause(sql, column);
 }
 
 static void add_columns(struct rh_sql *sql, const struct rh_table *table, const uint32_t *columns,
@@ -160,6 +166,16 @@ static void alter(struct rh_sql *sql, const struct rh_table *table, const char *
     rh_sql_add(sql, "ALTER TABLE ");
     rh_sql_table(sql, table->schema, table->name);
     rh_sql_add(sql, action);
+}
+
+void rh_sql_column_definition(struct rh_sql *sql, const struct rh_column *column)
+{
+    add_definition(sql, column);
+}
+
+void rh_sql_column_default(struct rh_sql *sql, const struct rh_column *column)
+{
+    add_default(sql, column);
 }
 
 /* ---- what is refused ---- */
@@ -268,6 +284,8 @@ int rh_sql_ddl(struct rh_sql *sql, const struct rh_ddl_change *change, struct rh
     if (rc)
         return rc;
     sql->alias = RH_SQL_NO_ALIAS;
+    if (sql->dialect->ddl && sql->dialect->ddl(sql, change))
+        goto out;
     switch (change->kind) {
     case RH_DDL_CREATE_TABLE:
         create_table(sql, table);
@@ -304,6 +322,7 @@ int rh_sql_ddl(struct rh_sql *sql, const struct rh_ddl_change *change, struct rh
         rh_sql_add(sql, "DROP INDEX ");
         rh_sql_table(sql, table->schema, change->new_name);
     }
+out:
     if (sql->failed)
         return rh_fail(error, RH_INVALID, "table %.*s: a name, type or default cannot be written",
                        RH_TEXT_ARG(table->name));

@@ -19,6 +19,8 @@ struct rh_sql_scope rh_sql_scope_of(const struct rh_query *query, uint32_t alias
 const struct rh_column *rh_sql_scope_column(struct rh_sql *sql, const struct rh_sql_scope *scope,
                                             uint32_t position);
 
+/* " AS t0", behind a table. */
+void rh_sql_alias(struct rh_sql *sql, uint32_t alias);
 /* The conjuncts joined by AND; n > 0. */
 void rh_sql_conjuncts(struct rh_sql *sql, const struct rh_sql_scope *scope,
                       const uint32_t *conjuncts, uint32_t n);
@@ -36,6 +38,8 @@ void rh_sql_seek(struct rh_sql *sql, const struct rh_sql_scope *scope, const str
  */
 const struct rh_column *rh_sql_output_column(const struct rh_query *query, uint32_t output,
                                              struct rh_column *room);
+/* An upsert of one row as MERGE, without what it returns. */
+void rh_sql_merge(struct rh_sql *sql, const struct rh_write_spec *spec, uint64_t row);
 /* Copies bytes that shall live until rh_sql_clear. NULL when out of memory (failed). */
 void *rh_sql_own_bytes(struct rh_sql *sql, const void *data, size_t len);
 /* The operand of that output, for SELECT, HAVING, GROUP BY and ORDER BY. */

@@ -6,6 +6,8 @@
  */
 #include "connector/sql_parts.h"
 
+#define MUST_UNDERSTAND 0xffffu /* of rh_query.flags */
+
 static bool is_grouped(const struct rh_query *query)
 {
     return query->n_groups || query->n_aggregates;
@@ -118,12 +120,37 @@ static const struct rh_column *column_of(struct rh_sql *sql, const struct rh_que
     return rh_sql_scope_column(sql, &scope, position);
 }
 
+static void add_number(struct rh_sql *sql, const char *keyword, int64_t number)
+{
+    const struct rh_value value = {.type = RH_TYPE_INT, .as.i = number};
+    const struct rh_value *owned = rh_sql_own_value(sql, &value);
+
+    rh_sql_add(sql, keyword);
+    if (owned)
+        rh_sql_value(sql, NULL, owned, RH_SQL_VALUE);
+}
+
+static bool is_limited(const struct rh_query *query)
+{
+    return query->limit <= INT64_MAX;
+}
+
+static void add_top(struct rh_sql *sql, const struct rh_query *query)
+{
+    if (sql->dialect->paging != RH_SQL_PAGING_TOP || query->offset || !is_limited(query))
+        return;
+    add_number(sql, "TOP (", (int64_t)query->limit);
+    rh_sql_add(sql, ") ");
+}
+
 static void add_select_list(struct rh_sql *sql, const struct rh_query *query)
 {
     enum rh_sql_form form = is_distinct(query) ? RH_SQL_VALUE_OUTPUT : RH_SQL_OUTPUT;
     uint32_t n = is_grouped(query) ? query->n_groups + query->n_aggregates : query->n_select;
 
-    rh_sql_add(sql, n ? "SELECT " : "SELECT 1");
+    rh_sql_add(sql, "SELECT ");
+    add_top(sql, query);
+    rh_sql_add(sql, n ? "" : "1");
     for (uint32_t i = 0; i < n && !sql->failed; i++) {
         const struct rh_column *column = NULL;
         if (i)
@@ -231,26 +258,44 @@ static void add_order_by(struct rh_sql *sql, const struct rh_query *query)
     }
 }
 
-static void add_number(struct rh_sql *sql, const char *keyword, int64_t number)
+static int64_t offset_of(const struct rh_query *query)
 {
-    const struct rh_value value = {.type = RH_TYPE_INT, .as.i = number};
-    const struct rh_value *owned = rh_sql_own_value(sql, &value);
+    return query->offset > INT64_MAX ? INT64_MAX : (int64_t)query->offset;
+}
 
-    rh_sql_add(sql, keyword);
-    if (owned)
-        rh_sql_value(sql, NULL, owned, RH_SQL_VALUE);
+/* With TOP the clause belongs to ORDER BY, and an offset must be said. */
+static void add_fetch(struct rh_sql *sql, const struct rh_query *query)
+{
+    bool top = sql->dialect->paging == RH_SQL_PAGING_TOP;
+
+    if (top && !query->offset)
+        return;
+    if (top && !query->n_order)
+        rh_sql_add(sql, " ORDER BY (SELECT NULL)");
+    if (query->offset) {
+        add_number(sql, " OFFSET ", offset_of(query));
+        rh_sql_add(sql, " ROWS");
+    }
+    if (is_limited(query)) {
+        add_number(sql, " FETCH NEXT ", (int64_t)query->limit);
+        rh_sql_add(sql, " ROWS ONLY");
+    }
 }
 
 static void add_limit(struct rh_sql *sql, const struct rh_query *query)
 {
     bool offset = query->offset > 0;
 
-    if (query->limit <= INT64_MAX)
+    if (sql->dialect->paging != RH_SQL_PAGING_LIMIT) {
+        add_fetch(sql, query);
+        return;
+    }
+    if (is_limited(query))
         add_number(sql, " LIMIT ", (int64_t)query->limit);
     else if (offset && sql->dialect->offset_needs_limit)
-        add_number(sql, " LIMIT ", -1);
+        add_number(sql, " LIMIT ", sql->dialect->limit_of_all ? sql->dialect->limit_of_all : -1);
     if (offset)
-        add_number(sql, " OFFSET ", query->offset > INT64_MAX ? INT64_MAX : (int64_t)query->offset);
+        add_number(sql, " OFFSET ", offset_of(query));
 }
 
 void rh_sql_from_where(struct rh_sql *sql, const struct rh_query *query)
@@ -261,7 +306,9 @@ void rh_sql_from_where(struct rh_sql *sql, const struct rh_query *query)
     sql->n_aliases = 1;
     rh_sql_add(sql, " FROM ");
     rh_sql_table(sql, query->schema, query->table);
-    rh_sql_add(sql, " AS t0");
+    rh_sql_alias(sql, 0);
+    if ((query->flags & RH_QUERY_LOCK) && sql->dialect->lock_hint)
+        rh_sql_add(sql, sql->dialect->lock_hint);
     if (query->n_conjuncts) {
         rh_sql_add(sql, " WHERE ");
         rh_sql_conjuncts(sql, &scope, query->conjuncts, query->n_conjuncts);
@@ -270,6 +317,8 @@ void rh_sql_from_where(struct rh_sql *sql, const struct rh_query *query)
 
 void rh_sql_select(struct rh_sql *sql, const struct rh_query *query)
 {
+    if (query->flags & MUST_UNDERSTAND & ~(RH_QUERY_DISTINCT | RH_QUERY_LOCK))
+        sql->unsupported = true;
     sql->alias = 0;
     add_select_list(sql, query);
     rh_sql_from_where(sql, query);

@@ -1,7 +1,10 @@
 /*
- * INSERT, upsert, UPDATE and DELETE, in the form that PostgreSQL and SQLite share.
+ * INSERT, upsert, UPDATE and DELETE, in the form that PostgreSQL and SQLite share, and what other
+ * dialects say in its place.
  */
 #include "connector/sql_parts.h"
+
+#include "base/text.h"
 
 static const struct rh_column *spec_column(const struct rh_write_spec *spec, uint32_t i)
 {
@@ -27,14 +30,48 @@ static bool is_missing(const struct rh_value *cell)
     return cell->type == RH_TYPE_MISSING;
 }
 
-static void add_returning(struct rh_sql *sql, const struct rh_write_spec *spec)
+static void add_returned(struct rh_sql *sql, const struct rh_write_spec *spec, const char *before)
 {
-    sql->alias = RH_SQL_NO_ALIAS;
     for (uint32_t i = 0; i < spec->n_returning && !sql->failed; i++) {
-        rh_sql_add(sql, i ? ", " : " RETURNING ");
+        rh_sql_add(sql, i ? ", " : before);
         rh_sql_operand(sql, rh_sql_column_at(spec->returning, spec->returning_stride, i),
                        RH_SQL_OUTPUT);
     }
+}
+
+/* In front of the statement. table: FINAL or OLD. */
+static void begin_returning(struct rh_sql *sql, const struct rh_write_spec *spec, const char *table)
+{
+    if (sql->dialect->returning != RH_SQL_RETURNING_FINAL || !spec->n_returning)
+        return;
+    sql->alias = RH_SQL_NO_ALIAS;
+    add_returned(sql, spec, "SELECT ");
+    rh_sql_addf(sql, " FROM %s TABLE (", table);
+}
+
+/* In the middle of it: inserted.… or deleted.… */
+static void add_output(struct rh_sql *sql, const struct rh_write_spec *spec, const char *table)
+{
+    uint32_t alias = sql->alias;
+    struct rh_text qualifier = sql->qualifier;
+
+    if (sql->dialect->returning != RH_SQL_RETURNING_OUTPUT)
+        return;
+    sql->alias = RH_SQL_QUALIFIER;
+    sql->qualifier = rh_text_of(table);
+    add_returned(sql, spec, " OUTPUT ");
+    sql->alias = alias;
+    sql->qualifier = qualifier;
+}
+
+/* Behind it. alias: of the columns in RETURNING, where bare names would be ambiguous. */
+static void end_returning(struct rh_sql *sql, const struct rh_write_spec *spec, uint32_t alias)
+{
+    sql->alias = alias;
+    if (sql->dialect->returning == RH_SQL_RETURNING)
+        add_returned(sql, spec, " RETURNING ");
+    else if (sql->dialect->returning == RH_SQL_RETURNING_FINAL && spec->n_returning)
+        rh_sql_add(sql, ")");
 }
 
 /* ---- rows ---- */
@@ -107,6 +144,26 @@ static void add_row(struct rh_sql *sql, const struct rh_write_spec *spec, uint64
     rh_sql_add(sql, ")");
 }
 
+static void add_default_row(struct rh_sql *sql, const struct rh_write_spec *spec)
+{
+    bool listed = sql->dialect->default_row_is_listed;
+
+    if (listed && !spec->n_columns) {
+        sql->failed = true;
+        return;
+    }
+    if (listed) {
+        rh_sql_add(sql, " (");
+        rh_sql_identifier(sql, spec_column(spec, 0)->name);
+        rh_sql_add(sql, ")");
+    }
+    add_output(sql, spec, "inserted");
+    if (sql->dialect->default_row)
+        rh_sql_add(sql, sql->dialect->default_row);
+    else
+        rh_sql_add(sql, listed ? " VALUES (DEFAULT)" : " DEFAULT VALUES");
+}
+
 static void add_insert(struct rh_sql *sql, const struct rh_write_spec *spec, uint64_t first,
                        uint64_t n)
 {
@@ -120,10 +177,11 @@ static void add_insert(struct rh_sql *sql, const struct rh_write_spec *spec, uin
     rh_sql_add(sql, "INSERT INTO ");
     rh_sql_table(sql, spec->schema, spec->table);
     if (n == 1 && row_is_empty(spec, first)) {
-        rh_sql_add(sql, " DEFAULT VALUES");
+        add_default_row(sql, spec);
         return;
     }
     add_column_names(sql, spec, leave_out ? spec_row(spec, first) : NULL);
+    add_output(sql, spec, "inserted");
     for (uint64_t i = 0; i < n && !sql->failed && !sql->text.failed; i++) {
         rh_sql_add(sql, i ? ", " : " VALUES ");
         add_row(sql, spec, first + i);
@@ -132,8 +190,9 @@ static void add_insert(struct rh_sql *sql, const struct rh_write_spec *spec, uin
 
 void rh_sql_insert(struct rh_sql *sql, const struct rh_write_spec *spec, uint64_t first, uint64_t n)
 {
+    begin_returning(sql, spec, "FINAL");
     add_insert(sql, spec, first, n);
-    add_returning(sql, spec);
+    end_returning(sql, spec, RH_SQL_NO_ALIAS);
 }
 
 static void add_excluded(struct rh_sql *sql, const struct rh_column *column)
@@ -176,12 +235,35 @@ void rh_sql_upsert(struct rh_sql *sql, const struct rh_write_spec *spec, uint64_
         sql->failed = true;
         return;
     }
-    add_insert(sql, spec, first, n);
-    add_conflict(sql, spec, spec_row(spec, first));
-    add_returning(sql, spec);
+    begin_returning(sql, spec, "FINAL");
+    if (sql->dialect->merge) {
+        sql->failed = sql->failed || n != 1;
+        rh_sql_merge(sql, spec, first);
+        add_output(sql, spec, "inserted");
+    } else {
+        add_insert(sql, spec, first, n);
+        add_conflict(sql, spec, spec_row(spec, first));
+    }
+    end_returning(sql, spec, sql->dialect->merge ? 0 : RH_SQL_NO_ALIAS);
+    if (sql->dialect->merge)
+        rh_sql_add(sql, sql->dialect->merge->end);
 }
 
 /* ---- update, delete ---- */
+
+/* The table that is changed, and how its columns are qualified from here on. */
+static void add_target(struct rh_sql *sql, const struct rh_write_spec *spec)
+{
+    rh_sql_table(sql, spec->schema, spec->table);
+    sql->n_aliases = 1;
+    sql->alias = 0;
+    if (sql->dialect->own_name) {
+        sql->alias = RH_SQL_QUALIFIER;
+        sql->qualifier = spec->table;
+    } else {
+        rh_sql_alias(sql, 0);
+    }
+}
 
 static void add_key(struct rh_sql *sql, const struct rh_write_spec *spec,
                     const struct rh_value *cells)
@@ -196,7 +278,7 @@ static void add_key(struct rh_sql *sql, const struct rh_write_spec *spec,
 
 static void add_where(struct rh_sql *sql, const struct rh_query *where)
 {
-    const struct rh_sql_scope scope = rh_sql_scope_of(where, 0);
+    const struct rh_sql_scope scope = rh_sql_scope_of(where, sql->alias);
 
     if (where->n_conjuncts) {
         rh_sql_add(sql, " WHERE ");
@@ -235,29 +317,27 @@ void rh_sql_update(struct rh_sql *sql, const struct rh_write_spec *spec, uint64_
 {
     const struct rh_value *cells = spec_row(spec, row);
 
-    sql->alias = 0;
-    sql->n_aliases = 1;
+    begin_returning(sql, spec, "FINAL");
     rh_sql_add(sql, "UPDATE ");
-    rh_sql_table(sql, spec->schema, spec->table);
-    rh_sql_add(sql, " AS t0");
+    add_target(sql, spec);
     add_assignments(sql, spec, cells);
+    add_output(sql, spec, "inserted");
     if (spec->where)
         add_where(sql, spec->where);
     else
         add_key(sql, spec, cells);
-    add_returning(sql, spec);
+    end_returning(sql, spec, RH_SQL_NO_ALIAS);
 }
 
 void rh_sql_delete(struct rh_sql *sql, const struct rh_write_spec *spec, uint64_t row)
 {
-    sql->alias = 0;
-    sql->n_aliases = 1;
+    begin_returning(sql, spec, "OLD");
     rh_sql_add(sql, "DELETE FROM ");
-    rh_sql_table(sql, spec->schema, spec->table);
-    rh_sql_add(sql, " AS t0");
+    add_target(sql, spec);
+    add_output(sql, spec, "deleted");
     if (spec->where)
         add_where(sql, spec->where);
     else
         add_key(sql, spec, spec_row(spec, row));
-    add_returning(sql, spec);
+    end_returning(sql, spec, RH_SQL_NO_ALIAS);
 }

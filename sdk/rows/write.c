@@ -373,6 +373,12 @@ static int report_range(struct loading *l, uint64_t first, uint64_t n,
     return 0;
 }
 
+/* Whether a call of n rows that failed has left nothing behind, so that its rows may be sent again. */
+static bool is_undone(const struct loading *l, uint64_t n)
+{
+    return n == 1 || l->writer.session->in_transaction || rh_writer_is_atomic(&l->writer);
+}
+
 static int write_each(struct loading *l, struct rh_error *error)
 {
     uint64_t first = 0, size = l->rows.n_rows, n_rows = l->rows.n_rows;
@@ -386,8 +392,10 @@ static int write_each(struct loading *l, struct rh_error *error)
     while (first < n_rows) {
         struct rh_error outcome = RH_ERROR_INIT;
         uint64_t n = size < n_rows - first ? size : n_rows - first;
+        if (statuses)
+            memset(statuses + first, 0, n * sizeof(*statuses)); /* a call may have failed midway */
         int r = attempt(l, first, n, statuses ? statuses + first : NULL, &outcome);
-        if (r && !is_of_row(r)) {
+        if (r && !(is_of_row(r) && is_undone(l, n))) {
             *error = outcome;
             return r;
         }

@@ -44,6 +44,7 @@ class Bench:
         self.build, self.folder = os.path.abspath(build), folder
         self.postgres = os.environ["ROWHOUSE_TEST_POSTGRES"]
         self.sqlite = os.path.join(folder, "bench.db")
+        self.mariadb = os.environ.get("ROWHOUSE_TEST_MARIADB")
         self.results = {}
 
     def psql(self, sql):
@@ -57,6 +58,14 @@ class Bench:
                   " (i % 100000) / 100.0, '2020-01-01Z'::timestamptz + i * interval '1 minute',"
                   f" 'note number ' || i FROM generate_series(1, {ROWS}) i")
         self.psql("VACUUM ANALYZE orders")
+        if self.mariadb:
+            url = urllib.parse.urlsplit(self.mariadb)
+            run("mariadb", "--no-defaults", "-h", url.hostname, "-P", str(url.port), "-u", url.username,
+                url.path[1:], "-e", "CREATE TABLE orders (id bigint PRIMARY KEY, customer_id bigint NOT NULL,"
+                " status varchar(20) NOT NULL, total decimal(10,2) NOT NULL, created_at datetime NOT NULL, note text);"
+                " INSERT INTO orders SELECT seq, seq % 5000, ELT(seq % 4 + 1, 'open', 'paid', 'late', 'sent'),"
+                " (seq % 100000) / 100, '2020-01-01' + INTERVAL seq MINUTE, CONCAT('note number ', seq)"
+                f" FROM seq_1_to_{ROWS}")
         import sqlite3
         db = sqlite3.connect(self.sqlite)
         db.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL, status TEXT NOT NULL,"
@@ -198,9 +207,22 @@ class Bench:
         self.compare("scan CPU / libpq single-row loop", "<= 1.15", "s CPU",
                      lambda: self.cpu(tool("scan"), self.postgres, "orders", env=environment),
                      lambda: self.cpu(tool("raw_postgres"), self.postgres, "orders", "single"), False)
+        if self.mariadb:
+            self.compare("scan CPU / libmariadb loop", "<= 1.15", "s CPU",
+                         lambda: self.cpu(tool("scan"), self.mariadb, "orders", env=environment),
+                         lambda: self.cpu(tool("raw_mysql"), self.mariadb, "orders"), False)
         self.compare("scan CPU / sqlite3 loop", "<= 1.15", "s CPU",
                      lambda: self.cpu(tool("scan"), "sqlite:" + self.sqlite, "orders", env=environment),
                      lambda: self.cpu(tool("raw_sqlite"), self.sqlite, "orders"), False)
+
+    def isolation(self):
+        environment = dict(os.environ, ROWHOUSE_PLUGINS=os.path.join(self.build, "plugins"))
+        for name, url in (("PostgreSQL", self.postgres), ("SQLite", "sqlite:" + self.sqlite)):
+            out = run(os.path.join(self.build, "bin", "bench_isolation"), url, "orders", str(ROWS), "20000",
+                      env=environment).decode().split()
+            for at, rank in ((1, "p50"), (5, "p99")):
+                self.report(f"page isolated / in-process, {name}, {rank}", "<= 1.3", out[at + 2],
+                            f"{out[at + 1]} against {out[at]} us")
 
     def export(self):
         copy = lambda: self.wall(lambda: run("sh", "-c", f'psql -qX "{self.postgres}" -c "COPY orders TO STDOUT CSV" >/dev/null'))
@@ -268,7 +290,7 @@ class Bench:
 
 def main():
     bench = Bench(sys.argv[1], sys.argv[2])
-    names = sys.argv[3:] or ["idle", "scan", "page", "row", "export", "insert", "lookup"]
+    names = sys.argv[3:] or ["idle", "scan", "page", "row", "isolation", "export", "insert", "lookup"]
     print(f"{ROWS} rows, {ROUNDS} rounds of {SECONDS} s, {CLIENTS} clients, {os.cpu_count()} cores", flush=True)
     bench.load()
     for name in names:

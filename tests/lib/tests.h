@@ -4,7 +4,7 @@
 #include <check.h>
 #include <stddef.h>
 
-/* Runs each test in a process of its own, 60 seconds at most. Returns main's exit status. */
+/* Runs each test in a process of its own, 10 minutes at most. Returns main's exit status. */
 int tests_run(const char *name, const TTest *const *tests, size_t n);
 
 #define TESTS_MAIN(name, ...)                                                                      \

@@ -37,6 +37,7 @@ shell() { bash -n dev .ci/run tests/lint/run.sh tests/*/*.sh; }
 step "format" format
 step "banned functions" banned
 step "floors" python3 tests/lint/floors.py
+step "the ABI keeps its promise" python3 tests/abi/guard.py
 step "headers compile alone" python3 tests/lint/headers.py
 step "shell syntax" shell
 step "gcc, warnings as errors" compile dev

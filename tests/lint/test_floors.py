@@ -48,6 +48,8 @@ CASES = [
     ("plugins/a/x.c", '#include "../b/b.h"\n', False),
     ("tests/unit/x.c", '#include "rows/read.h"\n#include "worker/job.h"\n', True),
     ("tests/unit/x.c", '#include "plugins/a/a.h"\n', False),
+    ("tests/unit/test_a.c", '#include "plugins/a/a.h"\n', True),
+    ("tests/unit/test_b_more.c", '#include "plugins/a/a.h"\n', False),
 ]
 
 

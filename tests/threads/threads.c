@@ -22,9 +22,9 @@
 #include <unistd.h>
 
 #define TABLE "thread_rows"
-#define BATCH 8       /* rows of each insert */
-#define CONNECTIONS 3 /* fewer than threads */
-#define OP_US UINT64_C(30000000)
+#define BATCH 8                   /* rows of each insert */
+#define CONNECTIONS 3             /* fewer than threads */
+#define OP_US UINT64_C(300000000) /* a safety net */
 #define MAX_THREADS 16
 
 struct worker {

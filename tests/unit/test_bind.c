@@ -621,7 +621,7 @@ int main(void)
 {
     Suite *suite = suite_create("bind");
     TCase *tcase = tcase_create("bind");
-    tcase_set_timeout(tcase, 60);
+    tcase_set_timeout(tcase, 600);
     tcase_add_checked_fixture(tcase, setup, teardown);
     suite_add_tcase(suite, tcase);
     tcase_add_loop_test(tcase, conditions_are_bound, 0, sizeof(conditions) / sizeof(conditions[0]));

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define AMPLE_US UINT64_C(300000000) /* a safety net */
+
 /* ---- The connector ----------------------------------------------------------------------- */
 
 struct rh_conn {
@@ -24,7 +26,7 @@ struct rh_conn {
 static struct {
     atomic_uint n_connects, n_closes, n_tables, n_begins, n_commits, n_rollbacks;
     atomic_uint savepoints; /* now open */
-    atomic_int tables_ms;   /* how long `tables` takes */
+    void (*hold)(void);     /* `tables` waits in it */
     atomic_int tables_fail; /* class it fails with */
     atomic_int fail_next;   /* class that the next tx call fails with */
     atomic_uint n_listed;   /* tables that it lists */
@@ -58,7 +60,8 @@ static int32_t fake_tables(struct rh_conn *conn, const struct rh_op *op,
     static const struct rh_column column = {.name = RH_TEXT_INIT("id"), .type = RH_TYPE_INT};
     static const char *const names[] = {"a", "b", "c", "d"};
     fake.n_tables++;
-    usleep((useconds_t)fake.tables_ms * 1000);
+    if (fake.hold)
+        fake.hold();
     if (fake.tables_fail)
         return rh_fail(error, fake.tables_fail, "no tables today");
     uint32_t n = fake.n_listed;
@@ -218,7 +221,7 @@ static void setup(void)
     ck_assert_msg(r == 0, "%s", error.message);
     json_decref(config);
     arena = rh_arena_new((size_t)64 << 20);
-    rh_operation_init(&op, arena, NULL, rh_clock_us() + 20000000);
+    rh_operation_init(&op, arena, NULL, rh_clock_us() + AMPLE_US);
 }
 
 static void teardown(void)
@@ -244,7 +247,12 @@ struct asker {
     uint64_t wait_us;
     int result;
     struct rh_error error;
+    atomic_int tid; /* from where on it asks */
+    atomic_bool ended;
 };
+
+static struct asker *askers_together;
+static unsigned n_together;
 
 static void *ask(void *context)
 {
@@ -254,16 +262,56 @@ static void *ask(void *context)
     struct rh_tableset *tables = NULL;
     asker->error = (struct rh_error)RH_ERROR_INIT;
     rh_operation_init(&mine, own, NULL, rh_clock_us() + asker->wait_us);
+    asker->tid = gettid();
     asker->result = rh_datasource_tables(datasource, &mine, &tables, &asker->error);
     if (!asker->result)
         rh_tableset_unref(tables);
     rh_arena_free(own);
+    asker->ended = true;
     return NULL;
+}
+
+static bool is_asleep(int tid)
+{
+    char path[64], stat[512];
+    const char *state = NULL;
+    size_t n = 0;
+    FILE *file = NULL;
+
+    (void)snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
+    file = fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    n = fread(stat, 1, sizeof stat - 1, file);
+    stat[n] = '\0';
+    (void)fclose(file);
+    state = strrchr(stat, ')'); /* proc(5): the state stands behind the name */
+    return state && state[2] == 'S';
+}
+
+/* Until all others wait for this one. */
+static void hold_for_waiters(void)
+{
+    for (unsigned i = 1; i < n_together; i++) {
+        while (!askers_together[i].tid || !is_asleep(askers_together[i].tid))
+            usleep(1000);
+    }
+}
+
+static void hold_for_the_second(void)
+{
+    while (!askers_together[1].ended)
+        usleep(1000);
 }
 
 static void ask_together(struct asker *askers, unsigned n)
 {
     unsigned before = fake.n_tables;
+    askers_together = askers;
+    n_together = n;
+    for (unsigned i = 0; i < n; i++) {
+        askers[i].tid = 0;
+        askers[i].ended = false;
+    }
     for (unsigned i = 0; i < n; i++) {
         ck_assert_int_eq(pthread_create(&askers[i].thread, NULL, ask, &askers[i]), 0);
         while (fake.n_tables == before) /* the first one loads */
@@ -276,9 +324,9 @@ static void ask_together(struct asker *askers, unsigned n)
 START_TEST(tables_are_read_once)
 {
     struct asker askers[8];
-    fake.tables_ms = 100;
+    fake.hold = hold_for_waiters;
     for (unsigned i = 0; i < 8; i++)
-        askers[i].wait_us = 10000000;
+        askers[i].wait_us = AMPLE_US;
     ask_together(askers, 8);
     for (unsigned i = 0; i < 8; i++)
         ck_assert_int_eq(askers[i].result, 0);
@@ -289,10 +337,10 @@ END_TEST
 START_TEST(waiters_share_a_failure)
 {
     struct asker askers[6];
-    fake.tables_ms = 100;
+    fake.hold = hold_for_waiters;
     fake.tables_fail = RH_AUTH;
     for (unsigned i = 0; i < 6; i++)
-        askers[i].wait_us = 10000000;
+        askers[i].wait_us = AMPLE_US;
     ask_together(askers, 6);
     for (unsigned i = 0; i < 6; i++) {
         ck_assert_int_eq(askers[i].result, RH_AUTH);
@@ -301,14 +349,15 @@ START_TEST(waiters_share_a_failure)
     }
     ck_assert_uint_eq(fake.n_tables, 1);
     fake.tables_fail = 0;
+    fake.hold = NULL;
     ck_assert_uint_eq(count_tables(), 2);
 }
 END_TEST
 
 START_TEST(a_waiter_keeps_its_own_deadline)
 {
-    struct asker askers[2] = {{.wait_us = 10000000}, {.wait_us = 50000}};
-    fake.tables_ms = 500;
+    struct asker askers[2] = {{.wait_us = AMPLE_US}, {.wait_us = 50000}};
+    fake.hold = hold_for_the_second;
     ask_together(askers, 2);
     ck_assert_int_eq(askers[0].result, 0);
     ck_assert_int_eq(askers[1].result, RH_TIMEOUT);
@@ -317,8 +366,7 @@ END_TEST
 
 START_TEST(the_timeout_of_one_is_not_that_of_all)
 {
-    struct asker askers[3] = {{.wait_us = 10000000}, {.wait_us = 10000000}, {.wait_us = 10000000}};
-    fake.tables_ms = 50;
+    struct asker askers[3] = {{.wait_us = AMPLE_US}, {.wait_us = AMPLE_US}, {.wait_us = AMPLE_US}};
     fake.tables_fail = RH_TIMEOUT;
     ask_together(askers, 3);
     ck_assert_uint_eq(fake.n_tables, 3);
@@ -530,7 +578,7 @@ int main(void)
 {
     Suite *suite = suite_create("datasource");
     TCase *tcase = tcase_create("datasource");
-    tcase_set_timeout(tcase, 60);
+    tcase_set_timeout(tcase, 600);
     tcase_add_checked_fixture(tcase, setup, teardown);
     suite_add_tcase(suite, tcase);
     tcase_add_test(tcase, tables_are_read_once);

@@ -264,7 +264,7 @@ int main(void)
     int failed;
 
     tcase_add_checked_fixture(tcase, setup, NULL);
-    tcase_set_timeout(tcase, 60);
+    tcase_set_timeout(tcase, 600);
     for (size_t i = 0; i < COUNT(tests); i++)
         tcase_add_test(tcase, *tests[i]);
     suite_add_tcase(suite, tcase);

@@ -431,7 +431,7 @@ int main(void)
 {
     Suite *suite = suite_create("parse");
     TCase *tcase = tcase_create("parse");
-    tcase_set_timeout(tcase, 60);
+    tcase_set_timeout(tcase, 600);
     suite_add_tcase(suite, tcase);
     tcase_add_loop_test(tcase, both_forms_mean_the_same, 0, sizeof(twins) / sizeof(twins[0]));
     tcase_add_test(tcase, null_false_negates);

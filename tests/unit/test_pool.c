@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LONG_US 20000000u
+#define LONG_US 200000000u /* nobody waits for so long: a safety net */
 
 /* ---- The connector ------------------------------------------------------------------------ */
 

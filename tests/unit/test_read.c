@@ -46,7 +46,7 @@ static void open_source(const struct rh_budget *budget)
 
     arena = rh_arena_new((size_t)1 << 30);
     rh_error_clear(&error);
-    rh_operation_init(&op, arena, NULL, rh_clock_us() + UINT64_C(60000000));
+    rh_operation_init(&op, arena, NULL, rh_clock_us() + UINT64_C(300000000));
     ck_assert_int_eq(rh_registry_new(NULL, &registry, &error), RH_OK);
     ck_assert_msg(rh_datasource_new(registry, "test", RH_TEXT("sqlite"), config, NULL, budget,
                                     &datasource, &error) == RH_OK,
@@ -563,7 +563,7 @@ int main(void)
     int failed;
 
     tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_set_timeout(tcase, 60);
+    tcase_set_timeout(tcase, 600);
     tcase_add_test(tcase, limits_of_a_page);
     tcase_add_loop_test(tcase, pages_are_parts_of_one_sequence, 0, COUNT(walks));
     tcase_add_loop_test(tcase, odd_values_come_the_same_way, 0, COUNT(odd_queries));

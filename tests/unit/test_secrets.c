@@ -375,7 +375,7 @@ int main(void)
     };
     Suite *suite = suite_create("secrets");
     TCase *tcase = tcase_create("secrets");
-    tcase_set_timeout(tcase, 60);
+    tcase_set_timeout(tcase, 600);
     tcase_add_checked_fixture(tcase, setup, teardown);
     suite_add_tcase(suite, tcase);
     for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)

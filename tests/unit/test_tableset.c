@@ -263,7 +263,7 @@ int main(void)
 {
     Suite *suite = suite_create("tableset");
     TCase *tcase = tcase_create("tableset");
-    tcase_set_timeout(tcase, 60);
+    tcase_set_timeout(tcase, 600);
     suite_add_tcase(suite, tcase);
     tcase_add_test(tcase, tables_are_found_by_name);
     tcase_add_test(tcase, columns_are_found_by_name);

@@ -1,7 +1,8 @@
 /*
  * Writing through the connectors: memory (no pushdown: rows are found by the host and written by
  * key), sqlite (set-based where the condition is exact), postgres where ROWHOUSE_TEST_POSTGRES names
- * a server, and a copy of the memory connector that has no transactions.
+ * a server, and copies of the memory connector: without transactions, and with each row of a call for
+ * itself.
  */
 #include "base/clock.h"
 #include "base/err.h"
@@ -65,21 +66,99 @@ static void create_tables(void)
     rh_pool_return(&lease, r);
 }
 
+static void add_connector(struct rh_connector *connector, const char *id)
+{
+    struct rh_library *library = NULL;
+    connector->id = rh_text_of(id);
+    ck_assert_msg(rh_library_adopt(connector, id, &library, &error) == 0, "%s", error.message);
+    ck_assert_int_eq(rh_registry_add(registry, library, &error), 0);
+}
+
+static const struct rh_connector *memory_connector(void)
+{
+    const struct rh_library *memory = NULL;
+    ck_assert_int_eq(rh_registry_get(registry, RH_TEXT("memory"), &memory, &error), 0);
+    return &memory->connector;
+}
+
 /* The memory connector without transactions, at most 10 rows per call. */
 static void add_plain_connector(void)
 {
     static struct rh_limits limits = {.struct_size = sizeof(limits), .rows_per_write = 10};
     static struct rh_connector connector;
-    const struct rh_library *memory = NULL;
-    struct rh_library *library = NULL;
-    ck_assert_int_eq(rh_registry_get(registry, RH_TEXT("memory"), &memory, &error), 0);
-    connector = memory->connector;
-    connector.id = RH_TEXT("plain");
+    connector = *memory_connector();
     connector.tx = NULL;
     connector.limits = &limits;
-    ck_assert_msg(rh_library_adopt(&connector, "plain", &library, &error) == 0, "%s",
-                  error.message);
-    ck_assert_int_eq(rh_registry_add(registry, library, &error), 0);
+    add_connector(&connector, "plain");
+}
+
+/* ---- Each row of a call for itself ------------------------------------------------------- */
+
+static rh_write_fn *memory_insert;
+static uint64_t each_gives_up; /* the call fails when so many rows are written; 0: it does not */
+
+/* The cells live until the op's end; those of a call only until the next. */
+static void keep_cells(const struct rh_op *of, struct rh_value *to, const struct rh_value *from,
+                       uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        to[i] = from[i];
+        if (from[i].type == RH_TYPE_TEXT || from[i].type == RH_TYPE_DECIMAL ||
+            from[i].type == RH_TYPE_JSON)
+            to[i].as.data = rh_arena_dup(of->arena, from[i].as.data, from[i].len);
+    }
+}
+
+static int32_t insert_each(struct rh_conn *conn, const struct rh_op *of,
+                           const struct rh_write_spec *spec, struct rh_write_result *ret_result,
+                           struct rh_error *ret_error)
+{
+    struct rh_value *kept =
+        rh_arena_alloc(of->arena, (spec->n_rows * spec->n_returning + 1) * sizeof(*kept));
+    uint64_t n_written = 0;
+    ck_assert_ptr_nonnull(ret_result->statuses);
+    for (uint64_t i = 0; i < spec->n_rows; i++) {
+        struct rh_write_spec one = *spec;
+        struct rh_write_result result = {.struct_size = sizeof(result),
+                                         .returned = {.struct_size = sizeof(result.returned)}};
+        struct rh_error problem = RH_ERROR_INIT;
+        ck_assert_int_eq(ret_result->statuses[i].error_class, 0); /* as the host promises */
+        if (each_gives_up && n_written == each_gives_up)
+            return rh_fail(ret_error, RH_DATA, "the rest cannot be sent");
+        one.cells += i * spec->n_columns;
+        one.n_rows = 1;
+        int r = memory_insert(conn, of, &one, &result, &problem);
+        if (r) {
+            ret_result->statuses[i] = (struct rh_row_status){
+                r, problem.constraint,
+                rh_text_of(rh_arena_dup(of->arena, problem.message, strlen(problem.message)))};
+            continue;
+        }
+        keep_cells(of, kept + n_written++ * spec->n_returning, result.returned.cells,
+                   spec->n_returning);
+    }
+    ret_result->n_affected = n_written;
+    ret_result->returned.n_rows = n_written;
+    ret_result->returned.n_cols = spec->n_returning;
+    ret_result->returned.cells = kept;
+    return 0;
+}
+
+/* With transactions and without. */
+static void add_each_connectors(void)
+{
+    static struct rh_write group;
+    static struct rh_connector connector, plain;
+    const struct rh_connector *memory = memory_connector();
+    memory_insert = memory->write->insert;
+    group = *memory->write;
+    group.atomicity = RH_ATOMIC_ROW;
+    group.insert = insert_each;
+    connector = plain = *memory;
+    connector.write = plain.write = &group;
+    plain.tx = NULL;
+    add_connector(&connector, "each");
+    add_connector(&plain, "each_plain");
 }
 
 static void open_session(void)
@@ -92,6 +171,7 @@ static void start(const char *connector)
     rh_error_clear(&error);
     ck_assert_msg(rh_registry_new(NULL, &registry, &error) == 0, "%s", error.message);
     add_plain_connector();
+    add_each_connectors();
     json_t *config = NULL;
     if (!strcmp(connector, "sqlite")) {
         ck_assert_ptr_nonnull(mkdtemp(folder));
@@ -107,7 +187,7 @@ static void start(const char *connector)
     ck_assert_msg(r == 0, "%s", error.message);
     json_decref(config);
     arena = rh_arena_new((size_t)1 << 30);
-    rh_operation_init(&op, arena, NULL, rh_clock_us() + 50000000);
+    rh_operation_init(&op, arena, NULL, rh_clock_us() + 300000000);
     create_tables();
     open_session();
 }
@@ -419,6 +499,68 @@ START_TEST(rows_for_themselves_within_a_transaction)
 }
 END_TEST
 
+static const char one_twice[] =
+    "[{\"id\":1,\"name\":\"a\"},{\"id\":1,\"name\":\"b\"},{\"id\":2,\"name\":\"c\"}]";
+
+START_TEST(statuses_of_a_call)
+{
+    struct rh_write_options each = {.not_atomic = true, .returning = RH_RETURNING_KEYS};
+    start(_i ? "each_plain" : "each");
+    OK(insert(one_twice, &each));
+    ck_assert_str_eq(output.statuses, "0 1constraint 2 ");
+    ck_assert_str_eq(returned(), "{\"id\":1}\n{\"id\":2}\n");
+    ck_assert_uint_eq(counts.n_affected, 2);
+    ck_assert_uint_eq(counts.n_failed, 1);
+    ck_assert_str_eq(rows_of("select=name&order=id"), "{\"name\":\"a\"}\n{\"name\":\"c\"}\n");
+    stop();
+}
+END_TEST
+
+/* All or nothing by a transaction around the call; without one only a single row is. */
+START_TEST(atomic_although_the_call_is_not)
+{
+    start(_i ? "each_plain" : "each");
+    ck_assert_int_eq(insert(one_twice, NULL), _i ? RH_UNSUPPORTED : RH_CONSTRAINT);
+    if (_i) {
+        ck_assert_str_eq(error.code, "no-transactions");
+    } else {
+        ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_UNIQUE);
+        ck_assert_str_eq(error.pointer, "/1");
+    }
+    ck_assert_int_eq(count_rows(), 0);
+    OK(insert("[{\"id\":5,\"name\":\"a\"}]", NULL));
+    ck_assert_int_eq(insert("[{\"id\":5,\"name\":\"b\"}]", NULL), RH_CONSTRAINT);
+    if (!_i)
+        OK(insert("[{\"id\":6,\"name\":\"a\"},{\"id\":7,\"name\":\"b\"}]", NULL));
+    ck_assert_int_eq(count_rows(), _i ? 1 : 3);
+    stop();
+}
+END_TEST
+
+/* A call that fails as a whole may have written rows: they are not sent again unless a savepoint
+ * took them back. */
+START_TEST(rows_are_not_sent_twice)
+{
+    struct rh_write_options each = {.not_atomic = true};
+    start("each");
+    each_gives_up = 2;
+    ck_assert_int_eq(insert(one_twice, &each), 0); /* gave up after the last */
+    ck_assert_int_eq(
+        insert("[{\"id\":3,\"name\":\"a\"},{\"id\":4,\"name\":\"b\"},{\"id\":5,\"name\":\"c\"}]",
+               &each),
+        RH_DATA);
+    ck_assert_str_eq(rows_of("select=id&order=id"),
+                     "{\"id\":1}\n{\"id\":2}\n{\"id\":3}\n{\"id\":4}\n");
+    OK(rh_session_begin(&session, 0, &error));
+    OK(insert("[{\"id\":6,\"name\":\"a\"},{\"id\":7,\"name\":\"b\"},{\"id\":8,\"name\":\"c\"}]",
+              &each));
+    ck_assert_str_eq(output.statuses, "0 1 2 ");
+    OK(rh_session_commit(&session, &error));
+    ck_assert_int_eq(count_rows(), 7);
+    stop();
+}
+END_TEST
+
 START_TEST(without_transactions_one_call_is_the_unit)
 {
     struct rh_write_options each = {.not_atomic = true};
@@ -708,7 +850,7 @@ int main(void)
     int n = getenv("ROWHOUSE_TEST_POSTGRES") ? 3 : 2;
     Suite *suite = suite_create("write");
     TCase *tcase = tcase_create("write");
-    tcase_set_timeout(tcase, 60);
+    tcase_set_timeout(tcase, 600);
     suite_add_tcase(suite, tcase);
     tcase_add_loop_test(tcase, inserts_one_and_many, 0, n);
     tcase_add_loop_test(tcase, refused_rows_leave_nothing, 0, n * N(refused));
@@ -716,6 +858,9 @@ int main(void)
     tcase_add_loop_test(tcase, many_batches_are_one_unit, 0, n);
     tcase_add_loop_test(tcase, rows_for_themselves, 0, n);
     tcase_add_loop_test(tcase, rows_for_themselves_within_a_transaction, 0, n);
+    tcase_add_loop_test(tcase, statuses_of_a_call, 0, 2);
+    tcase_add_loop_test(tcase, atomic_although_the_call_is_not, 0, 2);
+    tcase_add_test(tcase, rows_are_not_sent_twice);
     tcase_add_test(tcase, without_transactions_one_call_is_the_unit);
     tcase_add_loop_test(tcase, csv_and_ndjson, 0, n);
     tcase_add_loop_test(tcase, malformed_input_is_refused, 0, N(malformed));

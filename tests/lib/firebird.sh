@@ -1,0 +1,123 @@
+#!/bin/sh
+# A throw-away Firebird server for tests, in a temporary folder, on a free port.
+#
+#   firebird.sh start [--dir DIR]   prints two lines: DIR, then the database as Firebird names it:
+#                                   inet://127.0.0.1:PORT/DIR/rowhouse.fdb
+#   firebird.sh stop DIR            stops the server and removes DIR
+#   firebird.sh run COMMAND…        starts, runs the command with ROWHOUSE_TEST_FIREBIRD set to that
+#                                   name, stops; exits as the command did
+#
+# The database is UTF8. User "sysdba", password "masterkey", known to this server only. It listens
+# on 127.0.0.1. Exits with 77 where there is no Firebird.
+set -eu
+
+server=/usr/sbin/firebird
+isql=$(command -v isql-fb || true)
+
+find_root() {
+    for root in ${FIREBIRD_ROOT:-} /usr/lib/*/firebird/3.0 /usr/lib/*/firebird/4.0; do
+        [ -d "$root/plugins" ] && found=$root
+    done
+    [ -n "${found:-}" ] && [ -x "$server" ] && [ -n "$isql" ] || {
+        echo "firebird.sh: no Firebird server found" >&2
+        exit 77
+    }
+    echo "$found"
+}
+
+free_port() {
+    for try in 1 2 3 4 5 6 7 8 9 10; do
+        port=$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')
+        port=$((20000 + port % 12000))
+        hex=$(printf '%04X' "$port")
+        grep -qs ":$hex [0-9A-F:]* 0A" /proc/net/tcp /proc/net/tcp6 || { echo "$port"; return; }
+    done
+    echo "firebird.sh: no free port found" >&2
+    exit 1
+}
+
+# Until the server answers, or a minute has passed. It is asked, not waited for.
+await() {
+    tries=0
+    until echo "quit;" | FIREBIRD="$1" "$isql" -q -user sysdba -password masterkey "$2" \
+        >"$1/answer" 2>&1; do
+        tries=$((tries + 1))
+        kill -0 "$(cat "$1/pid")" 2>/dev/null && [ "$tries" -lt 600 ] || {
+            cat "$1/server.log" "$1/answer" >&2
+            exit 1
+        }
+        sleep 0.1
+    done
+}
+
+start() {
+    dir=
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --dir) dir=$2; shift ;;
+        *) echo "firebird.sh: unknown option $1" >&2; exit 2 ;;
+        esac
+        shift
+    done
+    root=$(find_root)
+    if [ -n "$dir" ]; then mkdir -p "$dir"; else dir=$(mktemp -d "${TMPDIR:-/tmp}/rowhouse-fb.XXXXXX"); fi
+    port=$(free_port)
+    for part in plugins intl firebird.msg; do ln -sfn "$root/$part" "$dir/$part"; done
+    cp "$root/plugins.conf" "$dir/plugins.conf"
+    : >"$dir/databases.conf"
+    {
+        echo "RemoteServicePort = $port"
+        echo "RemoteBindAddress = 127.0.0.1"
+        echo "SecurityDatabase = $dir/security.fdb"
+        echo "AuthServer = Srp"
+        echo "AuthClient = Srp"
+        echo "UserManager = Srp"
+        echo "IpcName = rowhouse_$port"
+    } >"$dir/firebird.conf"
+    {
+        echo "CREATE DATABASE '$dir/security.fdb';"
+        echo "CREATE USER sysdba PASSWORD 'masterkey';"
+        echo "COMMIT;"
+        echo "CREATE DATABASE '$dir/rowhouse.fdb' DEFAULT CHARACTER SET UTF8;"
+    } | FIREBIRD="$dir" FIREBIRD_LOCK="$dir" "$isql" -q -user sysdba >"$dir/log" 2>&1 || {
+        cat "$dir/log" >&2
+        exit 1
+    }
+    FIREBIRD="$dir" FIREBIRD_LOCK="$dir" FIREBIRD_TMP="$dir" "$server" -p "$port" \
+        >"$dir/server.log" 2>&1 </dev/null &
+    echo $! >"$dir/pid"
+    url="inet://127.0.0.1:$port/$dir/rowhouse.fdb"
+    await "$dir" "$url"
+}
+
+stop() {
+    [ -f "$1/pid" ] || { echo "firebird.sh: $1 holds no server" >&2; exit 2; }
+    kill -KILL "$(cat "$1/pid")" 2>/dev/null || true
+    rm -rf "$1"
+}
+
+command=${1:-}
+[ $# -gt 0 ] && shift
+case $command in
+start)
+    start "$@"
+    echo "$dir"
+    echo "$url"
+    ;;
+stop)
+    stop "$1"
+    ;;
+run)
+    start
+    run_dir=$dir
+    trap 'stop "$run_dir"' EXIT
+    trap 'exit 130' INT TERM
+    status=0
+    ROWHOUSE_TEST_FIREBIRD=$url "$@" || status=$?
+    exit "$status"
+    ;;
+*)
+    sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+    ;;
+esac

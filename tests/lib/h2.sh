@@ -1,0 +1,91 @@
+#!/bin/sh
+# A throw-away H2 server that speaks PostgreSQL's protocol, for tests, in a temporary folder, on a
+# free port.
+#
+#   h2.sh start [--dir DIR]   prints two lines: DIR, then the server's URL
+#   h2.sh stop DIR            stops the server and removes DIR
+#   h2.sh run COMMAND…        starts, runs the command with ROWHOUSE_TEST_H2 set to the URL, stops;
+#                             exits as the command did
+#
+# User "sa", password "sa"; any database is made when it is first used. The mode (SET MODE
+# MSSQLServer, Oracle) is the client's to choose. Exits with 77 where there is no H2 or no Java.
+set -eu
+
+jar=${H2_JAR:-/usr/share/java/h2.jar}
+
+free_port() {
+    for try in 1 2 3 4 5 6 7 8 9 10; do
+        port=$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')
+        port=$((20000 + port % 12000))
+        hex=$(printf '%04X' "$port")
+        grep -qs ":$hex [0-9A-F:]* 0A" /proc/net/tcp /proc/net/tcp6 || { echo "$port"; return; }
+    done
+    echo "h2.sh: no free port found" >&2
+    exit 1
+}
+
+is_listening() {
+    grep -qs ":$(printf '%04X' "$1") [0-9A-F:]* 0A" /proc/net/tcp /proc/net/tcp6
+}
+
+start() {
+    dir=
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --dir) dir=$2; shift ;;
+        *) echo "h2.sh: unknown option $1" >&2; exit 2 ;;
+        esac
+        shift
+    done
+    [ -r "$jar" ] && command -v java >/dev/null || {
+        echo "h2.sh: no H2 or no Java found; set H2_JAR" >&2
+        exit 77
+    }
+    if [ -n "$dir" ]; then mkdir -p "$dir"; else dir=$(mktemp -d "${TMPDIR:-/tmp}/rowhouse-h2.XXXXXX"); fi
+    port=$(free_port)
+    java -Dh2.bindAddress=127.0.0.1 -cp "$jar" org.h2.tools.Server -pg -pgPort "$port" \
+        -ifNotExists -baseDir "$dir" >"$dir/server.log" 2>&1 </dev/null &
+    echo $! >"$dir/pid"
+    tries=0
+    until is_listening "$port"; do
+        tries=$((tries + 1))
+        kill -0 "$(cat "$dir/pid")" 2>/dev/null && [ "$tries" -lt 600 ] || {
+            cat "$dir/server.log" >&2
+            exit 1
+        }
+        sleep 0.1
+    done
+    url="postgres://sa:sa@127.0.0.1:$port/rowhouse"
+}
+
+stop() {
+    [ -f "$1/pid" ] || { echo "h2.sh: $1 holds no server" >&2; exit 2; }
+    kill -KILL "$(cat "$1/pid")" 2>/dev/null || true
+    rm -rf "$1"
+}
+
+command=${1:-}
+[ $# -gt 0 ] && shift
+case $command in
+start)
+    start "$@"
+    echo "$dir"
+    echo "$url"
+    ;;
+stop)
+    stop "$1"
+    ;;
+run)
+    start
+    run_dir=$dir
+    trap 'stop "$run_dir"' EXIT
+    trap 'exit 130' INT TERM
+    status=0
+    ROWHOUSE_TEST_H2=$url "$@" || status=$?
+    exit "$status"
+    ;;
+*)
+    sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+    ;;
+esac

@@ -3,12 +3,15 @@
  * not wait for that; so when a reset fails, nobody is there to be told, and the connection is
  * replaced by a new one, which is as good as one that was reset.
  */
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/text.h"
 #include "session.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define PURE_US (5u * 1000000u)
 
 static void set_conn(struct session *session, struct rh_conn *conn)
 {
@@ -64,23 +67,30 @@ int32_t session_connect(struct session *session, const struct rh_op *op, struct 
     return rc;
 }
 
-bool session_reset(struct session *session, struct rh_wire_in *in)
+const struct rh_op *session_op(struct session *session)
+{
+    struct rh_op *op = rh_arena_alloc(session->arena, sizeof(*op));
+
+    if (op)
+        *op = (struct rh_op){.struct_size = sizeof(*op),
+                             .deadline_us = rh_clock_us() + PURE_US,
+                             .cancel_fd = session->cancel_fd,
+                             .arena = session->arena};
+    return op;
+}
+
+void session_reset(struct session *session)
 {
     const struct rh_connector *connector = session->served->connector;
     const struct rh_host *host = &session->served->host;
+    const struct rh_op *op = session_op(session);
     struct rh_error error = RH_ERROR_INIT;
     struct rh_conn *conn = session->conn;
-    const struct rh_op *op;
-    bool cancelled;
 
-    op = rh_wire_take_op(in, session->cancel_fd, session->arena, &cancelled);
-    if (!op || !rh_wire_is_done(in) || !connector->reset)
-        return false;
-    if (!conn || connector->reset(conn, op, &error) == RH_OK)
-        return true;
+    if (!conn || !connector->reset || (op && connector->reset(conn, op, &error) == RH_OK))
+        return;
     host->log(host, RH_LOG_INFO, RH_TEXT("a connection is replaced, since its reset failed:"));
     host->log(host, RH_LOG_INFO, rh_text_of(error.message));
     set_conn(session, NULL);
     connector->close(conn);
-    return true;
 }

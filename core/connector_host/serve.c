@@ -5,12 +5,9 @@
  * is read, as the host does in its own process, so that a breach of contract is told as one and not
  * as a crash. What slips through costs this process and no other.
  */
-#include "base/clock.h"
 #include "base/err.h"
 #include "host/check.h"
 #include "session.h"
-
-#define PURE_US (5u * 1000000u)
 
 static void put_error(struct session *session, int32_t rc, const struct rh_error *error)
 {
@@ -164,19 +161,6 @@ static void put_failure(struct session *session, uint32_t type)
     put_error(session, rc, &error);
 }
 
-/* The operation of calls that have none. */
-static const struct rh_op *make_op(struct session *session)
-{
-    struct rh_op *op = rh_arena_alloc(session->arena, sizeof(*op));
-
-    if (op)
-        *op = (struct rh_op){.struct_size = sizeof(*op),
-                             .deadline_us = rh_clock_us() + PURE_US,
-                             .cancel_fd = session->cancel_fd,
-                             .arena = session->arena};
-    return op;
-}
-
 /* The operation, and a connection to do it on. False: malformed. *ret_rc: the outcome of
  * connecting anew, when that was needed. */
 static bool prepare(struct session *session, uint32_t type, struct rh_arena *arena,
@@ -185,7 +169,7 @@ static bool prepare(struct session *session, uint32_t type, struct rh_arena *are
     struct rh_error error = RH_ERROR_INIT;
     bool cancelled = false;
 
-    *ret_op = type == RH_WIRE_PLAN ? make_op(session)
+    *ret_op = type == RH_WIRE_PLAN ? session_op(session)
                                    : rh_wire_take_op(in, session->cancel_fd, arena, &cancelled);
     if (!*ret_op)
         return false;

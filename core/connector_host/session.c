@@ -110,8 +110,11 @@ static bool answer(struct session *session)
         serve_finish(session);
         return true;
     }
+    if (header.type == RH_WIRE_RESET || header.type & RH_WIRE_RESET_FIRST)
+        session_reset(session);
     if (header.type == RH_WIRE_RESET)
-        return session_reset(session, &in);
+        return true;
+    header.type &= ~RH_WIRE_RESET_FIRST;
     begin_call(session, header.seq);
     ok = serve(session, &header, &in);
     end_call(session);

@@ -46,8 +46,10 @@ void session_fire(const struct session *session);
 int32_t session_connect(struct session *session, const struct rh_op *op, struct rh_error *error);
 /* Keeps the settings that are what is left of the frame. False: out of memory. */
 bool session_keep_settings(struct session *session, struct rh_wire_in *in);
-/* Resets the connection; one whose reset fails is closed. False: the question is malformed. */
-bool session_reset(struct session *session, struct rh_wire_in *in);
+/* Resets the connection; one whose reset fails is closed. */
+void session_reset(struct session *session);
+/* The operation of calls that were sent none; NULL when out of memory. */
+const struct rh_op *session_op(struct session *session);
 
 /* serve.c: answers one question, whose frame is in `in`. False: the session ends. */
 bool serve(struct session *session, const struct rh_wire_header *header, struct rh_wire_in *in);

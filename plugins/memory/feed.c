@@ -97,9 +97,8 @@ static int open_locked(struct rh_cursor *cursor, const struct rh_feed_spec *spec
     return spec->since.data ? read_token(spec->since, &database->log, cursor->feed, error) : RH_OK;
 }
 
-int32_t mem_feed_open(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_feed_spec *spec, struct rh_cursor **ret_cursor,
-                      struct rh_error *error)
+int32_t mem_feed_open(struct rh_conn *conn, const struct rh_op *op, const struct rh_feed_spec *spec,
+                      struct rh_cursor **ret_cursor, struct rh_error *error)
 {
     mem_call(conn);
     int rc = mem_check(conn, op, error);

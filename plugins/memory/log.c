@@ -34,6 +34,6 @@ void mem_log_add(struct mem_log *log, uint64_t layout, struct mem_row *old, stru
     struct mem_logged *item = &log->items[log->end++ % MEM_LOG_CHANGES];
     mem_row_unref(item->old);
     mem_row_unref(item->row);
-    *item = (struct mem_logged){layout, old ? mem_row_ref(old) : NULL,
-                                row ? mem_row_ref(row) : NULL};
+    *item =
+        (struct mem_logged){layout, old ? mem_row_ref(old) : NULL, row ? mem_row_ref(row) : NULL};
 }

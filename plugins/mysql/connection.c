@@ -104,6 +104,7 @@ static void begin_call(struct rh_conn *conn, const struct rh_op *op)
     conn->op = op;
     conn->interrupted = RH_OK;
     (void)rh_my_wait_for(conn);
+    rh_my_forget_tls_errors();
 }
 
 int rh_my_enter_cursor(struct rh_conn *conn, const struct rh_op *op, struct rh_error *error)
@@ -242,7 +243,8 @@ static int fail_connect(struct rh_conn *conn, struct rh_error *error)
 static int start(struct rh_conn *conn, struct rh_error *error)
 {
     const char *mode = conn->config.text[RH_MY_SSL_MODE];
-    bool tls = strcmp(mode, "require") == 0 || strcmp(mode, "verify-full") == 0;
+    bool must_encrypt = strcmp(mode, "require") == 0 || strcmp(mode, "verify-full") == 0;
+    uint64_t now_us = 0, left_us = 0;
     int rc = RH_OK;
 
     conn->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -253,11 +255,14 @@ static int start(struct rh_conn *conn, struct rh_error *error)
         return rh_fail_nomem(error);
     rh_my_set_options(conn->my, &conn->config, rh_my_wait);
     rh_my_bulk_attach(conn);
-    if (!rh_my_log_in(conn->my, &conn->config, CLIENT_FOUND_ROWS))
+    now_us = conn->host->now_us(conn->host);
+    left_us = conn->op->deadline_us > now_us ? conn->op->deadline_us - now_us : 0;
+    if (!rh_my_log_in(conn->my, &conn->config, CLIENT_FOUND_ROWS, left_us))
         return fail_connect(conn, error);
-    if (tls && !mysql_get_ssl_cipher(conn->my))
+    if (must_encrypt && !mysql_get_ssl_cipher(conn->my))
         return rh_fail(error, RH_CONFIG, "the server does not support TLS");
     conn->connected = true;
+    conn->tls = mysql_get_ssl_cipher(conn->my) != NULL;
     conn->mariadb = mariadb_connection(conn->my) != 0;
     conn->version = mysql_get_server_version(conn->my);
     rc = apply_settings(conn, error);

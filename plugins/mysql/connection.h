@@ -42,10 +42,12 @@ struct rh_conn {
     uint64_t grace_until_us;    /* then: how long the server has to say so */
     bool killed;                /* a KILL QUERY was sent, and no statement has failed by it yet */
     bool connected;
-    bool broken;    /* poison: the session is in a state that is not known */
-    bool dirty;     /* a native statement may have changed session settings */
-    bool in_tx;     /* the host's transaction is open … */
-    bool tx_failed; /* … but the server has rolled it back */
+    bool tls;
+    unsigned slice_ms; /* see wait_slice */
+    bool broken;       /* poison: the session is in a state that is not known */
+    bool dirty;        /* a native statement may have changed session settings */
+    bool in_tx;        /* the host's transaction is open … */
+    bool tx_failed;    /* … but the server has rolled it back */
     bool mariadb;
     unsigned long version;
     uint64_t max_packet;      /* bytes that the server takes at once */

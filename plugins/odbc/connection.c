@@ -110,6 +110,8 @@ static int connect_driver(struct rh_conn *conn, const struct rh_op *op,
             error->error_class = RH_UNAVAILABLE;
         rc = RH_UNAVAILABLE;
     }
+    if (error && rc == RH_UNAVAILABLE)
+        error->retry = RH_RETRY_SAFE;
     if (rc == RH_CONFIG)
         rh_error_hint(error, "Look whether the driver is installed: odbcinst -q -d");
     return rc;

@@ -291,6 +291,17 @@ static bool is_in_calendar(const struct rh_value *value)
     return day >= MIN_DAYS && day <= MAX_DAYS;
 }
 
+static bool has_nul(const struct rh_value *value)
+{
+    return value->len && memchr(value->as.data, '\0', value->len);
+}
+
+/* Drivers end a text there. */
+static int fail_nul(const struct loading *loading)
+{
+    return rh_fail(loading->error, RH_DATA, "a text with a NUL cannot be given to the driver");
+}
+
 static int put_char(struct loading *loading, const struct rh_value *value, char *to,
                     SQLLEN *ret_length)
 {
@@ -300,6 +311,8 @@ static int put_char(struct loading *loading, const struct rh_value *value, char 
     switch (value->type) {
     case RH_TYPE_TEXT:
     case RH_TYPE_JSON:
+        if (has_nul(value))
+            return fail_nul(loading);
         if (!rh_text_is_utf8(rh_kit_value_text(value)))
             return rh_fail(loading->error, RH_DATA, "a text is no valid UTF-8");
         /* fall through */
@@ -354,6 +367,8 @@ static int put(struct loading *loading, const struct rh_odbc_param *param,
         }
         return RH_OK;
     case SQL_C_WCHAR:
+        if (has_nul(value))
+            return fail_nul(loading);
         if (!rh_odbc_to_utf16(rh_kit_value_text(value), (uint16_t *)(void *)to, &units))
             return rh_fail(loading->error, RH_DATA, "a text is no valid UTF-8");
         *ret_length = (SQLLEN)(units * 2);

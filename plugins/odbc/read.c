@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define SMALL_ROWS 1000
+#define MAX_ROWS 1024                /* of a batch */
 #define PGOPT_USE_DECLAREFETCH 65539 /* SQL_ATTR_PGOPT_USE_DECLAREFETCH of psqlodbc */
 #define FINISH_US 2000000
 
@@ -208,6 +209,8 @@ int rh_odbc_next(struct rh_cursor *cursor, const struct rh_op *op, uint32_t max_
         rc = rh_odbc_rows_skip(&cursor->rows, cursor->skip, error);
         cursor->skip = 0;
     }
+    if (max_rows > MAX_ROWS)
+        max_rows = MAX_ROWS;
     if (max_rows > cursor->left)
         max_rows = (uint32_t)cursor->left;
     if (!rc)

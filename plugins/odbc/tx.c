@@ -127,8 +127,9 @@ int rh_odbc_scope_close(struct rh_conn *conn, struct rh_odbc_scope *scope, int r
     } else if (scope->savepoint && conn->dialect->release) {
         rc = say(conn, conn->dialect->release, SCOPE_NUMBER, error);
     }
-    if (scope->own && !conn->broken && rh_odbc_set_manual(conn, false, error) && !rc)
-        rc = RH_UNAVAILABLE;
+    /* What was confirmed is confirmed: when this fails, the connection is broken and no more. */
+    if (scope->own && !conn->broken)
+        (void)rh_odbc_set_manual(conn, false, NULL);
     return rc;
 }
 

@@ -46,7 +46,8 @@ static const char help[] =
     "   \"slow\": \"SELECT pg_sleep(600)\",\n"
     "   \"echo\": \"SELECT $1::text\"}\n"
     "\n"
-    "\"through\" is the same source through a proxy of the suite, which then drops, delays and cuts\n"
+    "\"through\" is the same source through a proxy of the suite, which then drops, delays and "
+    "cuts\n"
     "what goes over it. null says that a source has no such thing: a file has no credentials. The\n"
     "suite makes tables that begin with rh_check_ and drops them again.\n"
     "\n"
@@ -152,8 +153,9 @@ static bool is_format(const char *format)
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
         if (strcmp(formats[i], format) == 0)
             return true;
-    fprintf(stderr, "rowhouse connector check: there is no format \"%s\"; there are text, tap, "
-                    "junit and json\n",
+    fprintf(stderr,
+            "rowhouse connector check: there is no format \"%s\"; there are text, tap, "
+            "junit and json\n",
             format);
     return false;
 }

@@ -11,10 +11,7 @@
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 #define NATIVE(name_, type_, values_)                                                              \
     {                                                                                              \
-        .column = {.name = RH_TEXT_INIT(name_), .type = (type_)}, .pool = {                        \
-            (values_),                                                                             \
-            N(values_)                                                                             \
-        }                                                                                          \
+        .column = {.name = RH_TEXT_INIT(name_), .type = (type_)}, .pool = {(values_), N(values_) } \
     }
 #define T(literal)                                                                                 \
     {                                                                                              \
@@ -34,16 +31,16 @@
     }
 
 static const struct rh_value texts[] = {
-    T(""),          T("a"),       T("A"),  T("b"),   T("B"),    T("a "),   T(" a"),   T("á"),
-    T("Á"),         T("a\xcc\x81"), T("ß"),  T("ẞ"),   T("ss"),   T("SS"),   T("i"),    T("I"),
-    T("İ"),         T("ı"),       T("σ"),  T("ς"),   T("😀"),   T("a%b"),  T("a_b"),  T("abc"),
-    T("ABC"),       T("aBc"),     T("z"),  T("Z"),   T("it's"), T("a\\b"), T("0"),    T("10"),
+    T(""),    T("a"),         T("A"), T("b"), T("B"),    T("a "),   T(" a"),  T("á"),
+    T("Á"),   T("a\xcc\x81"), T("ß"), T("ẞ"), T("ss"),   T("SS"),   T("i"),   T("I"),
+    T("İ"),   T("ı"),         T("σ"), T("ς"), T("😀"),    T("a%b"),  T("a_b"), T("abc"),
+    T("ABC"), T("aBc"),       T("z"), T("Z"), T("it's"), T("a\\b"), T("0"),   T("10"),
 };
 static const struct rh_value codes[] = {T("a"), T("A"), T("b"), T("á"), T("B"), T(""), T("zz")};
 static const struct rh_value smalls[] = {I(0), I(1), I(2), I(3), I(4)};
 static const struct rh_value halves[] = {F(0.0), F(0.5), F(-1.25), F(1024.0), F(3.0)};
-static const struct rh_value docs[] = {J("[]"), J("[1,2]"), J("{}"), J("null"), J("[\"a\",null]"),
-                                       J("1"),  J("[1.0]"), J("\"\"")};
+static const struct rh_value docs[] = {J("[]"),           J("[1,2]"), J("{}"),    J("null"),
+                                       J("[\"a\",null]"), J("1"),     J("[1.0]"), J("\"\"")};
 
 static const struct rh_specimen_column columns[] = {
     {.column = {.name = RH_TEXT_INIT("id"), .type = RH_TYPE_INT, .flags = RH_COLUMN_NOT_NULL},
@@ -82,9 +79,8 @@ static const struct rh_specimen own = {.name = "natives",
                                        .n_key = 1,
                                        .n_rows = 90};
 
-const struct rh_specimen *const data_tables[] = {&rh_specimens[0], &rh_specimens[1],
-                                                 &rh_specimens[2], &rh_specimens[3],
-                                                 &own,             &rh_specimens[4]};
+const struct rh_specimen *const data_tables[] = {
+    &rh_specimens[0], &rh_specimens[1], &rh_specimens[2], &rh_specimens[3], &own, &rh_specimens[4]};
 const uint32_t n_data_tables = N(data_tables);
 
 const char *data_native(const struct rh_specimen *table, uint32_t column, const char *kind)

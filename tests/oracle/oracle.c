@@ -60,8 +60,9 @@ static bool same(struct oracle *o, const struct rh_answer *expected, const struc
 /* ---- One query --------------------------------------------------------------------------- */
 
 /* In the source's own text order: the same rows as everywhere, the pages parts of its sequence. */
-static bool check_native(struct oracle *o, struct source *source, const struct rh_question *question,
-                         const struct rh_answer *expected, bool push_nothing, struct rh_answer *ret_whole)
+static bool check_native(struct oracle *o, struct source *source,
+                         const struct rh_question *question, const struct rh_answer *expected,
+                         bool push_nothing, struct rh_answer *ret_whole)
 {
     const struct rh_text none = {NULL, 0};
 
@@ -87,7 +88,7 @@ static bool check_one(struct oracle *o, struct source *source, const struct rh_q
         rh_answer_get_paged(&source->session, question, page_size, push_nothing, &actual);
     else
         rh_answer_get(&source->session, question, 0, (struct rh_text){0}, (struct rh_text){0},
-                   push_nothing, &actual);
+                      push_nothing, &actual);
     o->n_runs++;
     o->n_pushed += strstr(actual.plan, "completed=none") != NULL;
     o->n_source_order += strstr(actual.plan, "text-order=source") != NULL;
@@ -128,14 +129,14 @@ static bool check_query(struct oracle *o, uint64_t number)
         printf("%llu %s %.*s\n", (unsigned long long)number, question.table->name,
                RH_TEXT_ARG(question.json));
     rh_answer_get(&o->memory.session, &question, o->paging ? 10000 : 0, (struct rh_text){0},
-               (struct rh_text){0}, true, &expected);
+                  (struct rh_text){0}, true, &expected);
     expected.next = expected.prev = (struct rh_text){0};
     if (expected.outcome != RH_OK)
         o->n_refused++;
     is_same = check_one(o, &o->memory, &question, &expected, page_size, false);
     for (uint32_t i = 0; is_same && i < o->n_others; i++)
         is_same = check_one(o, &o->others[i], &question, &expected, page_size, false) &&
-               check_one(o, &o->others[i], &question, &expected, page_size, true);
+                  check_one(o, &o->others[i], &question, &expected, page_size, true);
     if (!is_same)
         printf("  table %s, seed %llu, query %llu:\n%.*s\n", question.table->name,
                (unsigned long long)o->seed, (unsigned long long)number, RH_TEXT_ARG(question.json));

@@ -106,6 +106,23 @@ START_TEST(encrypts)
     my->close(made);
     conn = mine;
     fails(connect_with(strict, 2, &made), RH_CONFIG); /* signed by itself */
+    rh_error_clear(&error);
+    if (getenv("ROWHOUSE_TEST_MARIADB_DIR")) { /* … by one that is trusted */
+        char file[512];
+        const struct rh_setting trusting[] = {{RH_TEXT_INIT("host"), text_value("localhost")},
+                                              {RH_TEXT_INIT("port"), int_value(server_port)},
+                                              {RH_TEXT_INIT("user"), text_value("rowhouse")},
+                                              {RH_TEXT_INIT("ssl_mode"), text_value("verify-full")},
+                                              {RH_TEXT_INIT("ssl_ca"), null_value()}};
+        struct rh_setting items_now[5];
+        (void)snprintf(file, sizeof file, "%s/cert.pem", getenv("ROWHOUSE_TEST_MARIADB_DIR"));
+        memcpy(items_now, trusting, sizeof items_now);
+        items_now[4].value = text_value(file);
+        ok(connect_with(items_now, 5, &made));
+        my->close(made);
+        items_now[0].value = text_value("127.0.0.1"); /* not the name that it has */
+        fails(connect_with(items_now, 5, &made), RH_CONFIG);
+    }
 }
 END_TEST
 
@@ -550,9 +567,10 @@ START_TEST(prepares_again)
         ok(my->next(cursor, op, 10, &batch, &error));
         my->finish(cursor);
     }
-    ck_assert_int_le(sql_int("SELECT CAST(VARIABLE_VALUE AS SIGNED) FROM information_schema.GLOBAL_STATUS"
-                             " WHERE VARIABLE_NAME = 'Prepared_stmt_count'"),
-                     200);
+    ck_assert_int_le(
+        sql_int("SELECT CAST(VARIABLE_VALUE AS SIGNED) FROM information_schema.GLOBAL_STATUS"
+                " WHERE VARIABLE_NAME = 'Prepared_stmt_count'"),
+        200);
 }
 END_TEST
 

@@ -199,7 +199,8 @@ START_TEST(types_both_ways)
     ck_assert_uint_eq(result.n_affected, n);
     ck_assert_uint_eq(result.returned.n_rows, n);
     for (uint64_t i = 0; i < n * (N_TYPES + 1); i++)
-        check_same(&cells[i / (N_TYPES + 1)][i % (N_TYPES + 1)], &result.returned.cells[i], table->columns[i % (N_TYPES + 1)].name);
+        check_same(&cells[i / (N_TYPES + 1)][i % (N_TYPES + 1)], &result.returned.cells[i],
+                   table->columns[i % (N_TYPES + 1)].name);
     check_rows(table, cells[0], n, N_TYPES + 1);
     ck_assert_int_eq(sql_int("SELECT f4 = CAST(0.1 AS FLOAT) AND HEX(b64) = '0' FROM types_test"
                              " WHERE id = 1"),

@@ -676,7 +676,8 @@ START_TEST(makes_tables)
     ck_assert(column_named(made, "t")->flags & RH_COLUMN_EXACT_EQUAL); /* a key is by code point */
     ck_assert_uint_eq(column_named(made, "at")->type, RH_TYPE_TIMESTAMP);
     ck_assert_uint_eq(column_named(made, "u")->type, RH_TYPE_UUID);
-    ck_assert_uint_eq(column_named(made, "j")->type, RH_TYPE_JSON);
+    if (sql_int("SELECT VERSION() LIKE '%MariaDB%'")) /* what calls itself MySQL has no JSON */
+        ck_assert_uint_eq(column_named(made, "j")->type, RH_TYPE_JSON);
     ck_assert_uint_eq(column_named(made, "ok")->type, RH_TYPE_BOOL);
     sql("INSERT INTO made (ab) VALUES (1)");
     ck_assert_int_eq(sql_int("SELECT t = 'it''s \\\\ %' AND free = 'x' AND ok FROM made"), 1);

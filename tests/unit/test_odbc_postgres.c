@@ -190,11 +190,37 @@ START_TEST(reads_many_rows)
 }
 END_TEST
 
+START_TEST(fails_when_rows_are_cut_off)
+{
+    struct rh_conn *other = connect_again();
+    struct rh_cursor *cursor = NULL;
+    struct rh_batch batch = {.struct_size = sizeof batch};
+    char text[128];
+    int rc = RH_OK;
+
+    drop("odbc_cut");
+    sql("CREATE TABLE odbc_cut AS SELECT i AS id, 'row ' || i AS t FROM generate_series(1, 100000) "
+        "i");
+    (void)snprintf(text, sizeof text, "SELECT pg_terminate_backend(%lld, 60000)::int",
+                   (long long)sql_int_on(other, "SELECT pg_backend_pid()"));
+    struct rh_query query = select_all(table_named("odbc_cut"));
+    ok(odbc->open(other, op, &query, &cursor, &error));
+    ok(odbc->next(cursor, op, 10, &batch, &error));
+    ck_assert_int_eq(sql_int(text), 1);
+    while ((rc = odbc->next(cursor, op, 1000, &batch, &error)) == RH_OK)
+        ;
+    ck_assert_msg(rc == RH_UNAVAILABLE, "%s", rh_error_class_name(rc));
+    odbc->finish(cursor);
+    odbc->close(other);
+    drop("odbc_cut");
+}
+END_TEST
+
 int main(void)
 {
-    static const TTest *const *const own[] = {&knows_wrong_passwords, &knows_unreachable_servers,
-                                              &notices_a_lost_connection, &shows_the_wanted_schemas,
-                                              &reads_many_rows};
+    static const TTest *const *const own[] = {
+        &knows_wrong_passwords,    &knows_unreachable_servers, &notices_a_lost_connection,
+        &shows_the_wanted_schemas, &reads_many_rows,           &fails_when_rows_are_cut_off};
 
     target = &postgres;
     if (!split_url(getenv("ROWHOUSE_TEST_POSTGRES"), host, port) || !prepare()) {

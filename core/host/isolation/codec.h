@@ -19,8 +19,8 @@ enum rh_wire_type {
     RH_WIRE_PLAN,
     RH_WIRE_EXPLAIN,
     RH_WIRE_ESTIMATE,
-    RH_WIRE_RESET, /* has no answer: a connection whose reset fails is replaced before its next call */
-    RH_WIRE_OPEN, /* ← with the first rows */
+    RH_WIRE_RESET, /* has no answer; see RH_WIRE_RESET_FIRST */
+    RH_WIRE_OPEN,  /* ← with the first rows */
     RH_WIRE_NEXT,
     RH_WIRE_FINISH, /* has no answer */
     RH_WIRE_INSERT,
@@ -39,6 +39,10 @@ enum rh_wire_type {
     RH_WIRE_FEED_NEXT,
     RH_WIRE_N_TYPES,
 };
+
+/* With a type: the connection is reset before the question is looked at. Either way a connection
+ * whose reset fails is replaced by a new one before its next call. */
+#define RH_WIRE_RESET_FIRST 0x80000000u
 
 /* ---- Control: one message each on a SOCK_SEQPACKET socket ----------------------------------- */
 

@@ -139,17 +139,26 @@ static int receive(struct rh_conn *conn, enum rh_wire_type type, struct rh_wire_
     return rc;
 }
 
+/* Reads, that leave nothing behind on a connection once their cursor is finished. */
+static bool is_read(enum rh_wire_type type)
+{
+    return type == RH_WIRE_PLAN || type == RH_WIRE_OPEN || type == RH_WIRE_NEXT ||
+           type == RH_WIRE_PING || type == RH_WIRE_TABLES || type == RH_WIRE_EXPLAIN ||
+           type == RH_WIRE_ESTIMATE;
+}
+
 int rh_proxy_ask(struct rh_conn *conn, const struct rh_op *op, enum rh_wire_type type,
                  enum rh_proxy_effect effect, int32_t *ret_rc, struct rh_wire_in *ret_in,
                  struct rh_error *error)
 {
+    uint32_t reset = conn->reset_due ? RH_WIRE_RESET_FIRST : 0;
     bool sent = false;
     int rc;
 
     if (conn->broken)
         return fail_broken(error);
     start_call(conn, op);
-    rc = rh_channel_send(&conn->channel, &conn->out, type, conn->seq, &sent);
+    rc = rh_channel_send(&conn->channel, &conn->out, type | reset, conn->seq, &sent);
     if (rc == RH_OK)
         rc = receive(conn, type, ret_in);
     end_call(conn);
@@ -159,8 +168,12 @@ int rh_proxy_ask(struct rh_conn *conn, const struct rh_op *op, enum rh_wire_type
         return rh_proxy_fail_frame(conn, effect, error);
     if (rc)
         return fail_gone(conn, effect, sent, error);
-    return rh_wire_take_outcome(ret_in, ret_rc, error) ? RH_OK
-                                                       : rh_proxy_fail_frame(conn, effect, error);
+    if (!rh_wire_take_outcome(ret_in, ret_rc, error))
+        return rh_proxy_fail_frame(conn, effect, error);
+    conn->reset_due = false;
+    if (*ret_rc < 0 || !is_read(type))
+        conn->touched = true;
+    return RH_OK;
 }
 
 int32_t rh_proxy_ask_simply(struct rh_conn *conn, const struct rh_op *op, enum rh_wire_type type,
@@ -344,15 +357,22 @@ static int32_t proxy_ping(struct rh_conn *conn, const struct rh_op *op, struct r
     return rh_proxy_ask_simply(conn, op, RH_WIRE_PING, RH_PROXY_READS, error);
 }
 
-/* Not waited for: the process resets while the connection lies idle here, and replaces one whose
- * reset fails by a new one before it serves the next call on it. */
+/*
+ * Not waited for. After reads that succeeded there is nothing that must be given up at once, so the
+ * reset goes along with the next question; after everything else the process resets while the
+ * connection lies idle here. It replaces a connection whose reset fails by a new one.
+ */
 static int32_t proxy_reset(struct rh_conn *conn, const struct rh_op *op, struct rh_error *error)
 {
     if (conn->cursor)
         rh_proxy_finish(conn->cursor);
     if (conn->broken)
         return fail_broken(error);
-    rh_proxy_begin(conn, op);
+    conn->reset_due = !conn->touched;
+    if (!conn->touched)
+        return RH_OK;
+    conn->touched = false;
+    rh_proxy_begin(conn, NULL);
     if (rh_channel_send(&conn->channel, &conn->out, RH_WIRE_RESET, 0, NULL) != RH_OK)
         return fail_gone(conn, RH_PROXY_READS, false, error);
     return RH_OK;

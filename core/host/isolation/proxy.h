@@ -26,6 +26,8 @@ struct rh_conn {
     pthread_mutex_t lock; /* guards call; a leaf */
     struct rh_proxy_call call;
     uint32_t seq;
+    bool touched;             /* since its reset, more than reads that succeeded */
+    bool reset_due;           /* with the next question */
     bool broken;              /* the process is gone, or said what it must not */
     struct rh_cursor *cursor; /* the one that is open */
 };

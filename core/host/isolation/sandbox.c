@@ -36,7 +36,8 @@
 #endif
 
 /* Never above what the process has already. */
-static int limit(int resource, const char *name, uint64_t most, struct rh_error *error)
+static int limit(__rlimit_resource_t resource, const char *name, uint64_t most,
+                 struct rh_error *error)
 {
     struct rlimit limits;
 

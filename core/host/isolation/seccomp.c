@@ -85,6 +85,7 @@ static const char *const CALLS[] = {
     "sysinfo",
     "uname",
     "getrusage",
+    "getrlimit",
     "getrandom",
     "umask",
     "capget",
@@ -213,6 +214,18 @@ static const char *const NETWORK_CALLS[] = {"connect", "bind"};
 /* Tried first by the C library, which then does without. */
 static const char *const ABSENT_CALLS[] = {"clone3"};
 
+/* libseccomp's own macros leave a member out, which compilers warn of. */
+static struct scmp_arg_cmp equals(unsigned argument, scmp_datum_t value)
+{
+    return (struct scmp_arg_cmp){.arg = argument, .op = SCMP_CMP_EQ, .datum_a = value};
+}
+
+static struct scmp_arg_cmp equals_masked(unsigned argument, scmp_datum_t mask, scmp_datum_t value)
+{
+    return (struct scmp_arg_cmp){
+        .arg = argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
+}
+
 /* A name that this libseccomp does not know is a call that this machine does not have. */
 static int add_calls(scmp_filter_ctx filter, uint32_t action, const char *const *names, size_t n)
 {
@@ -245,14 +258,13 @@ static int allow_sockets(scmp_filter_ctx filter)
     for (size_t i = 0; i < sizeof(families) / sizeof(families[0]) && !failed; i++) {
         for (size_t j = 0; j < sizeof(types) / sizeof(types[0]) && !failed; j++)
             failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
-                                      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]),
-                                      SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, (scmp_datum_t)types[j]));
+                                      equals(0, (scmp_datum_t)families[i]),
+                                      equals_masked(1, 0xf, (scmp_datum_t)types[j]));
     }
     /* getifaddrs asks the kernel so, for getaddrinfo. */
     if (!failed)
         failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
-                                  SCMP_A0(SCMP_CMP_EQ, AF_NETLINK),
-                                  SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_RAW));
+                                  equals(0, AF_NETLINK), equals_masked(1, 0xf, SOCK_RAW));
     return failed;
 }
 
@@ -261,22 +273,20 @@ static int allow_conditionally(scmp_filter_ctx filter)
     scmp_datum_t self = (scmp_datum_t)getpid();
     int failed;
 
-    if ((failed = allow(filter, "clone",
-                        SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD))) != 0 ||
-        (failed = allow(filter, "kill", SCMP_A0(SCMP_CMP_EQ, self))) != 0 ||
-        (failed = allow(filter, "tgkill", SCMP_A0(SCMP_CMP_EQ, self))) != 0 ||
-        (failed = allow(filter, "rt_sigqueueinfo", SCMP_A0(SCMP_CMP_EQ, self))) != 0 ||
-        (failed = allow(filter, "rt_tgsigqueueinfo", SCMP_A0(SCMP_CMP_EQ, self))) != 0 ||
+    if ((failed = allow(filter, "clone", equals_masked(0, CLONE_THREAD, CLONE_THREAD))) != 0 ||
+        (failed = allow(filter, "kill", equals(0, self))) != 0 ||
+        (failed = allow(filter, "tgkill", equals(0, self))) != 0 ||
+        (failed = allow(filter, "rt_sigqueueinfo", equals(0, self))) != 0 ||
+        (failed = allow(filter, "rt_tgsigqueueinfo", equals(0, self))) != 0 ||
         /* Reading limits, of itself. */
-        (failed = allow(filter, "prlimit64", SCMP_A2(SCMP_CMP_EQ, 0))) != 0 ||
-        (failed = allow(filter, "getrlimit", SCMP_A0(SCMP_CMP_LE, 64))) != 0)
+        (failed = allow(filter, "prlimit64", equals(2, 0))) != 0)
         return failed;
     /* Names of threads and mappings, and what malloc and sanitizers ask. */
     static const scmp_datum_t options[] = {PR_SET_NAME,    PR_GET_NAME,         PR_SET_VMA,
                                            PR_GET_SECCOMP, PR_GET_NO_NEW_PRIVS, PR_GET_DUMPABLE};
 
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]) && !failed; i++)
-        failed = allow(filter, "prctl", SCMP_A0(SCMP_CMP_EQ, options[i]));
+        failed = allow(filter, "prctl", equals(0, options[i]));
     return failed;
 }
 

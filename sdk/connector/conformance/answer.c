@@ -75,8 +75,8 @@ static int collect(struct rh_read *read, struct rh_arena *arena, struct rh_answe
 }
 
 void rh_answer_get(struct rh_session *session, const struct rh_question *question,
-                uint64_t page_size, struct rh_text after, struct rh_text before, bool push_nothing,
-                struct rh_answer *ret_answer)
+                   uint64_t page_size, struct rh_text after, struct rh_text before,
+                   bool push_nothing, struct rh_answer *ret_answer)
 {
     struct rh_arena *arena = session->op->abi.arena;
     struct rh_read_options options = {.push_nothing = push_nothing};
@@ -95,8 +95,7 @@ void rh_answer_get(struct rh_session *session, const struct rh_question *questio
         spec->before = before;
         if (page_size)
             spec->limit = page_size;
-        r = rh_read_open(session, rh_text_of(question->table->name), spec, &options, &read,
-                         &error);
+        r = rh_read_open(session, rh_text_of(question->table->name), spec, &options, &read, &error);
     }
     if (r == RH_OK)
         r = collect(read, arena, &answer, &error);
@@ -113,9 +112,9 @@ void rh_answer_get(struct rh_session *session, const struct rh_question *questio
 }
 
 /* The page before `at`, compared with the one that was read forwards. */
-static bool same_backwards(struct rh_session *session,
-                           const struct rh_question *question, uint64_t page_size, bool push_nothing,
-                           const struct rh_answer *forwards, struct rh_text at)
+static bool same_backwards(struct rh_session *session, const struct rh_question *question,
+                           uint64_t page_size, bool push_nothing, const struct rh_answer *forwards,
+                           struct rh_text at)
 {
     struct rh_answer back;
     struct rh_buf difference;
@@ -129,9 +128,8 @@ static bool same_backwards(struct rh_session *session,
     return same;
 }
 
-void rh_answer_get_paged(struct rh_session *session,
-                      const struct rh_question *question, uint64_t page_size, bool push_nothing,
-                      struct rh_answer *ret_answer)
+void rh_answer_get_paged(struct rh_session *session, const struct rh_question *question,
+                         uint64_t page_size, bool push_nothing, struct rh_answer *ret_answer)
 {
     const struct rh_text none = {NULL, 0};
     struct rh_answer all = {.count = -1}, page = {0}, previous = {0};
@@ -245,7 +243,7 @@ static bool report(struct rh_buf *buf, const char *what, uint64_t row,
 }
 
 bool rh_answer_compare(struct rh_arena *arena, const struct rh_answer *expected,
-                    const struct rh_answer *actual, bool as_sequence, struct rh_buf *difference)
+                       const struct rh_answer *actual, bool as_sequence, struct rh_buf *difference)
 {
     struct rh_answer a = *expected, b = *actual;
 

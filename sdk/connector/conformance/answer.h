@@ -31,5 +31,4 @@ void rh_answer_get_paged(struct rh_session *session, const struct rh_question *q
                          uint64_t page_size, bool push_nothing, struct rh_answer *ret_answer);
 /* False when they differ; says how, with both answers, at the end of `difference`. */
 bool rh_answer_compare(struct rh_arena *arena, const struct rh_answer *expected,
-                       const struct rh_answer *actual, bool as_sequence,
-                       struct rh_buf *difference);
+                       const struct rh_answer *actual, bool as_sequence, struct rh_buf *difference);

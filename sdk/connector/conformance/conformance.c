@@ -96,9 +96,9 @@ static int load_object(struct rh_text text, const char *what, json_t **ret_objec
 
 static int check_config(const json_t *config, struct rh_error *error)
 {
-    static const char *const members[] = {"settings", "wrong_credentials", "unreachable",
-                                          "through",  "slow",              "echo",
-                                          "schema",   "tables"};
+    static const char *const members[] = {
+        "settings", "wrong_credentials", "unreachable", "through", "slow", "echo", "schema",
+        "tables"};
     json_t *copy = json_deep_copy(config);
     const char *name;
     json_t *value;
@@ -106,8 +106,8 @@ static int check_config(const json_t *config, struct rh_error *error)
 
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
         json_object_del(copy, members[i]);
-    json_object_foreach(copy, name, value)
-        rc = rh_fail(error, RH_INVALID, "the configuration has an unknown member \"%s\"", name);
+    json_object_foreach(copy, name, value) rc =
+        rh_fail(error, RH_INVALID, "the configuration has an unknown member \"%s\"", name);
     json_decref(copy);
     if (rc == RH_OK && config && !json_is_object(json_object_get(config, "settings")))
         rc = rh_fail(error, RH_INVALID, "the configuration has no \"settings\"");
@@ -130,7 +130,8 @@ static int prepare(struct run *run, struct rh_error *error)
         rc = load_object(run->options->deviations, "list of deviations", &run->deviations, error);
     if (rc)
         return rc;
-    json_object_foreach(run->deviations, name, reason) {
+    json_object_foreach(run->deviations, name, reason)
+    {
         if (!is_known(name) || !strchr(name, '/'))
             return fail_unknown("the deviations", name, error);
         if (!json_is_string(reason) || !json_string_length(reason))
@@ -226,9 +227,9 @@ static int run_all(struct run *run, bool isolated, struct rh_error *error)
 
 bool rh_conformance_is_bad(const struct rh_conformance_result *result)
 {
-    return !result->reason && (result->outcome == RH_CONFORMANCE_FAIL ||
-                               result->outcome == RH_CONFORMANCE_CRASH ||
-                               result->outcome == RH_CONFORMANCE_TIMEOUT);
+    return !result->reason &&
+           (result->outcome == RH_CONFORMANCE_FAIL || result->outcome == RH_CONFORMANCE_CRASH ||
+            result->outcome == RH_CONFORMANCE_TIMEOUT);
 }
 
 static void find_claims(struct run *run)
@@ -303,6 +304,8 @@ int rh_conformance_run(const struct rh_conformance_options *options,
         rc = run_all(&run, true, error);
     if (rc == RH_OK) {
         judge(&run);
+        report.deviations = run.deviations;
+        run.deviations = NULL;
         *ret_report = report;
     } else {
         rh_conformance_report_free(&report);
@@ -318,5 +321,6 @@ void rh_conformance_report_free(struct rh_conformance_report *report)
         free(report->results[i].message);
     free(report->results);
     free(report->memory);
+    json_decref(report->deviations);
     *report = (struct rh_conformance_report){.connector = NULL};
 }

@@ -55,16 +55,16 @@ enum rh_conformance_level {
 };
 
 struct rh_conformance_options {
-    const char *path;            /* the connector */
-    struct rh_text config;       /* JSON; no text: none */
-    struct rh_text deviations;   /* JSON; no text: none */
-    bool isolated;               /* in a process of its own, through the host's proxy */
-    bool certify;                /* both, one after the other */
-    const char *const *only;     /* suites ("cursors") and tests ("cursors/end"); n_only 0: all */
+    const char *path;          /* the connector */
+    struct rh_text config;     /* JSON; no text: none */
+    struct rh_text deviations; /* JSON; no text: none */
+    bool isolated;             /* in a process of its own, through the host's proxy */
+    bool certify;              /* both, one after the other */
+    const char *const *only;   /* suites ("cursors") and tests ("cursors/end"); n_only 0: all */
     uint32_t n_only;
-    uint64_t seed;               /* of random queries */
-    uint32_t n_queries;          /* per test with random queries */
-    uint32_t timeout_ms;         /* of one test */
+    uint64_t seed;       /* of random queries */
+    uint32_t n_queries;  /* per test with random queries */
+    uint32_t timeout_ms; /* of one test */
 };
 
 struct rh_conformance_result {
@@ -87,7 +87,8 @@ struct rh_conformance_report {
     enum rh_conformance_level level;   /* reached */
     enum rh_conformance_level claimed; /* that it must reach */
     bool passed;                       /* nothing failed but what was declared */
-    void *memory;                      /* the report's own */
+    void *memory;                      /* what the texts above are in */
+    void *deviations;                  /* what the reasons are in */
 };
 
 /* Called when a test begins (outcome NULL) and when it has ended. */

@@ -87,8 +87,8 @@ static void narrow_columns(struct rh_trial *t, struct rh_conn *conn,
             columns[n] = specimen->columns[n].column;
         if (c >= specimen->n_key)
             columns[n++] = specimen->columns[c].column;
-        ret_keep[c] = rh_fixture_create(t, conn, columns, n, specimen->key, specimen->n_key,
-                                        &table);
+        ret_keep[c] =
+            rh_fixture_create(t, conn, columns, n, specimen->key, specimen->n_key, &table);
     }
 }
 
@@ -122,8 +122,7 @@ static bool insert_narrowed(struct rh_trial *t, struct rh_conn *conn, const stru
     int32_t rc = insert(t, conn, table, row, 1);
 
     for (uint32_t c = table->n_key; c < table->n_columns && is_refusal(rc); c++) {
-        if (rh_fixture_column(table, c)->flags & RH_COLUMN_NOT_NULL ||
-            row[c].type == RH_TYPE_NULL)
+        if (rh_fixture_column(table, c)->flags & RH_COLUMN_NOT_NULL || row[c].type == RH_TYPE_NULL)
             continue;
         row[c] = (struct rh_value){.type = RH_TYPE_NULL};
         rc = insert(t, conn, table, row, 1);

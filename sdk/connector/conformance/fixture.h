@@ -24,8 +24,7 @@ bool rh_fixture_create(struct rh_trial *t, struct rh_conn *conn, const struct rh
                        struct rh_table *ret_table);
 /* (id INT, n INT, v TEXT), with the key id, n_rows rows: id 1 .. n_rows, n = id % 10, v = "v<id>".
  * As introspection tells it. */
-const struct rh_table *rh_fixture_simple(struct rh_trial *t, struct rh_conn *conn,
-                                         uint64_t n_rows);
+const struct rh_table *rh_fixture_simple(struct rh_trial *t, struct rh_conn *conn, uint64_t n_rows);
 /* A table with rows: simple when it can be made, else the first one of the source that has any;
  * skips when there is none. */
 const struct rh_table *rh_fixture_any(struct rh_trial *t, struct rh_conn *conn);

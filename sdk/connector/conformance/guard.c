@@ -24,7 +24,8 @@ static void *map(size_t n, bool is_lent)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t room = (n + page - 1) / page * page + page;
-    char *pages = mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *pages =
+        mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (pages == MAP_FAILED || n_lent == MAX_LENT) {
         perror("guard");

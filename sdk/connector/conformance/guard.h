@@ -11,8 +11,8 @@
 #include "connector/conformance/trial.h"
 
 enum rh_guard_style {
-    RH_GUARD_TIGHT,  /* struct_size and strides as in this minor, a guard behind each object */
-    RH_GUARD_WIDE,   /* larger ones, zero behind what this minor knows */
+    RH_GUARD_TIGHT,    /* struct_size and strides as in this minor, a guard behind each object */
+    RH_GUARD_WIDE,     /* larger ones, zero behind what this minor knows */
     RH_GUARD_FLEETING, /* as TIGHT, and unreadable after rh_guard_end */
 };
 

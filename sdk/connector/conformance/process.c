@@ -86,8 +86,8 @@ void rh_process_look(struct rh_process_state *ret_state)
     *ret_state = state;
 }
 
-bool rh_process_differs(const struct rh_process_state *before,
-                        const struct rh_process_state *after, char *ret_what, size_t size)
+bool rh_process_differs(const struct rh_process_state *before, const struct rh_process_state *after,
+                        char *ret_what, size_t size)
 {
     if (before->n_fds != after->n_fds)
         snprintf(ret_what, size, "%u open descriptors instead of %u", after->n_fds, before->n_fds);

@@ -21,8 +21,8 @@ struct rh_process_state {
 void rh_process_look(struct rh_process_state *ret_state);
 /* True when something is not as it was, and then says what; fewer descriptors and threads count
  * too. */
-bool rh_process_differs(const struct rh_process_state *before,
-                        const struct rh_process_state *after, char *ret_what, size_t size);
+bool rh_process_differs(const struct rh_process_state *before, const struct rh_process_state *after,
+                        char *ret_what, size_t size);
 uint32_t rh_process_count_fds(void);
 uint32_t rh_process_count_threads(void);
 /* Bytes that malloc has given out and not got back; 0 where that cannot be known. */

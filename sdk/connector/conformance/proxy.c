@@ -164,9 +164,11 @@ static void *run(void *unused)
             struct pair *pair = &proxy.pairs[i];
             if (atomic_load(&proxy.mode) == RH_PROXY_RESET && pair->client >= 0)
                 drop(pair, true);
-            if (pair->client >= 0 && waits[1 + 2 * i].fd == pair->client && waits[1 + 2 * i].revents)
+            if (pair->client >= 0 && waits[1 + 2 * i].fd == pair->client &&
+                waits[1 + 2 * i].revents)
                 pump(pair, true);
-            if (pair->source >= 0 && waits[2 + 2 * i].fd == pair->source && waits[2 + 2 * i].revents)
+            if (pair->source >= 0 && waits[2 + 2 * i].fd == pair->source &&
+                waits[2 + 2 * i].revents)
                 pump(pair, false);
         }
     }
@@ -250,7 +252,8 @@ void rh_proxy_settings(struct rh_trial *t, struct rh_settings *ret_settings)
 
     if (!settings)
         rh_trial_fail(t, "the configuration: \"through\" has no \"settings\"");
-    json_object_foreach(settings, name, value) {
+    json_object_foreach(settings, name, value)
+    {
         struct rh_buf buf;
         if (!json_is_string(value))
             continue;

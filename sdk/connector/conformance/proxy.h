@@ -7,10 +7,10 @@
 #include "connector/conformance/trial.h"
 
 enum rh_proxy_mode {
-    RH_PROXY_PASS,   /* everything goes through */
-    RH_PROXY_HOLE,   /* nothing goes through any more; connections stay open */
-    RH_PROXY_DRIP,   /* answers come one byte at a time */
-    RH_PROXY_RESET,  /* every connection is reset */
+    RH_PROXY_PASS,  /* everything goes through */
+    RH_PROXY_HOLE,  /* nothing goes through any more; connections stay open */
+    RH_PROXY_DRIP,  /* answers come one byte at a time */
+    RH_PROXY_RESET, /* every connection is reset */
 };
 
 /* Starts it towards the configured source ("through"), or ends the test as unproven. */

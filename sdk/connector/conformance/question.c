@@ -363,9 +363,8 @@ static void add_slice(struct maker *m)
         rh_buf_add_str(&m->buf, ",\"count\":\"exact\"");
 }
 
-static const struct rh_specimen *pick_table(struct rh_dice *dice,
-                                            const struct rh_specimen *const *tables,
-                                            uint32_t n_tables)
+static const struct rh_specimen *
+pick_table(struct rh_dice *dice, const struct rh_specimen *const *tables, uint32_t n_tables)
 {
     uint32_t roll = rh_dice_below(dice, 10);
 

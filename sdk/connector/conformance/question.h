@@ -7,11 +7,11 @@
 
 #define RH_QUESTION_WHERE 0x01u
 #define RH_QUESTION_ORDER 0x02u
-#define RH_QUESTION_SLICE 0x04u    /* limit, offset, count */
-#define RH_QUESTION_GROUPS 0x08u   /* some of them, or all without PLAIN */
-#define RH_QUESTION_DISTINCT 0x10u /* likewise */
-#define RH_QUESTION_PLAIN 0x20u    /* some of them neither grouped nor distinct */
-#define RH_QUESTION_PAGES 0x40u    /* without any limit, to be read page by page */
+#define RH_QUESTION_SLICE 0x04u     /* limit, offset, count */
+#define RH_QUESTION_GROUPS 0x08u    /* some of them, or all without PLAIN */
+#define RH_QUESTION_DISTINCT 0x10u  /* likewise */
+#define RH_QUESTION_PLAIN 0x20u     /* some of them neither grouped nor distinct */
+#define RH_QUESTION_PAGES 0x40u     /* without any limit, to be read page by page */
 #define RH_QUESTION_OWN_ORDER 0x80u /* text in the source's own order in half of them */
 #define RH_QUESTION_ALL 0x3fu
 

@@ -11,9 +11,9 @@
 #define N_OUTCOMES 6
 
 static const char *const outcome_names[N_OUTCOMES] = {
-    [RH_CONFORMANCE_PASS] = "pass",       [RH_CONFORMANCE_FAIL] = "fail",
-    [RH_CONFORMANCE_CRASH] = "crash",     [RH_CONFORMANCE_TIMEOUT] = "time-out",
-    [RH_CONFORMANCE_SKIP] = "skip",       [RH_CONFORMANCE_UNPROVEN] = "unproven",
+    [RH_CONFORMANCE_PASS] = "pass",   [RH_CONFORMANCE_FAIL] = "fail",
+    [RH_CONFORMANCE_CRASH] = "crash", [RH_CONFORMANCE_TIMEOUT] = "time-out",
+    [RH_CONFORMANCE_SKIP] = "skip",   [RH_CONFORMANCE_UNPROVEN] = "unproven",
 };
 
 const char *rh_conformance_outcome_name(const struct rh_conformance_result *result)
@@ -76,9 +76,8 @@ static void add_result_text(struct rh_buf *buf, const struct rh_conformance_resu
     if (result->reason)
         rh_buf_addf(buf, "\n              declared: %s", result->reason);
     if (result->message[0]) {
-        rh_buf_add_str(buf, rh_conformance_is_bad(result) || result->reason
-                                ? "\n              what: "
-                                : ": ");
+        rh_buf_add_str(
+            buf, rh_conformance_is_bad(result) || result->reason ? "\n              what: " : ": ");
         add_line(buf, result->message);
     }
     rh_buf_add_char(buf, '\n');
@@ -88,8 +87,9 @@ static void write_text(const struct rh_conformance_report *report, struct rh_buf
 {
     for (uint32_t i = 0; i < report->n_results; i++)
         add_result_text(buf, &report->results[i]);
-    rh_buf_addf(buf, "%s%s%u passed, %u failed, %u deviations, %u with nothing to test, "
-                     "%u unproven\n",
+    rh_buf_addf(buf,
+                "%s%s%u passed, %u failed, %u deviations, %u with nothing to test, "
+                "%u unproven\n",
                 report->connector, report->connector[0] ? ": " : "",
                 count(report, "pass") + count(report, "undeviating"), count_bad(report),
                 count(report, "deviation"), count(report, "skip"), count(report, "unproven"));
@@ -161,9 +161,9 @@ static void add_xml(struct rh_buf *buf, const char *text)
 static void add_case(struct rh_buf *buf, const struct rh_conformance_report *report,
                      const struct rh_conformance_result *result)
 {
-    const char *element = rh_conformance_is_bad(result)                    ? "failure"
+    const char *element = rh_conformance_is_bad(result)                ? "failure"
                           : result->outcome == RH_CONFORMANCE_UNPROVEN ? "skipped"
-                                                                           : NULL;
+                                                                       : NULL;
 
     rh_buf_add_str(buf, "<testcase classname=\"");
     add_xml(buf, report->connector[0] ? report->connector : "connector");

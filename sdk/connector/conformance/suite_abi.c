@@ -106,8 +106,8 @@ static void live_tables(struct life *life)
     done(life, "tables", rc, error);
 }
 
-static void live_read(struct life *life, const struct rh_table *table,
-                      const struct rh_query *query, uint64_t expected)
+static void live_read(struct life *life, const struct rh_table *table, const struct rh_query *query,
+                      uint64_t expected)
 {
     struct rh_trial *t = life->t;
     struct rh_cursor *cursor = NULL;
@@ -164,10 +164,9 @@ static void live_plan(struct life *life, const struct rh_table *table, uint64_t 
     if (*verdict == RH_VERDICT_NONE)
         rh_fixture_query(t, table, &query);
     live_read(life, table, &query,
-              *verdict == RH_VERDICT_EXACT ? n_matching
-              : *verdict == RH_VERDICT_NONE
-                  ? n_all
-                  : rh_fixture_count(t, life->conn, table));
+              *verdict == RH_VERDICT_EXACT  ? n_matching
+              : *verdict == RH_VERDICT_NONE ? n_all
+                                            : rh_fixture_count(t, life->conn, table));
 }
 
 static void live_write(struct life *life, const struct rh_table *table)
@@ -249,8 +248,9 @@ static void keeps_nothing(struct rh_trial *t)
 
 const struct rh_trial_test rh_suite_abi[] = {
     {"newer-host", "the entry accepts a host of a newer minor", newer_host},
-    {"older-host", "the entry accepts the minor that it names as its least, and refuses the one "
-                   "before with UNSUPPORTED",
+    {"older-host",
+     "the entry accepts the minor that it names as its least, and refuses the one "
+     "before with UNSUPPORTED",
      older_host},
     {"reads-no-further", "nothing behind the struct_size or the count of what is lent is touched",
      reads_no_further},

@@ -73,8 +73,8 @@ static void unreachable(struct rh_trial *t)
 
 static bool is_secret(const struct rh_trial *t, struct rh_text name)
 {
-    json_t *schema = json_loadb(t->connector->config_schema.data, t->connector->config_schema.len,
-                                0, NULL);
+    json_t *schema =
+        json_loadb(t->connector->config_schema.data, t->connector->config_schema.len, 0, NULL);
     const json_t *setting =
         json_object_getn(json_object_get(schema, "properties"), name.data, name.len);
     bool secret = json_is_true(json_object_get(setting, "x-secret"));
@@ -102,7 +102,8 @@ static struct rh_text secret_part(struct rh_text text)
 static void look_for(struct rh_trial *t, struct rh_text secret, const char *where,
                      struct rh_text text)
 {
-    if (secret.len >= MIN_SECRET && memmem(text.data ? text.data : "", text.len, secret.data, secret.len))
+    if (secret.len >= MIN_SECRET &&
+        memmem(text.data ? text.data : "", text.len, secret.data, secret.len))
         rh_trial_fail(t, "%s contains a secret setting", where);
 }
 
@@ -169,7 +170,9 @@ static void no_secret(struct rh_trial *t)
 /* The host has validated types and lengths; what a text means is the connector's to check. */
 static void odd_settings(struct rh_trial *t)
 {
-    static const char *const odd[] = {"", "'", "\"; --", "%s%n%99$s", "../../x", "\xc3\xa9 \xf0\x9f\x98\x80",
+    static const char *const odd[] = {"",           "'",
+                                      "\"; --",     "%s%n%99$s",
+                                      "../../x",    "\xc3\xa9 \xf0\x9f\x98\x80",
                                       "host=a b=c", "x://y:z@[::]:99999/?a=b#c"};
     struct rh_setting *items;
 

@@ -24,8 +24,7 @@ static struct rh_cursor *open_table(struct rh_trial *t, struct rh_conn *conn,
     struct rh_query query;
 
     rh_fixture_query(t, table, &query);
-    rh_trial_ok(t, "open",
-                t->connector->open(conn, &t->op, &query, &cursor, rh_trial_error(t)));
+    rh_trial_ok(t, "open", t->connector->open(conn, &t->op, &query, &cursor, rh_trial_error(t)));
     if (!cursor)
         rh_trial_fail(t, "open was OK but gave no cursor");
     return cursor;

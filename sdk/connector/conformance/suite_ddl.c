@@ -68,8 +68,7 @@ static bool is_there(struct making *m, struct rh_text name)
 
 static bool has_column(struct making *m, const char *name)
 {
-    const struct rh_table *now =
-        rh_fixture_find(m->t, m->conn, m->table->schema, m->table->name);
+    const struct rh_table *now = rh_fixture_find(m->t, m->conn, m->table->schema, m->table->name);
 
     for (uint32_t i = 0; i < now->n_columns; i++)
         if (rh_text_is(rh_fixture_column(now, i)->name, name))
@@ -159,8 +158,8 @@ static void rename_table(struct rh_trial *t)
     may_apply(&m, &change);
     if (is_there(&m, m.table->name) || !is_there(&m, change.new_name))
         rh_trial_fail(t, "a table that was renamed is not there under its new name alone");
-    if (rh_fixture_count(t, m.conn,
-                         rh_fixture_find(t, m.conn, m.table->schema, change.new_name)) != N_ROWS)
+    if (rh_fixture_count(t, m.conn, rh_fixture_find(t, m.conn, m.table->schema, change.new_name)) !=
+        N_ROWS)
         rh_trial_fail(t, "a table that was renamed has not its rows");
 }
 

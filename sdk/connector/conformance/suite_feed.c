@@ -233,8 +233,8 @@ static void idle(struct rh_trial *t)
 
 static void gone(struct rh_trial *t)
 {
-    static const char *const tokens[] = {"", "rh_check: no token", "0.0.0", "\xff\xfe", "1",
-                                         "18446744073709551615.1.99999"};
+    static const char *const tokens[] = {"",  "rh_check: no token",          "0.0.0", "\xff\xfe",
+                                         "1", "18446744073709551615.1.99999"};
     struct following f;
 
     start(t, &f);

@@ -33,9 +33,8 @@ static void provoke(struct rh_trial *t, struct rh_conn *conn)
 
 static void write_and_undo(struct rh_trial *t, struct rh_conn *conn, const struct rh_table *table)
 {
-    const struct rh_value cells[] = {{.type = RH_TYPE_INT, .as.i = 7000},
-                                     {.type = RH_TYPE_NULL},
-                                     {.type = RH_TYPE_NULL}};
+    const struct rh_value cells[] = {
+        {.type = RH_TYPE_INT, .as.i = 7000}, {.type = RH_TYPE_NULL}, {.type = RH_TYPE_NULL}};
     struct rh_write_spec spec = rh_fixture_spec(table);
 
     if (!t->connector->tx || !rh_fixture_can_make(t))
@@ -43,8 +42,7 @@ static void write_and_undo(struct rh_trial *t, struct rh_conn *conn, const struc
     spec.n_rows = 1;
     spec.cells = cells;
     rh_trial_ok(t, "begin", t->connector->tx->begin(conn, &t->op, 0, rh_trial_error(t)));
-    rh_trial_ok(t, "insert",
-                rh_fixture_write(t, conn, t->connector->write->insert, &spec, NULL));
+    rh_trial_ok(t, "insert", rh_fixture_write(t, conn, t->connector->write->insert, &spec, NULL));
     rh_trial_ok(t, "rollback", t->connector->tx->rollback(conn, &t->op, rh_trial_error(t)));
 }
 
@@ -110,7 +108,8 @@ static void fds(struct rh_trial *t)
         live(t, table);
     after = rh_process_count_fds();
     if (after > before)
-        rh_trial_fail(t, "after %d connections came and went, %u descriptors are open instead of %u",
+        rh_trial_fail(t,
+                      "after %d connections came and went, %u descriptors are open instead of %u",
                       LIVES, after, before);
 }
 
@@ -179,7 +178,8 @@ static void long_memory(struct rh_trial *t)
 
 static void output(struct rh_trial *t)
 {
-    int kept = memfd_create("output", MFD_CLOEXEC), out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO);
+    int kept = memfd_create("output", MFD_CLOEXEC), out = dup(STDOUT_FILENO),
+        err = dup(STDERR_FILENO);
     char printed[200] = "";
     ssize_t n;
 

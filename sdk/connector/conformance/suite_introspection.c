@@ -99,10 +99,11 @@ static void changes_show(struct rh_trial *t)
 
 /* ---- Names ----------------------------------------------------------------------------------- */
 
-static const char *const odd_names[] = {"select",     "Group By", "it's",  "\"quoted\"",
-                                        "back`tick",  "a.b",      "naïve", "\xe6\x97\xa5\xe6\x9c\xac",
-                                        "UPPER",      "[x]",      "a;b--", "back\\slash",
-                                        " blank ",    "%s",       "?",     "$1"};
+static const char *const odd_names[] = {
+    "select",    "Group By", "it's",  "\"quoted\"",
+    "back`tick", "a.b",      "naïve", "\xe6\x97\xa5\xe6\x9c\xac",
+    "UPPER",     "[x]",      "a;b--", "back\\slash",
+    " blank ",   "%s",       "?",     "$1"};
 #define N_NAMES (sizeof(odd_names) / sizeof(odd_names[0]))
 
 /* Writes a row through all the names and reads it back. */

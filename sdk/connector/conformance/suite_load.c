@@ -50,8 +50,8 @@ static void entry_is_pure(struct rh_trial *t)
 
 static void check_setting(struct rh_trial *t, const char *name, const json_t *setting)
 {
-    static const char *const secrets[] = {"password", "passphrase", "secret", "token", "api_key",
-                                          "apikey", "private_key"};
+    static const char *const secrets[] = {"password", "passphrase", "secret",     "token",
+                                          "api_key",  "apikey",     "private_key"};
 
     if (!json_is_string(json_object_get(setting, "type")))
         rh_trial_fail(t, "the setting \"%s\" has no type", name);

@@ -52,17 +52,18 @@ static int32_t run(struct rh_trial *t, struct rh_conn *conn, const struct rh_op 
 
 static void bound(struct rh_trial *t)
 {
-    static const char *const hostile[] = {"", "'", "'; DROP TABLE x; --", "\\", "\\' OR 1=1",
-                                          "$1", "?", "%s%n", "\xc3\xa9\xf0\x9f\x98\x80", "a\nb"};
+    static const char *const hostile[] = {
+        "",  "'",    "'; DROP TABLE x; --",      "\\",  "\\' OR 1=1", "$1",
+        "?", "%s%n", "\xc3\xa9\xf0\x9f\x98\x80", "a\nb"};
     struct rh_conn *conn = start(t);
     const char *echo = json_string_value(rh_trial_need(t, "echo"));
 
     for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
-        struct rh_value value = {.type = RH_TYPE_TEXT,
-                                 .len = (uint32_t)strlen(hostile[i]),
-                                 .as.data = hostile[i]};
+        struct rh_value value = {
+            .type = RH_TYPE_TEXT, .len = (uint32_t)strlen(hostile[i]), .as.data = hostile[i]};
         struct rh_rows_read rows;
-        rh_trial_ok(t, "a statement with a parameter", run(t, conn, &t->op, echo, &value, 1, &rows));
+        rh_trial_ok(t, "a statement with a parameter",
+                    run(t, conn, &t->op, echo, &value, 1, &rows));
         if (rows.n_rows != 1 || rows.cells[0].type != RH_TYPE_TEXT ||
             rows.cells[0].len != value.len ||
             memcmp(rows.cells[0].as.data ? rows.cells[0].as.data : "", hostile[i], value.len) != 0)

@@ -280,8 +280,9 @@ static void lost_commit(struct rh_trial *t)
 const struct rh_trial_test rh_suite_network[] = {
     {"silent-connect", "connecting to a source that says nothing ends at the deadline",
      silent_connect},
-    {"black-hole", "a call to a source that has fallen silent is TIMEOUT at the deadline, and close "
-                   "does not wait",
+    {"black-hole",
+     "a call to a source that has fallen silent is TIMEOUT at the deadline, and close "
+     "does not wait",
      black_hole},
     {"cancel-in-silence", "cancel ends a call also when the source has fallen silent",
      cancel_in_silence},

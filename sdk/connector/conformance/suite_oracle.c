@@ -17,7 +17,7 @@
 
 #define MAX_TABLES 8u
 #define QUERY_US UINT64_C(60000000)
-#define CONDITIONS 8u /* times as many queries */
+#define CONDITIONS 8u    /* times as many queries */
 #define SHARE_PERCENT 60 /* of the test's time that queries may take */
 
 struct oracle {
@@ -182,13 +182,12 @@ static void check_claim(struct oracle *o, struct rh_conn *conn, const struct rh_
         table, rh_fixture_position(o->t, table, rh_trial_string(o->t, column->column.name)));
     plan.verdicts = &verdict;
     plan.needs = &needs;
-    rh_trial_ok(o->t, "plan",
-                o->t->connector->plan(conn, &query, &plan, rh_trial_error(o->t)));
+    rh_trial_ok(o->t, "plan", o->t->connector->plan(conn, &query, &plan, rh_trial_error(o->t)));
     o->n_queries++;
     o->n_pushed += verdict != RH_VERDICT_NONE;
     if (verdict > rh_legal_upper(o->t->library, &query, 0))
-        rh_trial_fail(o->t, "plan claims verdict %u for operator 0x%x on a column of type %s", verdict,
-                      op, rh_type_name(query.columns->type));
+        rh_trial_fail(o->t, "plan claims verdict %u for operator 0x%x on a column of type %s",
+                      verdict, op, rh_type_name(query.columns->type));
 }
 
 /* Whether operators of this kind are ever asked of such a column. */

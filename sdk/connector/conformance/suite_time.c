@@ -48,8 +48,7 @@ static int32_t run_slow(struct rh_trial *t, struct rh_conn *conn, const struct r
 static void in_time(struct rh_trial *t, const char *what, uint64_t until_us)
 {
     if (rh_clock_us() > until_us + GRACE_US)
-        rh_trial_fail(t, "%s took %.1f s too long", what,
-                      (double)(rh_clock_us() - until_us) / 1e6);
+        rh_trial_fail(t, "%s took %.1f s too long", what, (double)(rh_clock_us() - until_us) / 1e6);
 }
 
 /* ---- Deadlines ------------------------------------------------------------------------------- */
@@ -92,9 +91,8 @@ static void deadline_past(struct rh_trial *t)
 
 static void write_past(struct rh_trial *t)
 {
-    const struct rh_value cells[] = {{.type = RH_TYPE_INT, .as.i = 900},
-                                     {.type = RH_TYPE_NULL},
-                                     {.type = RH_TYPE_NULL}};
+    const struct rh_value cells[] = {
+        {.type = RH_TYPE_INT, .as.i = 900}, {.type = RH_TYPE_NULL}, {.type = RH_TYPE_NULL}};
     struct rh_write_result result = {.struct_size = sizeof(result)};
     struct rh_conn *conn = start(t), *other;
     const struct rh_table *table = rh_fixture_simple(t, conn, 3);
@@ -179,8 +177,8 @@ static void cancel_often(struct rh_trial *t, bool by_fd)
     for (int i = 0; i < CANCELS; i++)
         took[i] = cancel_once(t, by_fd);
     qsort(took, CANCELS, sizeof(took[0]), compare_times);
-    rh_trial_note(t, "median %.1f ms, worst of %d: %.1f ms", (double)took[CANCELS / 2] / 1e3, CANCELS,
-                  (double)took[CANCELS - 1] / 1e3);
+    rh_trial_note(t, "median %.1f ms, worst of %d: %.1f ms", (double)took[CANCELS / 2] / 1e3,
+                  CANCELS, (double)took[CANCELS - 1] / 1e3);
     if (took[CANCELS / 2] > CANCEL_US)
         rh_trial_fail(t, "half of the cancelled calls went on for more than %.0f ms",
                       CANCEL_US / 1e3);

@@ -67,8 +67,8 @@ static void make_column(struct rh_trial *t, struct rh_column column, struct colu
     rh_trial_load(t);
     rh_fixture_need(t);
     test.conn = rh_trial_connect(t);
-    columns[0] = (struct rh_column){
-        .name = RH_TEXT("id"), .type = RH_TYPE_INT, .flags = RH_COLUMN_NOT_NULL};
+    columns[0] =
+        (struct rh_column){.name = RH_TEXT("id"), .type = RH_TYPE_INT, .flags = RH_COLUMN_NOT_NULL};
     columns[1] = column;
     columns[1].name = RH_TEXT("v");
     if (!rh_fixture_create(t, test.conn, columns, 2, key, 1, &made))
@@ -179,8 +179,8 @@ static void keep_type(struct rh_trial *t, uint32_t type, const struct rh_value *
 
 static void bools(struct rh_trial *t)
 {
-    static const struct rh_value values[] = {X(RH_TYPE_BOOL, 0), X(RH_TYPE_BOOL, 1),
-                                             {.type = RH_TYPE_NULL}};
+    static const struct rh_value values[] = {
+        X(RH_TYPE_BOOL, 0), X(RH_TYPE_BOOL, 1), {.type = RH_TYPE_NULL}};
     keep_type(t, RH_TYPE_BOOL, values, N(values));
 }
 
@@ -213,9 +213,19 @@ static void uints(struct rh_trial *t)
 static void floats(struct rh_trial *t)
 {
     static const struct rh_value values[] = {
-        F(0.0),          F(-0.0),          F(0.1),      F(DBL_MAX),          F(-DBL_MAX),
-        F(DBL_MIN),      F(4.9e-324),      F(1.0 / 3),  F(9007199254740993.0), F(0.30000000000000004),
-        F((double)NAN), F((double)INFINITY), F(-(double)INFINITY),
+        F(0.0),
+        F(-0.0),
+        F(0.1),
+        F(DBL_MAX),
+        F(-DBL_MAX),
+        F(DBL_MIN),
+        F(4.9e-324),
+        F(1.0 / 3),
+        F(9007199254740993.0),
+        F(0.30000000000000004),
+        F((double)NAN),
+        F((double)INFINITY),
+        F(-(double)INFINITY),
     };
     keep_type(t, RH_TYPE_FLOAT, values, N(values));
 }
@@ -258,11 +268,29 @@ static void free_decimals(struct rh_trial *t)
 static void texts(struct rh_trial *t)
 {
     static const struct rh_value values[] = {
-        T(""),          T(" "),      T("a "),       T(" a"),         T("a\xcc\x81"),
-        T("á"),         T("😀"),     T("it's"),     T("\"quoted\""), T("back\\slash"),
-        T("\t\r\n"),    T("%s%n"),   T("$1 ? :a"),  T("a\0b"),       T("\xef\xbf\xbf"),
-        T("\x7f\x01"),  T("NULL"),   T("'; --"),    T("İıſK"),       T("\xf4\x8f\xbf\xbf"),
-        T("\xef\xbb\xbfz"), T("日本"), {.type = RH_TYPE_NULL},
+        T(""),
+        T(" "),
+        T("a "),
+        T(" a"),
+        T("a\xcc\x81"),
+        T("á"),
+        T("😀"),
+        T("it's"),
+        T("\"quoted\""),
+        T("back\\slash"),
+        T("\t\r\n"),
+        T("%s%n"),
+        T("$1 ? :a"),
+        T("a\0b"),
+        T("\xef\xbf\xbf"),
+        T("\x7f\x01"),
+        T("NULL"),
+        T("'; --"),
+        T("İıſK"),
+        T("\xf4\x8f\xbf\xbf"),
+        T("\xef\xbb\xbfz"),
+        T("日本"),
+        {.type = RH_TYPE_NULL},
     };
     keep_type(t, RH_TYPE_TEXT, values, N(values));
 }
@@ -322,8 +350,14 @@ static void timestamps(struct rh_trial *t)
 static void intervals(struct rh_trial *t)
 {
     static const struct rh_interval parts[] = {
-        {0, 0, 0},          {1, 2, 3},  {-1, -2, -3},        {14, 0, 0},
-        {0, 45, 0},         {0, 0, 1},  {0, 0, 100 * DAY_US}, {1, -1, 1},
+        {0, 0, 0},
+        {1, 2, 3},
+        {-1, -2, -3},
+        {14, 0, 0},
+        {0, 45, 0},
+        {0, 0, 1},
+        {0, 0, 100 * DAY_US},
+        {1, -1, 1},
         {1200, 0, DAY_US / 2},
     };
     struct rh_value values[N(parts)];
@@ -453,13 +487,13 @@ static void check_expected(struct rh_trial *t, struct rh_conn *conn, const json_
 
     if (!name || !json_is_array(columns) || !json_is_array(rows))
         rh_trial_fail(t, "the configuration: a table has a name, columns and rows");
-    table = rh_fixture_find(t, conn, rh_text_of(t->schema.data ? t->schema.data : NULL),
-                            rh_text_of(name));
+    table = rh_fixture_find(t, conn, (struct rh_text){NULL, 0}, rh_text_of(name));
     rh_fixture_rows(t, conn, table, &found);
     if (found.n_rows != json_array_size(rows))
         rh_trial_fail(t, "\"%s\" has %llu rows instead of %zu", name,
                       (unsigned long long)found.n_rows, json_array_size(rows));
-    json_array_foreach(rows, i, row) {
+    json_array_foreach(rows, i, row)
+    {
         for (c = 0; c < json_array_size(columns); c++) {
             const char *column = json_string_value(json_array_get(columns, c));
             uint32_t at = rh_fixture_position(t, table, column ? column : "");
@@ -491,8 +525,7 @@ static void expected_tables(struct rh_trial *t)
         rh_trial_skip(t, "it makes tables of its own");
     tables = rh_trial_need(t, "tables");
     conn = rh_trial_connect(t);
-    json_array_foreach(tables, i, table)
-        check_expected(t, conn, table);
+    json_array_foreach(tables, i, table) check_expected(t, conn, table);
     t->connector->close(conn);
 }
 

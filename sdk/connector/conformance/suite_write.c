@@ -244,8 +244,7 @@ static void where_three(struct writing *w, struct rh_query *ret_where)
     plan.verdicts = &verdict;
     plan.needs = rh_trial_alloc(t, 16 * sizeof(*plan.needs));
     if (t->connector->plan)
-        rh_trial_ok(t, "plan",
-                    t->connector->plan(w->conn, ret_where, &plan, rh_trial_error(t)));
+        rh_trial_ok(t, "plan", t->connector->plan(w->conn, ret_where, &plan, rh_trial_error(t)));
     else
         verdict = (uint8_t)rh_library_upper(t->library, RH_OP_EQ, RH_TYPE_INT);
     if (verdict != RH_VERDICT_EXACT)
@@ -279,8 +278,8 @@ static void set_update(struct rh_trial *t)
     rh_fixture_rows(t, w.conn, w.table, &now);
     for (uint64_t i = 0; i < now.n_rows; i++) {
         const struct rh_value *row = &now.cells[i * 3];
-        bool is_set = row[2].type == RH_TYPE_TEXT && row[2].len == 3 &&
-                      memcmp(row[2].as.data, "set", 3) == 0;
+        bool is_set =
+            row[2].type == RH_TYPE_TEXT && row[2].len == 3 && memcmp(row[2].as.data, "set", 3) == 0;
         if (is_set != (row[1].as.i == 3))
             rh_trial_fail(t, "update where n = 3 has %s row %lld", is_set ? "changed" : "left",
                           (long long)row[0].as.i);
@@ -331,7 +330,8 @@ static void returning(struct rh_trial *t)
     spec.returning = w.table->columns;
     spec.n_returning = 3;
     spec.returning_stride = w.table->column_stride;
-    rh_trial_ok(t, "insert returning", rh_fixture_write(t, w.conn, w.group->insert, &spec, &result));
+    rh_trial_ok(t, "insert returning",
+                rh_fixture_write(t, w.conn, w.group->insert, &spec, &result));
     if (result.returned.n_rows != 30 || result.returned.n_cols != 3)
         rh_trial_fail(t, "30 rows written, %llu rows of %u cells returned",
                       (unsigned long long)result.returned.n_rows, result.returned.n_cols);
@@ -408,8 +408,7 @@ static void ambiguous_key(struct rh_trial *t)
     rc = rh_fixture_write(t, w.conn, w.group->update, &spec, NULL);
     if (rc == RH_UNSUPPORTED)
         rh_trial_skip(t, "keyed updates by other columns than the key are not claimed");
-    expect_constraint(&w, "a keyed update that matches two rows", rc,
-                      RH_CONSTRAINT_AMBIGUOUS_KEY);
+    expect_constraint(&w, "a keyed update that matches two rows", rc, RH_CONSTRAINT_AMBIGUOUS_KEY);
     unchanged(&w, "a keyed update that matched two rows");
 }
 
@@ -494,8 +493,7 @@ static void many_rows(struct rh_trial *t)
     rh_trial_ok(t, "as many rows as a call may have",
                 rh_fixture_write(t, w.conn, w.group->insert, &spec, NULL));
     if (rh_fixture_count(t, w.conn, w.table) != N_ROWS + n)
-        rh_trial_fail(t, "%llu rows written, and not as many in the table",
-                      (unsigned long long)n);
+        rh_trial_fail(t, "%llu rows written, and not as many in the table", (unsigned long long)n);
 }
 
 /* ---- Refusals -------------------------------------------------------------------------------- */
@@ -577,8 +575,9 @@ const struct rh_trial_test rh_suite_write[] = {
     {"returning", "returned rows come in the order of the input", returning},
     {"unique", "a key that exists is CONSTRAINT/UNIQUE, and nothing changes", unique},
     {"not-null", "NULL where none may be is CONSTRAINT/NOT_NULL, and nothing changes", not_null},
-    {"ambiguous-key", "a keyed row that matches several is CONSTRAINT/AMBIGUOUS_KEY, and nothing "
-                      "changes",
+    {"ambiguous-key",
+     "a keyed row that matches several is CONSTRAINT/AMBIGUOUS_KEY, and nothing "
+     "changes",
      ambiguous_key},
     {"atomic-all", "ATOMIC_ALL: one row that is refused takes all back", atomic_all},
     {"atomic-row", "ATOMIC_ROW: each row for itself, with its status", atomic_row},

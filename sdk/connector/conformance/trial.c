@@ -158,7 +158,8 @@ void rh_trial_settings(struct rh_trial *t, const json_t *overrides,
     json_t *value, *of = json_deep_copy(overrides);
 
     /* A setting that is null takes the one that it stands for away. */
-    json_object_foreach(of, name, value) {
+    json_object_foreach(of, name, value)
+    {
         if (json_is_null(value))
             json_object_del(settings, name);
         else

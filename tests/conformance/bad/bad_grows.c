@@ -7,7 +7,7 @@
 
 #define N_LOST 4000u
 
-static void *lost;
+static void *volatile lost; /* volatile: an optimiser would leave the leak out */
 
 static int32_t open(struct rh_conn *conn, const struct rh_op *op, const struct rh_query *query,
                     struct rh_cursor **ret_cursor, struct rh_error *error)

@@ -7,7 +7,7 @@
 
 #define N_LOST 50000u
 
-static void *lost;
+static void *volatile lost; /* volatile: an optimiser would leave the leak out */
 
 static int32_t connect(const struct rh_host *host, const struct rh_op *op,
                        const struct rh_settings *settings, struct rh_conn **ret_conn,

@@ -52,6 +52,13 @@ static int32_t fail(struct rh_error *error, int32_t error_class, const char *for
     return error_class;
 }
 
+/* As it would without a sanitizer, which has a handler for it. */
+static void crash(void)
+{
+    signal(SIGSEGV, SIG_DFL);
+    raise(SIGSEGV);
+}
+
 /* ---- Misdeeds -------------------------------------------------------------------------------- */
 
 static void *sleep_for_ever(void *context)
@@ -186,7 +193,7 @@ static int32_t misbehave(struct rh_conn *conn, const char *at, const struct rh_o
     if (strcmp(conn->at, at) != 0)
         return RH_OK;
     if (strcmp(action, "crash") == 0)
-        raise(SIGSEGV);
+        crash();
     if (strcmp(action, "abort") == 0)
         abort();
     if (strcmp(action, "exit") == 0)

@@ -1,0 +1,149 @@
+"""`rowhouse connector check` as people use it: formats, levels, deviations, exit status."""
+import json
+import os
+import pathlib
+import subprocess
+import xml.etree.ElementTree as ET
+
+import pytest
+
+BUILD = pathlib.Path(os.environ["ROWHOUSE_BUILD"])
+MEMORY = BUILD / "plugins" / "memory.so"
+BAD = BUILD / "bad-connectors" / "bad_error_after_end.so"
+NOTHING = {"wrong_credentials": None, "unreachable": None, "through": None, "slow": None,
+           "echo": None}
+
+
+def check(*words):
+    return subprocess.run([BUILD / "bin" / "rowhouse", "connector", "check", *words],
+                          capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_json(name, value):
+        (tmp_path / name).write_text(json.dumps(value))
+        return str(tmp_path / name)
+    return write_json
+
+
+@pytest.fixture
+def memory(write):
+    return write("memory.json", {"settings": {"name": "check"}, **NOTHING})
+
+
+@pytest.fixture
+def sqlite(write, tmp_path):
+    return write("sqlite.json", {"settings": {"path": str(tmp_path / "check.db")}, **NOTHING})
+
+
+def test_lists_its_tests():
+    done = check("--list")
+    assert done.returncode == 0
+    assert all(len(line.split("\t")) == 2 for line in done.stdout.splitlines())
+    assert "cursors/end\t" in done.stdout
+
+
+def test_without_a_source_only_what_needs_none_is_tested():
+    done = check(MEMORY, "--format", "json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert report["level"] == report["claimed"] == "LOADABLE"
+    outcomes = {test["test"]: test["outcome"] for test in report["tests"]}
+    assert outcomes["load/loads"] == "pass" and outcomes["cursors/end"] == "unproven"
+
+
+def test_reaches_the_level_that_is_claimed(memory):
+    done = check(MEMORY, "--config", memory, "--suite", "cursors", "--test", "write/insert")
+    assert done.returncode == 0, done.stdout
+    assert "level WRITE (it claims: read write" in done.stdout
+
+
+def test_a_failure_costs_the_level(sqlite):
+    done = check(BAD, "--config", sqlite, "--suite", "cursors", "--suite", "write")
+    assert done.returncode == 1
+    assert "level LOADABLE of WRITE" in done.stdout
+    assert "cursors/end" in done.stderr
+
+
+def test_a_deviation_is_allowed_and_shown(sqlite, write):
+    declared = write("deviations.json", {"cursors/end": "END is said once", "cursors/empty": "none"})
+    done = check(BAD, "--config", sqlite, "--suite", "cursors", "--deviations", declared)
+    assert done.returncode == 0, done.stdout
+    assert "deviation   cursors/end" in done.stdout and "END is said once" in done.stdout
+    assert "undeviating cursors/empty" in done.stdout
+
+
+def test_certificates_need_everything_proven(sqlite, memory):
+    quick = ["--test", "cursors/end", "--test", "config/connects"]
+    assert check(MEMORY, "--config", memory, "--certify", *quick).returncode == 0
+    assert check(MEMORY, "--certify", *quick).returncode == 1
+    assert check(BAD, "--config", sqlite, "--certify", *quick).returncode == 1
+
+
+def test_tap(sqlite):
+    lines = check(BAD, "--config", sqlite, "--format", "tap", "--suite", "cursors").stdout.splitlines()
+    assert lines[0] == "TAP version 13"
+    n = int(lines[1].removeprefix("1.."))
+    points = [line for line in lines if line.startswith(("ok ", "not ok "))]
+    assert len(points) == n
+    assert sum(line.startswith("not ok") for line in points) == 1
+
+
+def test_junit(sqlite, tmp_path):
+    output = tmp_path / "report.xml"
+    done = check(BAD, "--config", sqlite, "--format", "junit", "--output", output, "--suite",
+                 "cursors", "--suite", "native", "--suite", "feed")
+    assert done.returncode == 1 and done.stdout == ""
+    cases = {case.get("name"): case for case in ET.parse(output).getroot().iter("testcase")}
+    assert cases["cursors/end"].find("failure") is not None
+    assert cases["cursors/batches"].find("failure") is None
+    assert not any(name.startswith("feed/") for name in cases), "nothing to test is no test"
+
+
+def test_crash_is_one_failed_test(sqlite):
+    done = check(BUILD / "bad-connectors" / "bad_close_with_cursor.so", "--config", sqlite,
+                 "--format", "json", "--suite", "cursors")
+    outcomes = {test["test"]: test["outcome"] for test in json.loads(done.stdout)["tests"]}
+    assert outcomes.pop("cursors/close") == "crash"
+    assert set(outcomes.values()) == {"pass"}
+
+
+def test_leaves_no_tables(sqlite, tmp_path):
+    import sqlite3
+    assert check(BUILD / "bad-connectors" / "bad_close_with_cursor.so", "--config", sqlite,
+                 "--suite", "cursors", "--suite", "types").returncode == 1
+    with sqlite3.connect(tmp_path / "check.db") as database:
+        assert database.execute("SELECT name FROM sqlite_master").fetchall() == []
+
+
+@pytest.mark.parametrize("words, said", [
+    ([], "needs FILE"),
+    ([str(MEMORY), "--test", "cursors/nothing"], "cursors/nothing"),
+    ([str(MEMORY), "--format", "yaml"], "yaml"),
+    ([str(MEMORY), "--queries", "0"], "--queries"),
+    ([str(MEMORY), "--config", "/nonexistent.json"], "/nonexistent.json"),
+])
+def test_usage(words, said):
+    done = check(*words)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize("config, said", [
+    ("[]", "not a JSON object"),
+    ("{", "line 1"),
+    ('{"settings": {}, "setings": {}}', "setings"),
+    ("{}", "settings"),
+])
+def test_configurations_that_make_no_sense(tmp_path, config, said):
+    (tmp_path / "config.json").write_text(config)
+    done = check(MEMORY, "--config", tmp_path / "config.json")
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_deviations_that_make_no_sense(memory, write):
+    for declared in ({"cursors/nothing": "why"}, {"cursors": "why"}, {"cursors/end": ""}):
+        done = check(MEMORY, "--config", memory, "--deviations", write("d.json", declared))
+        assert done.returncode == 2

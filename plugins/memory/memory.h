@@ -74,9 +74,8 @@ int32_t mem_next(struct rh_cursor *cursor, const struct rh_op *op, uint32_t max_
                  struct rh_batch *ret_batch, struct rh_error *error);
 void mem_finish(struct rh_cursor *cursor);
 /* feed.c */
-int32_t mem_feed_open(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_feed_spec *spec, struct rh_cursor **ret_cursor,
-                      struct rh_error *error);
+int32_t mem_feed_open(struct rh_conn *conn, const struct rh_op *op, const struct rh_feed_spec *spec,
+                      struct rh_cursor **ret_cursor, struct rh_error *error);
 int32_t mem_feed_next(struct rh_cursor *cursor, const struct rh_op *op, uint32_t max_changes,
                       struct rh_feed_batch *ret_batch, struct rh_error *error);
 /* write.c */

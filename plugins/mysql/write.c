@@ -361,6 +361,17 @@ out:
     return columns;
 }
 
+/* Each key, with the cells that are set behind it. */
+static void fill_rows(struct rh_value *cells, const struct rh_write_spec *spec,
+                      const struct rh_batch *keys)
+{
+    for (uint64_t row = 0; row < keys->n_rows; row++) {
+        memcpy(cells, keys->cells + row * keys->n_cols, sizeof *cells * keys->n_cols);
+        memcpy(cells + keys->n_cols, spec->cells, sizeof *cells * spec->n_columns);
+        cells += keys->n_cols + spec->n_columns;
+    }
+}
+
 /* Locks the rows, keeps their keys, and changes them by key. */
 static int update_where_returning(struct rh_my_scope *scope, struct rh_error *error)
 {
@@ -406,10 +417,7 @@ static int update_where_returning(struct rh_my_scope *scope, struct rh_error *er
         columns[i] = i < n_key ? key[i] : *rh_my_spec_column(spec, i - n_key);
     for (uint32_t i = 0; i < n_key; i++)
         positions[i] = i;
-    for (uint64_t row = 0; row < n_rows; row++) {
-        memcpy(cells + row * n, keys.cells + row * n_key, sizeof *cells * n_key);
-        memcpy(cells + row * n + n_key, spec->cells, sizeof *cells * spec->n_columns);
-    }
+    fill_rows(cells, spec, &keys);
     keyed.columns = columns;
     keyed.column_stride = sizeof *columns;
     keyed.n_columns = n;

@@ -16,17 +16,65 @@ static const struct rh_ddl_change *change_at(const struct rh_ddl_change *changes
     return (const struct rh_ddl_change *)(const void *)((const char *)changes + (size_t)stride * i);
 }
 
+static bool is_keyed(const struct rh_table *table, uint32_t column)
+{
+    for (uint32_t i = 0; i < table->n_key; i++) {
+        if (table->key[i] == column)
+            return true;
+    }
+    for (uint32_t i = 0; i < table->n_indexes; i++) {
+        const struct rh_index *index =
+            (const struct rh_index *)(const void *)((const char *)table->indexes +
+                                                    (size_t)table->index_stride * i);
+        for (uint32_t k = 0; k < index->n_columns; k++) {
+            if (index->columns[k] == column)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* A table to be made, with a limit for the texts that are keys: long ones cannot be indexed there.
+ * The copy's columns are owned by the caller. */
+static int limit_keys(const struct rh_conn *conn, const struct rh_table *table,
+                      struct rh_table *ret_table, struct rh_column **ret_columns,
+                      struct rh_error *error)
+{
+    struct rh_column *columns = calloc((size_t)table->n_columns + 1, sizeof *columns);
+
+    if (!columns)
+        return rh_fail_nomem(error);
+    for (uint32_t i = 0; i < table->n_columns; i++) {
+        columns[i] = *rh_sql_column_at(table->columns, table->column_stride, i);
+        if (columns[i].type == RH_TYPE_TEXT && !columns[i].max_length &&
+            !columns[i].native_type.len && is_keyed(table, i))
+            columns[i].max_length = conn->dialect->key_length;
+    }
+    *ret_table = *table;
+    ret_table->columns = columns;
+    ret_table->column_stride = sizeof *columns;
+    *ret_columns = columns;
+    return RH_OK;
+}
+
 /* Writes change i into conn->sql. */
 static int build(struct rh_conn *conn, const struct rh_ddl_change *changes, uint32_t stride,
                  uint32_t i, struct rh_error *error)
 {
+    struct rh_ddl_change change = *change_at(changes, stride, i);
+    struct rh_column *columns = NULL;
+    struct rh_table table;
     int rc = RH_OK;
 
+    if (change.kind == RH_DDL_CREATE_TABLE && change.table && conn->dialect->key_length) {
+        rc = limit_keys(conn, change.table, &table, &columns, error);
+        change.table = &table;
+    }
     rh_sql_fini(&conn->sql);
     rh_sql_init(&conn->sql, &conn->sql_dialect, &conn->traits);
-    rc = conn->dialect->sql.type_name
-             ? rh_sql_ddl(&conn->sql, change_at(changes, stride, i), error)
-             : rh_fail(error, RH_UNSUPPORTED, "tables cannot be changed here");
+    if (!rc)
+        rc = rh_sql_ddl(&conn->sql, &change, error);
+    free(columns);
     if (rc && error)
         error->row = i;
     return rc;

@@ -71,6 +71,7 @@ struct rh_odbc_dialect {
     bool lock_unpaged;        /* FOR UPDATE stands with no limit: then it counts, too */
     uint32_t paging_since;    /* the first version with limits, 0 = all */
     uint32_t max_text_bytes;  /* of a literal; 0 = no limit */
+    uint32_t key_length;      /* of a text without a limit that is made as a key; 0 = as others */
     bool on_conflict;         /* INSERT … ON CONFLICT is its upsert */
     bool tx_ddl;              /* tables are made and changed within transactions */
     bool read_only_native;    /* `read_only` makes the source refuse changes by any statement */

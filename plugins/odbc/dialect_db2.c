@@ -147,6 +147,7 @@ const struct rh_odbc_dialect rh_odbc_db2 = {
     .texts = RH_ODBC_TEXT_LOOSE,
     .schemas = RH_ODBC_SCHEMAS,
     .typed_cells = true,
+    .key_length = 250,
     .exact_decimals = true,
     .exact_floats = true,
     .exact_sums = true,

@@ -239,6 +239,7 @@ const struct rh_odbc_dialect rh_odbc_firebird = {
     .exact_like = true,
     .own_text_seek = true,
     .typed_cells = true,
+    .key_length = 200,
     .exact_decimals = true,
     .exact_floats = true,
     .max_text_bytes = 8190,

@@ -226,6 +226,7 @@ const struct rh_odbc_dialect rh_odbc_mysql = {
     .exact_like = true,
     .own_text_seek = true,
     .typed_cells = true,
+    .key_length = 700,
     .dates_as_text = true,
     .exact_decimals = true,
     .exact_bytes = true,

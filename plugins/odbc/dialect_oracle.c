@@ -207,6 +207,7 @@ const struct rh_odbc_dialect rh_odbc_oracle = {
     .exact_like = true,
     .own_text_seek = true,
     .typed_cells = true,
+    .key_length = 1000,
     .ints_as_text = true,
     .empty_is_null = true,
     .exact_decimals = true,

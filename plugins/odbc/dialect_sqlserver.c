@@ -327,6 +327,7 @@ const struct rh_odbc_dialect rh_odbc_sqlserver = {
     .exact_like = true,
     .own_text_seek = true,
     .typed_cells = true,
+    .key_length = 450,
     .exact_decimals = true,
     .exact_floats = true,
     .exact_sums = true,

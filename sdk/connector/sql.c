@@ -59,7 +59,8 @@ int rh_sql_check(const struct rh_sql *sql, struct rh_error *error)
     int rc;
 
     if (sql->unsupported)
-        return rh_fail(error, RH_UNSUPPORTED, "the query asks for what this connector does not know");
+        return rh_fail(error, RH_UNSUPPORTED,
+                       "the query asks for what this connector does not know");
     if (!sql->failed && !sql->text.failed)
         return RH_OK;
     rc = rh_fail(error, RH_RESOURCE, "the SQL text is too long or too deep, or memory ran out");

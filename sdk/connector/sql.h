@@ -83,7 +83,7 @@ struct rh_sql_dialect {
     bool default_first; /* DEFAULT stands before NOT NULL */
     bool default_row_is_listed; /* no DEFAULT VALUES: (column) VALUES (DEFAULT) */
     const char *default_row;    /* in place of DEFAULT VALUES, or NULL: " () VALUES ()" */
-    int64_t limit_of_all;       /* with offset_needs_limit: the LIMIT that is none; 0 stands for -1 */
+    int64_t limit_of_all; /* with offset_needs_limit: the LIMIT that is none; 0 stands for -1 */
     enum rh_sql_returning returning;
     enum rh_sql_paging paging;
     const char *lock_hint; /* stands behind the table for RH_QUERY_LOCK, or NULL */
@@ -185,7 +185,7 @@ struct rh_sql {
     const struct rh_query *having; /* while a HAVING or a grouped ORDER BY is written … */
     uint32_t output;               /* … which output rh_sql_operand stands for */
     struct rh_sql_own *own;        /* what rh_sql_own_value made */
-    bool unsupported; /* the query has a flag that must be understood and is not */
+    bool unsupported;              /* the query has a flag that must be understood and is not */
     bool failed; /* out of memory, too long, too deep, NUL in a name: sticky, checked at the end */
 };
 

@@ -45,6 +45,8 @@ const struct rh_write_spec *rh_wire_take_write(struct rh_wire_in *in, bool *ret_
     struct rh_write_spec *spec = head ? &head->spec : NULL;
     uint64_t n_cells;
 
+    if (spec)
+        spec->where = NULL;
     if (!head || __builtin_mul_overflow(spec->n_rows, (uint64_t)spec->n_columns, &n_cells) ||
         !rh_wire_fix_text(in, &spec->schema) || !rh_wire_fix_text(in, &spec->table) ||
         !(spec->columns = rh_wire_take_columns(in, spec->n_columns)) ||

@@ -270,6 +270,7 @@ static void *cancel_soon(void *context)
 static void cancel(struct rh_trial *t)
 {
     struct rh_feed_batch batch = {.struct_size = sizeof(batch)};
+    struct canceller canceller = {.t = t};
     struct rh_cursor *cursor;
     struct following f;
     struct rh_op op;
@@ -281,7 +282,8 @@ static void cancel(struct rh_trial *t)
     cursor = open_feed(&f);
     op = rh_trial_op(t, 30000);
     begin_us = rh_clock_us();
-    if (pthread_create(&thread, NULL, cancel_soon, &(struct canceller){t, f.reader}) != 0)
+    canceller.conn = f.reader;
+    if (pthread_create(&thread, NULL, cancel_soon, &canceller) != 0)
         rh_trial_fail(t, "the suite cannot start a thread");
     rc = f.feed->next(cursor, &op, 10, &batch, rh_trial_error(t));
     pthread_join(thread, NULL);

@@ -3,7 +3,7 @@
  * base: postgres
  * fails: network/cancel-in-silence
  */
-#include "bad.h"
+#include "bad.inc"
 
 static int32_t ping(struct rh_conn *conn, const struct rh_op *op, struct rh_error *error)
 {

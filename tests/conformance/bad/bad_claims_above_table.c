@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: oracle/claims
  */
-#include "bad.h"
+#include "bad.inc"
 
 static int32_t plan(struct rh_conn *conn, const struct rh_query *query, struct rh_plan *ret_plan,
                     struct rh_error *error)

@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: transactions/close
  */
-#include "bad.h"
+#include "bad.inc"
 
 static const struct rh_op *kept;
 static struct rh_op last;

@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: cursors/close
  */
-#include "bad.h"
+#include "bad.inc"
 
 static _Thread_local struct rh_conn *busy;
 

@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: threads/close
  */
-#include "bad.h"
+#include "bad.inc"
 
 static _Thread_local int home;
 

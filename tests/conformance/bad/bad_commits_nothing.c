@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: transactions/order
  */
-#include "bad.h"
+#include "bad.inc"
 
 static int32_t commit(struct rh_conn *conn, const struct rh_op *op, struct rh_error *error)
 {

@@ -4,7 +4,7 @@
  * fails: load/loads
  * also: abi introspection cursors hygiene ddl
  */
-#include "bad.h"
+#include "bad.inc"
 
 __attribute__((constructor)) static void crash(void)
 {

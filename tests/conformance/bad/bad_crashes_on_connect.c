@@ -4,7 +4,7 @@
  * fails: config/connects
  * also: introspection cursors hygiene ddl
  */
-#include "bad.h"
+#include "bad.inc"
 
 static int32_t connect(const struct rh_host *host, const struct rh_op *op,
                        const struct rh_settings *settings, struct rh_conn **ret_conn,

@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: native/bound
  */
-#include "bad.h"
+#include "bad.inc"
 
 static int32_t run(struct rh_conn *conn, const struct rh_op *op, const struct rh_native_spec *spec,
                    struct rh_native_result *ret_result, struct rh_error *error)

@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: introspection/changes ddl/drop
  */
-#include "bad.h"
+#include "bad.inc"
 
 static int32_t apply(struct rh_conn *conn, const struct rh_op *op,
                      const struct rh_ddl_change *changes, uint32_t n_changes, uint32_t stride,

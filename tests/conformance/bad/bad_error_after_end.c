@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: cursors/end
  */
-#include "bad.h"
+#include "bad.inc"
 
 static const struct rh_cursor *ended;
 

@@ -4,7 +4,7 @@
  * fails: load/loads
  * also: abi introspection cursors hygiene ddl
  */
-#include "bad.h"
+#include "bad.inc"
 
 RH_EXPORT int rh_another_symbol;
 RH_EXPORT int rh_another_symbol = 1;

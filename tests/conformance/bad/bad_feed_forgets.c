@@ -4,7 +4,7 @@
  * fails: feed/resume
  * timeout: 5
  */
-#include "bad.h"
+#include "bad.inc"
 
 static int32_t open(struct rh_conn *conn, const struct rh_op *op, const struct rh_feed_spec *spec,
                     struct rh_cursor **ret_cursor, struct rh_error *error)

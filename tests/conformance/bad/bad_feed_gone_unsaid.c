@@ -3,7 +3,7 @@
  * base: memory
  * fails: feed/gone
  */
-#include "bad.h"
+#include "bad.inc"
 
 static int32_t open(struct rh_conn *conn, const struct rh_op *op, const struct rh_feed_spec *spec,
                     struct rh_cursor **ret_cursor, struct rh_error *error)

@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: cursors/finish-early
  */
-#include "bad.h"
+#include "bad.inc"
 
 static int ended;
 

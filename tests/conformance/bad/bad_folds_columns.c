@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: introspection/columns
  */
-#include "bad.h"
+#include "bad.inc"
 
 static void lower(struct rh_text text)
 {

@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: introspection/tables
  */
-#include "bad.h"
+#include "bad.inc"
 
 static void lower(struct rh_text text)
 {

@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: hygiene/children
  */
-#include "bad.h"
+#include "bad.inc"
 
 #include <unistd.h>
 

@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: hygiene/long-memory
  */
-#include "bad.h"
+#include "bad.inc"
 
 #define N_LOST 4000u
 

@@ -4,7 +4,7 @@
  * fails: time/cancel
  * timeout: 4
  */
-#include "bad.h"
+#include "bad.inc"
 
 static void cancel(struct rh_conn *conn)
 {

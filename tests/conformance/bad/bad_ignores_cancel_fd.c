@@ -4,7 +4,7 @@
  * fails: time/cancel-fd
  * timeout: 4
  */
-#include "bad.h"
+#include "bad.inc"
 
 static int32_t run(struct rh_conn *conn, const struct rh_op *op, const struct rh_native_spec *spec,
                    struct rh_native_result *ret_result, struct rh_error *error)

@@ -3,7 +3,7 @@
  * base: postgres
  * fails: network/slow-drip
  */
-#include "bad.h"
+#include "bad.inc"
 
 #include <time.h>
 

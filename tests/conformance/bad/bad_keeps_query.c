@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: abi/keeps-nothing
  */
-#include "bad.h"
+#include "bad.inc"
 
 static const char *kept;
 

@@ -4,7 +4,7 @@
  * fails: load/loads
  * also: abi introspection cursors hygiene ddl
  */
-#include "bad.h"
+#include "bad.inc"
 
 static int32_t break_rule(struct rh_connector *bad, uint32_t host_minor)
 {

@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: hygiene/descriptors
  */
-#include "bad.h"
+#include "bad.inc"
 
 #include <fcntl.h>
 

@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: hygiene/memory
  */
-#include "bad.h"
+#include "bad.inc"
 
 #define N_LOST 50000u
 

@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: oracle/conditions oracle/everything
  */
-#include "bad.h"
+#include "bad.inc"
 
 static int32_t open(struct rh_conn *conn, const struct rh_op *op, const struct rh_query *query,
                     struct rh_cursor **ret_cursor, struct rh_error *error)

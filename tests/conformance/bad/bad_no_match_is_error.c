@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: write/no-match
  */
-#include "bad.h"
+#include "bad.inc"
 
 static int32_t update(struct rh_conn *conn, const struct rh_op *op,
                       const struct rh_write_spec *spec, struct rh_write_result *ret_result,

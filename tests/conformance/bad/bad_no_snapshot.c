@@ -3,7 +3,7 @@
  * base: postgres
  * fails: transactions/snapshot
  */
-#include "bad.h"
+#include "bad.inc"
 
 static int32_t begin(struct rh_conn *conn, const struct rh_op *op, uint32_t flags,
                      struct rh_error *error)

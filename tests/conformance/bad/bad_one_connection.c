@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: config/connects
  */
-#include "bad.h"
+#include "bad.inc"
 
 static int n_open;
 

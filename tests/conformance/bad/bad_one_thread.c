@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: threads/migrate
  */
-#include "bad.h"
+#include "bad.inc"
 
 static _Thread_local const struct rh_conn *mine[64];
 static _Thread_local unsigned n_mine;

@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: load/entry-is-pure
  */
-#include "bad.h"
+#include "bad.inc"
 
 #include <fcntl.h>
 

@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: load/schema
  */
-#include "bad.h"
+#include "bad.inc"
 
 static const char schema[] = "{\"type\":\"object\",\"properties\":{\"path\":{\"type\":\"string\"},"
                              "\"password\":{\"type\":\"string\"}}}";

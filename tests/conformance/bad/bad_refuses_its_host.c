@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: abi/older-host
  */
-#include "bad.h"
+#include "bad.inc"
 
 static int32_t break_rule(struct rh_connector *bad, uint32_t host_minor)
 {

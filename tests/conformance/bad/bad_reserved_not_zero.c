@@ -4,7 +4,7 @@
  * fails: introspection/well-formed
  * also: cursors hygiene ddl
  */
-#include "bad.h"
+#include "bad.inc"
 
 static int32_t tables(struct rh_conn *conn, const struct rh_op *op, struct rh_catalog *ret_catalog,
                       struct rh_error *error)

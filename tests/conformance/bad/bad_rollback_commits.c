@@ -4,7 +4,7 @@
  * fails: transactions/rollback feed/rolled-back
  * also: hygiene
  */
-#include "bad.h"
+#include "bad.inc"
 
 static int32_t rollback(struct rh_conn *conn, const struct rh_op *op, struct rh_error *error)
 {

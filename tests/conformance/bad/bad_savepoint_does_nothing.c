@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: transactions/savepoints
  */
-#include "bad.h"
+#include "bad.inc"
 
 static int32_t rollback_to(struct rh_conn *conn, const struct rh_op *op, uint32_t number,
                            struct rh_error *error)

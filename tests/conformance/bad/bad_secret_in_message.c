@@ -3,7 +3,7 @@
  * base: postgres
  * fails: config/no-secret
  */
-#include "bad.h"
+#include "bad.inc"
 
 static int32_t connect(const struct rh_host *host, const struct rh_op *op,
                        const struct rh_settings *settings, struct rh_conn **ret_conn,

@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: hygiene/locale
  */
-#include "bad.h"
+#include "bad.inc"
 
 #include <locale.h>
 

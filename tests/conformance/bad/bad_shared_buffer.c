@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: cursors/borrowed threads/parallel
  */
-#include "bad.h"
+#include "bad.inc"
 
 #define N_SHARED 65536u
 

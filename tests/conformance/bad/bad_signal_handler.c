@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: hygiene/signals
  */
-#include "bad.h"
+#include "bad.inc"
 
 #include <signal.h>
 

@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: hygiene/threads
  */
-#include "bad.h"
+#include "bad.inc"
 
 #include <pthread.h>
 #include <unistd.h>

@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: time/cancel-idle
  */
-#include "bad.h"
+#include "bad.inc"
 
 static int cancelled;
 

@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: introspection/same
  */
-#include "bad.h"
+#include "bad.inc"
 
 static int32_t tables(struct rh_conn *conn, const struct rh_op *op, struct rh_catalog *ret_catalog,
                       struct rh_error *error)

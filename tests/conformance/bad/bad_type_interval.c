@@ -3,7 +3,7 @@
  * base: memory
  * fails: types/interval
  */
-#include "bad.h"
+#include "bad.inc"
 
 static struct rh_interval folded[4096];
 

@@ -3,7 +3,7 @@
  * base: memory
  * fails: types/text
  */
-#include "bad.h"
+#include "bad.inc"
 
 static int32_t next(struct rh_cursor *cursor, const struct rh_op *op, uint32_t max_rows,
                     struct rh_batch *ret_batch, struct rh_error *error)

@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: cursors/bounded
  */
-#include "bad.h"
+#include "bad.inc"
 
 #define N_WHOLE 100000u
 

@@ -3,7 +3,7 @@
  * base: sqlite
  * fails: hygiene/output
  */
-#include "bad.h"
+#include "bad.inc"
 
 #include <stdio.h>
 

@@ -41,7 +41,8 @@ struct rh_cursor {
     char text[32];
 };
 
-static int32_t fail(struct rh_error *error, int32_t error_class, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int32_t
+fail(struct rh_error *error, int32_t error_class, const char *format, ...)
 {
     va_list args;
 

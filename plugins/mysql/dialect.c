@@ -490,8 +490,8 @@ static void add_type_name(struct rh_sql *sql, const struct rh_column *column)
         [RH_TYPE_DATE] = "DATE",
         [RH_TYPE_TIME] = "TIME(6)",
         [RH_TYPE_DATETIME] = "DATETIME(6)",
-        [RH_TYPE_TIMESTAMP] = "DATETIME(6) COMMENT '" RH_MY_UTC "'",
-        [RH_TYPE_UUID] = "BINARY(16) COMMENT '" RH_MY_UUID_BYTES "'",
+        [RH_TYPE_TIMESTAMP] = ("DATETIME(6) COMMENT '" RH_MY_UTC "'"),
+        [RH_TYPE_UUID] = ("BINARY(16) COMMENT '" RH_MY_UUID_BYTES "'"),
         [RH_TYPE_JSON] = "JSON",
     };
     bool text = column->type == RH_TYPE_TEXT, bytes = column->type == RH_TYPE_BYTES;

@@ -129,8 +129,8 @@ uint32_t rh_odbc_exact(const void *state, const struct rh_column *column,
                        const struct rh_node *node, const struct rh_value *values, uint32_t upper);
 bool rh_odbc_can(const void *state, const struct rh_column *column, enum rh_sql_use use,
                  uint32_t detail);
-enum rh_sql_pair rh_odbc_pair(const void *state, const struct rh_column *outer,
-                              const struct rh_column *inner);
+enum rh_sql_pair rh_odbc_pair(const void *state, const struct rh_column *a,
+                              const struct rh_column *b);
 #define RH_ODBC_N_OPERATORS 29
 extern const struct rh_operator rh_odbc_operators[RH_ODBC_N_OPERATORS];
 

@@ -25,7 +25,7 @@ struct rh_sandbox {
     uint32_t n_write_paths;
     uint64_t memory_bytes; /* data segment and mappings; 0: 512 MiB */
     uint32_t max_files;    /* descriptors; 0: 256 */
-    uint32_t max_threads;  /* 0: 64 */
+    uint32_t max_threads;  /* 0: 64; counted by the host, which kills a process with more */
 };
 
 /* For the calling process, from now on for ever; before it has other threads. RESOURCE when a

@@ -19,7 +19,7 @@ enum rh_guard_style {
 #define RH_GUARD_MORE 64u /* bytes that a wide struct has in addition */
 
 /* Which style the copies below have; begins a call. */
-void rh_guard_begin(enum rh_guard_style style);
+void rh_guard_begin(enum rh_guard_style wanted);
 /* Ends it: fleeting copies cannot be read any more. */
 void rh_guard_end(void);
 

@@ -14,8 +14,6 @@
 
 #define MIX UINT64_C(0x9e3779b97f4a7c15)
 
-extern char **environ;
-
 static uint32_t count_entries(const char *path)
 {
     DIR *folder = opendir(path);

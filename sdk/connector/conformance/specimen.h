@@ -46,4 +46,4 @@ extern const struct rh_specimen rh_specimens[];
 extern const uint32_t rh_n_specimens; /* the last one is exact_only */
 
 /* All cells, row by row, the same in every call. Owned by the arena; NULL when out of memory. */
-struct rh_value *rh_specimen_cells(struct rh_arena *arena, const struct rh_specimen *specimen);
+struct rh_value *rh_specimen_cells(struct rh_arena *arena, const struct rh_specimen *table);

@@ -2,6 +2,7 @@
  * It reads behind the struct that it was lent.
  * base: sqlite
  * fails: abi/reads-no-further
+ * also: introspection cursors hygiene ddl
  */
 #include "bad.inc"
 

@@ -48,11 +48,24 @@ static uint32_t type_of_name(struct rh_text name)
     return RH_TYPE_MISSING;
 }
 
+static bool holds(struct rh_text name, const char *word)
+{
+    for (uint64_t i = 0; i + strlen(word) <= name.len; i++) {
+        if (strncasecmp(name.data + i, word, strlen(word)) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether a column of that type holds texts, and no other thing that the driver shows as one. In
+ * SQLite the declared name decides (its documentation, "Determination Of Column Affinity"). */
 static bool is_text_name(const struct rh_odbc_dialect *dialect, struct rh_text name)
 {
     static const char *const plain[] = {"text",      "varchar",           "bpchar", "char", "name",
                                         "character", "character varying", NULL};
 
+    if (!dialect->typed_cells)
+        return holds(name, "char") || holds(name, "clob") || holds(name, "text");
     if (strcmp(dialect->id, "postgres") != 0 || !name.len)
         return true;
     for (const char *const *known = plain; *known; known++) {
@@ -126,6 +139,8 @@ uint32_t rh_odbc_type_of(const struct rh_odbc_dialect *dialect, int16_t sql_type
     uint32_t type = type_of_name(type_name);
 
     *ret_id_flags = *ret_column_flags = 0;
+    if (!dialect->typed_cells && (begins(type_name, "decimal") || begins(type_name, "numeric")))
+        type = RH_TYPE_DECIMAL;
     if (type == RH_TYPE_MISSING)
         type = type_of_code(dialect, sql_type, type_name, size, digits);
     if (type == RH_TYPE_INT && is_unsigned) {

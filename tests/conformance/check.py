@@ -33,7 +33,7 @@ def main():
             file.write(text)
         command = [f"{build}/bin/rowhouse", "connector", "check", plugin, "--config",
                    f"{tmp}/config.json", "--format", "junit", "--output",
-                   f"{build}/results/{result}.xml", "--timeout", "40"]
+                   f"{build}/results/{result}.xml", "--timeout", "25"]
         deviations = f"{os.path.dirname(os.path.abspath(__file__))}/deviations/{name}.json"
         if os.path.exists(deviations):
             command += ["--deviations", deviations]

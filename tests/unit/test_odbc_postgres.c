@@ -233,7 +233,7 @@ int main(void)
 }
 
 /* The driver keeps 336 bytes for each statement that could not be prepared. */
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
     return "leak:psqlodbc";

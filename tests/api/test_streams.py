@@ -9,7 +9,7 @@ import time
 import pytest
 import requests
 
-from client import KEY, PATIENCE, Server, active, metric, problem, raw, refused, temporary_server, until
+from client import KEY, PATIENCE, PROGRAM, Server, active, metric, problem, raw, refused, temporary_server, until
 from conftest import POSTGRES, admin_of_postgres
 
 N = 200000
@@ -95,7 +95,8 @@ def test_a_slow_reader_slows_the_source(server, postgres):
     parts = answer.iter_content(1000)
     assert next(parts)
     time.sleep(1)
-    assert metric(server, "process_resident_memory_bytes") - before < 30e6
+    if b"__asan_init" not in PROGRAM.read_bytes():  # it keeps what was freed for a while
+        assert metric(server, "process_resident_memory_bytes") - before < 30e6
     assert running_on_postgres()
     answer.close()
     assert until(lambda: not running_on_postgres())

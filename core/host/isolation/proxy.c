@@ -170,6 +170,14 @@ int rh_proxy_ask(struct rh_conn *conn, const struct rh_op *op, enum rh_wire_type
         return fail_gone(conn, effect, sent, error);
     if (!rh_wire_take_outcome(ret_in, ret_rc, error))
         return rh_proxy_fail_frame(conn, effect, error);
+    /* The watcher's cancel of a late call: the connector cannot know which it was. */
+    if (*ret_rc == RH_CANCELLED && op && rh_clock_us() >= op->deadline_us &&
+        !is_readable(op->cancel_fd)) {
+        *ret_rc = RH_TIMEOUT;
+        if (error)
+            rh_error_clear(error);
+        rh_fail(error, RH_TIMEOUT, "the deadline passed");
+    }
     conn->reset_due = false;
     if (*ret_rc < 0 || !is_read(type))
         conn->touched = true;

@@ -189,6 +189,16 @@ static void blame(struct loading *l, uint64_t first, uint64_t n, struct rh_error
         column == RH_NO_COLUMN ? (struct rh_text){0} : l->rows.table->columns[column].name, error);
 }
 
+static int write_call(struct loading *l, const struct rh_write_spec *spec,
+                      struct rh_row_status *statuses, uint64_t *ret_affected,
+                      struct rh_error *error)
+{
+    if (l->kind == RH_WRITE_UPSERT)
+        return rh_writer_upsert(&l->writer, spec, l->conflict, l->rows.arena, statuses,
+                                ret_affected, error);
+    return rh_writer_call(&l->writer, l->kind, spec, l->rows.arena, statuses, ret_affected, error);
+}
+
 static int write_batch(struct loading *l, struct rh_error *error)
 {
     struct rh_write_spec spec;
@@ -197,7 +207,7 @@ static int write_batch(struct loading *l, struct rh_error *error)
         return 0;
     int r = make_spec(l, 0, l->rows.n_rows, &spec, error);
     if (!r)
-        r = rh_writer_call(&l->writer, l->kind, &spec, l->rows.arena, NULL, &n_affected, error);
+        r = write_call(l, &spec, NULL, &n_affected, error);
     if (r)
         blame(l, 0, l->rows.n_rows, error);
     l->writer.counts.n_affected += n_affected;
@@ -219,7 +229,7 @@ static int fail_too_many(const struct loading *l, uint64_t max_rows, struct rh_e
     rh_fail(error, RH_UNSUPPORTED, "%.*s cannot write more than %llu rows as one unit",
             RH_TEXT_ARG(title), (unsigned long long)max_rows);
     rh_error_code(error, "no-transactions");
-    return rh_error_hint(error, "send fewer rows, or \"atomic\": false to write each for itself");
+    return rh_error_hint(error, "send fewer rows, or atomic=false to write each for itself");
 }
 
 /* Everything in one call, for connectors without transactions. */
@@ -339,7 +349,7 @@ static int attempt(struct loading *l, uint64_t first, uint64_t n, struct rh_row_
         r = rh_session_savepoint(session, error);
     if (r)
         return r;
-    r = rh_writer_call(&l->writer, l->kind, &spec, l->rows.arena, statuses, &n_affected, error);
+    r = write_call(l, &spec, statuses, &n_affected, error);
     if (nested) {
         int ended =
             r ? rh_session_rollback_to(session, &ignored) : rh_session_release(session, error);

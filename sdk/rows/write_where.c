@@ -244,7 +244,7 @@ static int check_unit(struct where_write *w, struct rh_error *error)
     rh_fail(error, RH_UNSUPPORTED, "%.*s cannot write %llu rows as one unit", RH_TEXT_ARG(title),
             (unsigned long long)w->n_keys);
     rh_error_code(error, "no-transactions");
-    return rh_error_hint(error, "add conditions, or \"atomic\": false");
+    return rh_error_hint(error, "add conditions, or atomic=false");
 }
 
 static int write_by_key(struct where_write *w, struct rh_error *error)

@@ -18,6 +18,7 @@ struct rh_writer {
     const struct rh_column *returning;
     uint32_t n_returning;
     bool owns_transaction;
+    bool completes_upserts; /* the connector has said that it cannot */
 };
 
 /* options and sink may be NULL. UNSUPPORTED: the connector does not write, the table is read-only.
@@ -46,6 +47,14 @@ struct rh_write_spec rh_writer_spec(const struct rh_writer *writer);
 int rh_writer_call(struct rh_writer *writer, enum rh_write_kind kind,
                    const struct rh_write_spec *spec, struct rh_arena *arena,
                    struct rh_row_status *statuses, uint64_t *ret_affected, struct rh_error *error);
+
+/* An upsert; one that the connector answers with UNSUPPORTED is done by reading and keyed writes
+ * (upsert.c), in a transaction that is begun for it unless each row is for itself. `conflict`: the
+ * columns of spec->key as positions in the table. */
+int rh_writer_upsert(struct rh_writer *writer, const struct rh_write_spec *spec,
+                     const uint32_t *conflict, struct rh_arena *arena,
+                     struct rh_row_status *statuses, uint64_t *ret_affected,
+                     struct rh_error *error);
 
 /* A row of columns that find it (key, n_key of them) and columns that are set, as a spec with one
  * row; in the arena. */

@@ -355,13 +355,27 @@ static int read_where(struct rh_call *call, const char *const *members, struct r
     return where ? rh_spec_parse_where(call->arena, where, "/where", ret_where, error) : RH_OK;
 }
 
+/* Rows found by a condition: `atomic=false` writes each of them for itself where the source has no
+ * transactions; the first that fails ends it. */
+static int where_options(struct rh_call *call, struct rh_write_options *ret_options,
+                         struct rh_error *error)
+{
+    bool atomic = true, given;
+    int rc;
+
+    rc = rh_call_switch(call, "atomic", true, &atomic, error);
+    ret_options->not_atomic = !atomic;
+    return rc ? rc
+              : read_returning(call, RH_RETURNING_NONE, &ret_options->returning, &given, error);
+}
+
 static int update_where(struct rh_call *call, struct rh_error *error)
 {
     const struct rh_json *set;
     struct rh_cond *where = NULL;
     struct rh_json *body = NULL;
     struct job job = {0};
-    bool all = false, given;
+    bool all = false;
     int rc;
 
     rc = read_where(call, UPDATE_MEMBERS, &body, &where, &all, error);
@@ -372,7 +386,7 @@ static int update_where(struct rh_call *call, struct rh_error *error)
         rh_fail(error, RH_INVALID, "set must be an object of columns and values");
         return rh_error_pointer(error, "/set");
     }
-    rc = read_returning(call, RH_RETURNING_NONE, &job.options.returning, &given, error);
+    rc = where_options(call, &job.options, error);
     if (rc == RH_OK)
         rc = open_job(&job, call, error);
     if (rc == RH_OK)
@@ -389,12 +403,12 @@ static int delete_where(struct rh_call *call, struct rh_error *error)
     struct rh_cond *where = NULL;
     struct rh_json *body = NULL;
     struct job job = {0};
-    bool all = false, given;
+    bool all = false;
     int rc;
 
     rc = read_where(call, DELETE_MEMBERS, &body, &where, &all, error);
     if (rc == RH_OK)
-        rc = read_returning(call, RH_RETURNING_NONE, &job.options.returning, &given, error);
+        rc = where_options(call, &job.options, error);
     if (rc == RH_OK)
         rc = open_job(&job, call, error);
     if (rc == RH_OK)
@@ -498,7 +512,8 @@ out:
 #define ATOMIC                                                                                     \
     {                                                                                              \
         "atomic", RH_IN_QUERY, false, RH_SCHEMA_BOOL,                                              \
-            "`false`: each row for itself, and the answer tells about each"                        \
+            "`false`: each row for itself. The answer tells about each row that was given; where " \
+            "a condition finds them, the first that fails ends it"                                 \
     }
 #define ON_CONFLICT                                                                                \
     {"on_conflict", RH_IN_QUERY, false, RH_SCHEMA_TEXT,                                            \
@@ -514,7 +529,8 @@ static const struct rh_parameter INSERT[] = {TABLE_PATH, RETURNING, ON_CONFLICT,
 static const struct rh_parameter KEYED[] = {TABLE_PATH, RH_PARAMETER_KEY, RETURNING,  NUMBERS,
                                             PREFER,     IF_MATCH,         IDEMPOTENCY};
 static const struct rh_parameter DELETE[] = {TABLE_PATH, RH_PARAMETER_KEY, IF_MATCH, IDEMPOTENCY};
-static const struct rh_parameter WHERE[] = {TABLE_PATH, RETURNING, NUMBERS, PREFER, IDEMPOTENCY};
+static const struct rh_parameter WHERE[] = {TABLE_PATH, RETURNING, ATOMIC,
+                                            NUMBERS,    PREFER,    IDEMPOTENCY};
 static const struct rh_parameter IMPORT[] = {
     TABLE_PATH,
     ON_CONFLICT,

@@ -138,18 +138,18 @@ NEW = [{"code": f"new-{i}", "name": f"New {i}", "kind": "new", "price": i + 0.25
 def insert_and_delete(table):
     table.write("POST", "?returning=none&atomic=false", 201, json=NEW)
     assert table.rows(select=list(NEW[0]), where={"kind": "new"}, order=["code"]) == NEW
-    table.write("DELETE", "", 200, json={"atomic": False, "where": {"kind": "new"}})
+    table.write("DELETE", "?atomic=false", 200, json={"where": {"kind": "new"}})
     assert table.codes(order=["code"]) == [r["code"] for r in ROWS]
 
 
 def update(table):
     table.write("POST", "?returning=none&atomic=false", 201, json=NEW)
-    table.write("PATCH", "", 200, json={"atomic": False, "where": {"kind": "new", "stock": {"gte": 3}},
-                                       "set": {"name": None, "price": 9.5}})
+    table.write("PATCH", "?atomic=false", 200, json={
+        "where": {"kind": "new", "stock": {"gte": 3}}, "set": {"name": None, "price": 9.5}})
     assert table.rows(select=["code", "name", "price", "stock"], where={"kind": "new"}, order=["code"]) == [
         without_null({"code": r["code"], "name": None if r["stock"] >= 3 else r["name"],
                       "price": 9.5 if r["stock"] >= 3 else r["price"], "stock": r["stock"]}) for r in NEW]
-    table.write("DELETE", "", 200, json={"atomic": False, "where": {"code": {"starts": "new-"}}})
+    table.write("DELETE", "?atomic=false", 200, json={"where": {"code": {"starts": "new-"}}})
     assert table.ask(limit=1, count="exact")["page"]["count"] == len(ROWS)
 
 
@@ -159,7 +159,7 @@ def upsert(table):
                 json=[{**row, "name": "again"} for row in NEW[1:4]])
     assert [(r["code"], r["name"]) for r in table.rows(select=["code", "name"], where={"kind": "new"}, order=["code"])] \
         == [("new-0", "New 0"), ("new-1", "again"), ("new-2", "again"), ("new-3", "again")]
-    table.write("DELETE", "", 200, json={"atomic": False, "where": {"kind": "new"}})
+    table.write("DELETE", "?atomic=false", 200, json={"where": {"kind": "new"}})
     assert table.codes(where={"kind": "new"}) == []
 
 

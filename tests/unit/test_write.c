@@ -81,12 +81,23 @@ static const struct rh_connector *memory_connector(void)
     return &memory->connector;
 }
 
-/* The memory connector without transactions, at most 10 rows per call. */
+static int32_t cannot_upsert(struct rh_conn *conn, const struct rh_op *of,
+                             const struct rh_write_spec *spec, struct rh_write_result *ret_result,
+                             struct rh_error *ret_error)
+{
+    return rh_fail(ret_error, RH_UNSUPPORTED, "there are no upserts");
+}
+
+/* The memory connector without transactions and upserts, at most 10 rows per call. */
 static void add_plain_connector(void)
 {
     static struct rh_limits limits = {.struct_size = sizeof(limits), .rows_per_write = 10};
+    static struct rh_write group;
     static struct rh_connector connector;
     connector = *memory_connector();
+    group = *connector.write;
+    group.upsert = cannot_upsert;
+    connector.write = &group;
     connector.tx = NULL;
     connector.limits = &limits;
     add_connector(&connector, "plain");
@@ -144,7 +155,7 @@ static int32_t insert_each(struct rh_conn *conn, const struct rh_op *of,
     return 0;
 }
 
-/* With transactions and without. */
+/* With transactions and without; neither has upserts. */
 static void add_each_connectors(void)
 {
     static struct rh_write group;
@@ -154,6 +165,7 @@ static void add_each_connectors(void)
     group = *memory->write;
     group.atomicity = RH_ATOMIC_ROW;
     group.insert = insert_each;
+    group.upsert = cannot_upsert;
     connector = plain = *memory;
     connector.write = plain.write = &group;
     plain.tx = NULL;
@@ -669,6 +681,89 @@ START_TEST(upserts_merge_or_ignore)
 }
 END_TEST
 
+static const char *const without_upserts[] = {"each", "each_plain", "plain"};
+
+/* The host looks which rows are there, by any columns. */
+START_TEST(upserts_by_reading)
+{
+    struct rh_write_options merge = {.not_atomic = true, .conflict_columns = RH_TEXT_INIT("name")};
+    struct rh_write_options ignore = merge, pair = merge;
+    ignore.resolution = RH_RESOLVE_IGNORE;
+    pair.conflict_columns = RH_TEXT("note,name");
+    start(without_upserts[_i]);
+    OK(insert("[{\"id\":1,\"name\":\"a\",\"note\":\"n\"}]", NULL));
+    /* What an earlier row made a later one finds; what a row leaves out stays as it is. */
+    OK(upsert("[{\"name\":\"z\",\"id\":2},{\"name\":\"a\",\"id\":1},{\"name\":\"z\",\"id\":2,"
+              "\"note\":\"y\"},"
+              "{\"name\":\"a\",\"id\":10,\"note\":\"w\"},{\"name\":\"b\",\"id\":3}]",
+              &merge));
+    ck_assert_str_eq(output.statuses, "0 1 2 3 4 ");
+    ck_assert_str_eq(rows_of("select=id,name,note&order=id"),
+                     "{\"id\":2,\"name\":\"z\",\"note\":\"y\"}\n"
+                     "{\"id\":3,\"name\":\"b\",\"note\":null}\n"
+                     "{\"id\":10,\"name\":\"a\",\"note\":\"w\"}\n");
+    OK(upsert("[{\"name\":\"a\",\"id\":1,\"note\":\"!\"},{\"name\":\"c\",\"id\":4}]", &ignore));
+    OK(upsert("[{\"name\":\"a\",\"note\":\"w\",\"id\":5},{\"name\":\"a\",\"note\":\"v\",\"id\":6}]",
+              &pair));
+    ck_assert_str_eq(rows_of("select=id,name,note&order=id"),
+                     "{\"id\":2,\"name\":\"z\",\"note\":\"y\"}\n"
+                     "{\"id\":3,\"name\":\"b\",\"note\":null}\n"
+                     "{\"id\":4,\"name\":\"c\",\"note\":null}\n"
+                     "{\"id\":5,\"name\":\"a\",\"note\":\"w\"}\n"
+                     "{\"id\":6,\"name\":\"a\",\"note\":\"v\"}\n");
+    /* Two rows have this name; a NULL is like no other. */
+    OK(upsert("[{\"name\":\"b\",\"id\":3,\"note\":\"!\"},{\"name\":\"a\",\"id\":1,\"note\":\"?\"}]",
+              &merge));
+    ck_assert_str_eq(output.statuses, "0 1constraint ");
+    OK(upsert("[{\"name\":\"c\",\"note\":null,\"id\":7}]", &pair));
+    ck_assert_str_eq(
+        rows_of("select=id,note&order=id&id=gte.3"),
+        "{\"id\":3,\"note\":\"!\"}\n{\"id\":4,\"note\":null}\n{\"id\":5,\"note\":\"w\"}\n"
+        "{\"id\":6,\"note\":\"v\"}\n{\"id\":7,\"note\":null}\n");
+    stop();
+}
+END_TEST
+
+START_TEST(upserts_by_reading_are_one_unit)
+{
+    struct rh_write_options by = {.conflict_columns = RH_TEXT_INIT("name"),
+                                  .returning = RH_RETURNING_KEYS};
+    bool transactions = !_i;
+    start(without_upserts[_i]);
+    OK(insert("[{\"id\":1,\"name\":\"a\"}]", NULL));
+    OK(upsert("[{\"id\":1,\"name\":\"a\",\"note\":\"x\"}]", &by));
+    ck_assert_str_eq(returned(), "{\"id\":1}\n");
+    int r = upsert("[{\"id\":2,\"name\":\"b\"},{\"id\":1,\"name\":\"a\",\"note\":\"y\"},{\"id\":1,"
+                   "\"name\":\"c\"}]",
+                   &by);
+    ck_assert_int_eq(r, transactions ? RH_CONSTRAINT : RH_UNSUPPORTED);
+    ck_assert_str_eq(transactions ? error.pointer : error.code,
+                     transactions ? "/2" : "no-transactions");
+    ck_assert_str_eq(rows_of("select=id,note"), "{\"id\":1,\"note\":\"x\"}\n");
+    if (transactions) {
+        OK(upsert("[{\"id\":2,\"name\":\"b\"},{\"id\":1,\"name\":\"a\",\"note\":\"y\"}]", &by));
+        ck_assert_str_eq(returned(), "{\"id\":2}\n{\"id\":1}\n");
+    }
+    stop();
+}
+END_TEST
+
+/* More rows than one look takes, and more than one call may have. */
+START_TEST(upserts_by_reading_many)
+{
+    struct rh_write_options by = {.not_atomic = true, .conflict_columns = RH_TEXT_INIT("name")};
+    start(without_upserts[_i]);
+    for (int i = 0; i < 2; i++) {
+        char *body = many(0, 2500, "");
+        OK(upsert(body, &by));
+        free(body);
+        ck_assert_uint_eq(counts.n_affected, 2500);
+        ck_assert_int_eq(count_rows(), 2500);
+    }
+    stop();
+}
+END_TEST
+
 /* ---- One row ----------------------------------------------------------------------------- */
 
 static int update(int64_t id, const char *set, const struct rh_write_options *options)
@@ -865,6 +960,9 @@ int main(void)
     tcase_add_loop_test(tcase, csv_and_ndjson, 0, n);
     tcase_add_loop_test(tcase, malformed_input_is_refused, 0, N(malformed));
     tcase_add_loop_test(tcase, upserts_merge_or_ignore, 0, n);
+    tcase_add_loop_test(tcase, upserts_by_reading, 0, N(without_upserts));
+    tcase_add_loop_test(tcase, upserts_by_reading_are_one_unit, 0, N(without_upserts));
+    tcase_add_loop_test(tcase, upserts_by_reading_many, 0, N(without_upserts));
     tcase_add_loop_test(tcase, one_row_by_key, 0, n);
     tcase_add_loop_test(tcase, put_replaces_the_whole_row, 0, n);
     tcase_add_loop_test(tcase, stale_versions_are_refused, 0, n);

@@ -139,7 +139,7 @@ static void add_top(struct rh_sql *sql, const struct rh_query *query)
 {
     if (sql->dialect->paging != RH_SQL_PAGING_TOP || query->offset || !is_limited(query))
         return;
-    add_number(sql, "TOP (", (int64_t)query->limit);
+    rh_sql_addf(sql, "TOP (%llu", (unsigned long long)query->limit);
     rh_sql_add(sql, ") ");
 }
 
@@ -277,11 +277,13 @@ static void add_fetch(struct rh_sql *sql, const struct rh_query *query)
         rh_sql_add(sql, " ROWS");
     }
     if (is_limited(query)) {
-        add_number(sql, " FETCH NEXT ", (int64_t)query->limit);
+        rh_sql_addf(sql, " FETCH NEXT %llu", (unsigned long long)query->limit);
         rh_sql_add(sql, " ROWS ONLY");
     }
 }
 
+/* The limit stands in the text: a planner that does not know it expects many rows, or plans anew
+ * for every execution (PostgreSQL). Clients use few limits, so statements stay shared. */
 static void add_limit(struct rh_sql *sql, const struct rh_query *query)
 {
     bool offset = query->offset > 0;
@@ -291,7 +293,7 @@ static void add_limit(struct rh_sql *sql, const struct rh_query *query)
         return;
     }
     if (is_limited(query))
-        add_number(sql, " LIMIT ", (int64_t)query->limit);
+        rh_sql_addf(sql, " LIMIT %llu", (unsigned long long)query->limit);
     else if (offset && sql->dialect->offset_needs_limit)
         add_number(sql, " LIMIT ", sql->dialect->limit_of_all ? sql->dialect->limit_of_all : -1);
     if (offset)

@@ -398,9 +398,12 @@ static int parse_parameter(struct query_parser *p, struct rh_text raw)
     if (is_in("format numbers", key) || is_in(p->also_reserved, key))
         return 0;
     struct rh_text shown = rh_near_clip(key);
-    const char *pointer = rh_arena_printf(p->builder.arena, "?%.*s", RH_TEXT_ARG(shown));
+    char *pointer = rh_arena_alloc(p->builder.arena, shown.len + 2);
     if (!pointer)
         return rh_fail_nomem(p->builder.error);
+    pointer[0] = '?';
+    memcpy(pointer + 1, shown.data, shown.len);
+    pointer[1 + shown.len] = 0;
     struct rh_url_scan scan = {value.data, value.data + value.len, pointer, &p->builder};
     size_t i = 0;
     while (i < N_WORDS && !rh_text_is(key, words[i].name))

@@ -19,42 +19,6 @@ void rh_read_meter(struct rh_session *session, struct rh_meter *ret_meter)
 
 /* ---- Opening ----------------------------------------------------------------------------- */
 
-static struct rh_text column_name(const struct rh_table *table, uint32_t position)
-{
-    const struct rh_column *column =
-        (const struct rh_column *)(const void *)((const char *)table->columns +
-                                                 (size_t)position * table->column_stride);
-
-    return column->name;
-}
-
-/* The columns that a condition would be cheap on: the first of the key and of each index. */
-static void name_scan_hint(struct rh_read *read)
-{
-    const struct rh_table *table = read->bound.table;
-    uint32_t named[3] = {RH_NO_COLUMN, RH_NO_COLUMN, RH_NO_COLUMN}, n = 0;
-    struct rh_text names[3] = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
-
-    for (uint32_t i = 0; i <= table->n_indexes && n < 3; i++) {
-        uint32_t column = table->n_key ? table->key[0] : RH_NO_COLUMN;
-        if (i < table->n_indexes) {
-            const struct rh_index *index =
-                (const struct rh_index *)(const void *)((const char *)table->indexes +
-                                                        (size_t)i * table->index_stride);
-            column = index->n_columns ? index->columns[0] : RH_NO_COLUMN;
-        }
-        if (column == RH_NO_COLUMN || column == named[0] || column == named[1])
-            continue;
-        named[n] = column;
-        names[n++] = column_name(table, column);
-    }
-    if (n)
-        read->meter.scan_hint = rh_arena_printf(
-            read->arena, "add a condition that the datasource can use, on %.*s%s%.*s%s%.*s",
-            RH_TEXT_ARG(names[0]), n > 1 ? ", " : "", RH_TEXT_ARG(names[1]), n > 2 ? ", " : "",
-            RH_TEXT_ARG(names[2]));
-}
-
 static int cut_to_outputs(struct rh_read *read, struct rh_error *error)
 {
     uint32_t n = read->bound.n_outputs;
@@ -108,7 +72,7 @@ int rh_read_open_bound(struct rh_session *session, const struct rh_bound *bound,
     if (options)
         read->options = *options;
     rh_read_meter(session, &read->meter);
-    name_scan_hint(read);
+    read->meter.table = read->bound.table;
     r = rh_read_prepare(read, error);
     if (r < 0)
         return r;

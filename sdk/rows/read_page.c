@@ -79,7 +79,6 @@ static int count_exactly(struct rh_read *read, int64_t *ret_count, struct rh_err
     if (r < 0)
         return r;
     rh_read_meter(read->session, &meter);
-    meter.scan_hint = "leave out \"count\", or ask for an estimate";
     r = rh_strategy_open(read->arena, read->session, &strategy, &meter, &top, error);
     while (r == RH_OK && (r = rh_stage_next(top, &batch, error)) == RH_OK) {
         meter.returned += batch.n_rows;

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "host/check.h"
+#include "rows/near.h"
 
 #include <stdlib.h>
 
@@ -17,13 +18,41 @@ struct scan {
     bool ended;
 };
 
+/* Names the columns that a condition would be cheap on: the first of the key and of each index. */
+static int hint_at_columns(const struct rh_table *table, struct rh_error *error)
+{
+    uint32_t named[3] = {RH_NO_COLUMN, RH_NO_COLUMN, RH_NO_COLUMN}, n = 0;
+    struct rh_text names[3] = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
+
+    for (uint32_t i = 0; i <= table->n_indexes && n < 3; i++) {
+        uint32_t column = table->n_key ? table->key[0] : RH_NO_COLUMN;
+        if (i < table->n_indexes) {
+            const struct rh_index *index =
+                (const struct rh_index *)(const void *)((const char *)table->indexes +
+                                                        (size_t)i * table->index_stride);
+            column = index->n_columns ? index->columns[0] : RH_NO_COLUMN;
+        }
+        if (column == RH_NO_COLUMN || column == named[0] || column == named[1])
+            continue;
+        named[n] = column;
+        names[n++] = rh_near_clip(table->columns[column].name);
+    }
+    if (!n)
+        return rh_error_hint(error, "add a condition");
+    return rh_error_hint(error, "add a condition that the datasource can use, on %.*s%s%.*s%s%.*s",
+                         RH_TEXT_ARG(names[0]), n > 1 ? ", " : "", RH_TEXT_ARG(names[1]),
+                         n > 2 ? ", " : "", RH_TEXT_ARG(names[2]));
+}
+
 static int fail_budget(struct rh_meter *meter, struct rh_error *error)
 {
     rh_fail(error, RH_RESOURCE,
             "%llu rows were read to find %llu: more than this datasource allows for one query",
             (unsigned long long)meter->scanned, (unsigned long long)meter->returned);
     rh_error_code(error, "budget-exceeded");
-    return rh_error_hint(error, "%s", meter->scan_hint ? meter->scan_hint : "add a condition");
+    if (!meter->table)
+        return rh_error_hint(error, "leave out \"count\", or ask for an estimate");
+    return hint_at_columns(meter->table, error);
 }
 
 static int pull(struct rh_stage *stage, struct rh_batch *ret_batch, struct rh_error *error)

@@ -27,7 +27,7 @@ struct rh_meter {
     uint64_t scanned;      /* rows from the source */
     uint64_t returned;     /* rows that left the last stage */
     bool completing;       /* a stage drops or gathers rows: the scan limit applies */
-    const char *scan_hint; /* what to do when it is reached */
+    const struct rh_table *table; /* read for its rows; NULL: to count them */
 };
 
 /* Counts what one stage holds now (`own` is the stage's and keeps the last count). True when the

@@ -349,8 +349,8 @@ START_TEST(orders)
     assert_select(
         &pg, &query,
         "SELECT t0.\"id\" FROM \"orders\" AS t0 ORDER BY t0.\"price\", t0.\"name\" COLLATE "
-        "\"C\" DESC NULLS LAST, t0.\"id\" DESC LIMIT $1 OFFSET $2",
-        2);
+        "\"C\" DESC NULLS LAST, t0.\"id\" DESC LIMIT 10 OFFSET $1",
+        1);
     query.limit = RH_NO_LIMIT;
     query.flags = RH_QUERY_LOCK;
     assert_select(&lite, &query,
@@ -1047,8 +1047,9 @@ START_TEST(text_is_one_for_one_shape)
     struct rh_query a = query_of(&three, 1, small, 3), b = query_of(&four, 1, large, 4);
     struct rh_sql left, right;
 
-    a.limit = 1;
-    b.limit = 100000;
+    a.limit = b.limit = 10;
+    a.offset = 1;
+    b.offset = 100000;
     rh_sql_init(&left, &lite, NULL);
     rh_sql_init(&right, &lite, NULL);
     rh_sql_select(&left, &a);

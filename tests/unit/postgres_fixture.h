@@ -6,171 +6,19 @@
  */
 #pragma once
 
-#include "base/arena.h"
-#include "base/clock.h"
-#include "base/err.h"
-#include "base/text.h"
-#include "host/library.h"
-#include "host/op.h"
+#include "connector_fixture.h"
 
-#include <rowhouse/connector.h>
-
-#include <check.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SECOND UINT64_C(1000000)
-#define AMPLE (300 * SECOND) /* a safety net, not a measure: a deadline that no test shall meet */
 #define TRIES 20 /* for a server to stop in time, on a machine that has other things to do */
 
-static struct rh_library *library;
-static const struct rh_connector *pg;
-static struct rh_arena *arena;
-static struct rh_operation operation;
-static const struct rh_op *op;
-static struct rh_error error;
-static struct rh_conn *conn;
-
-/* host and port of the server */
 static const char server_host[] = "127.0.0.1";
-static int64_t server_port;
-
-static inline struct rh_value text_value(const char *text)
-{
-    return (struct rh_value){.type = RH_TYPE_TEXT, .len = (uint32_t)strlen(text), .as.data = text};
-}
-
-static inline struct rh_value int_value(int64_t i)
-{
-    return (struct rh_value){.type = RH_TYPE_INT, .as.i = i};
-}
-
-static inline struct rh_value data_value(uint8_t type, const void *data, size_t len)
-{
-    return (struct rh_value){.type = type, .len = (uint32_t)len, .as.data = data};
-}
-
-static inline struct rh_value json_value(const char *text)
-{
-    return data_value(RH_TYPE_JSON, text, strlen(text));
-}
-
-static inline struct rh_value decimal_value(const char *text)
-{
-    return data_value(RH_TYPE_DECIMAL, text, strlen(text));
-}
-
-static inline struct rh_value i_value(uint8_t type, int64_t i)
-{
-    return (struct rh_value){.type = type, .as.i = i};
-}
-
-static inline void fresh(uint64_t us)
-{
-    rh_operation_init(&operation, arena, NULL, rh_clock_us() + us);
-    op = &operation.abi;
-    rh_error_clear(&error);
-}
-
-#define ok(call)                                                                                   \
-    do {                                                                                           \
-        int ok_rc = (call);                                                                        \
-        ck_assert_msg(ok_rc == RH_OK, "%s: %s %s: %s", #call, rh_error_class_name(ok_rc),          \
-                      error.sqlstate, error.message);                                              \
-    } while (0)
-
-#define fails(call, expected)                                                                      \
-    do {                                                                                           \
-        rh_error_clear(&error);                                                                    \
-        int fails_rc = (call);                                                                     \
-        ck_assert_msg(fails_rc == (expected), "%s: %s instead of %s: %s", #call,                   \
-                      rh_error_class_name(fails_rc), rh_error_class_name(expected),                \
-                      error.message);                                                              \
-        ck_assert_int_eq(error.error_class, fails_rc);                                             \
-    } while (0)
-
-static inline int connect_with(struct rh_setting *items, uint32_t n, struct rh_conn **ret_conn)
-{
-    const struct rh_settings settings = {
-        .struct_size = sizeof settings, .n = n, .items = items, .stride = sizeof *items};
-
-    return pg->connect(rh_host_services(), op, &settings, ret_conn, &error);
-}
-
-static inline struct rh_conn *connect_url(void)
-{
-    struct rh_setting url = {RH_TEXT_INIT("url"), text_value(getenv("ROWHOUSE_TEST_POSTGRES"))};
-    struct rh_conn *made = NULL;
-
-    ok(connect_with(&url, 1, &made));
-    return made;
-}
-
-static inline void setup(void)
-{
-    const char *folder = getenv("ROWHOUSE_PLUGINS");
-    const char *url = getenv("ROWHOUSE_TEST_POSTGRES");
-    const char *colon = strrchr(url, ':');
-    char path[4096];
-
-    server_port = strtoll(colon + 1, NULL, 10);
-    (void)snprintf(path, sizeof path, "%s/postgres.so", folder ? folder : "plugins");
-    arena = rh_arena_new(1u << 30);
-    rh_error_clear(&error);
-    error.struct_size = sizeof error;
-    ok(rh_library_load(path, &library, &error));
-    pg = &library->connector;
-    fresh(AMPLE);
-    conn = connect_url();
-}
-
-static inline void teardown(void)
-{
-    pg->close(conn);
-    rh_arena_free(arena);
-    rh_library_free(library);
-}
-
-static inline int try_sql(struct rh_conn *on, const char *text)
-{
-    const struct rh_native_spec spec = {.struct_size = sizeof spec, .text = rh_text_of(text)};
-    struct rh_native_result result = {.struct_size = sizeof result};
-    int rc = pg->native->run(on, op, &spec, &result, &error);
-
-    if (!rc && result.cursor)
-        pg->finish(result.cursor);
-    return rc;
-}
-
-static inline void sql(const char *text)
-{
-    ok(try_sql(conn, text));
-}
-
-/* The one cell of a native query, copied as text or number. */
-static inline int64_t sql_int(const char *text)
-{
-    const struct rh_native_spec spec = {.struct_size = sizeof spec, .text = rh_text_of(text)};
-    struct rh_native_result result = {.struct_size = sizeof result};
-    struct rh_batch batch = {.struct_size = sizeof batch};
-    int64_t value = 0;
-
-    ok(pg->native->run(conn, op, &spec, &result, &error));
-    ck_assert_ptr_nonnull(result.cursor);
-    ok(pg->next(result.cursor, op, 10, &batch, &error));
-    ck_assert_int_eq(batch.cells[0].type, RH_TYPE_INT);
-    value = batch.cells[0].as.i;
-    pg->finish(result.cursor);
-    return value;
-}
 
 static inline int64_t pid_of(struct rh_conn *on)
 {
@@ -209,11 +57,12 @@ static inline int64_t onlooker_int(struct onlooker *onlooker, const char *format
     spec.text = rh_text_of(format);
     spec.parameters = &pid;
     rh_operation_init(&until, memory, NULL, rh_clock_us() + AMPLE);
-    ck_assert_msg(pg->native->run(onlooker->own, &until.abi, &spec, &result, &problem) == RH_OK,
+    ck_assert_msg(connector->native->run(onlooker->own, &until.abi, &spec, &result, &problem) ==
+                      RH_OK,
                   "%s", problem.message);
-    ck_assert_int_eq(pg->next(result.cursor, &until.abi, 1, &batch, &problem), RH_OK);
+    ck_assert_int_eq(connector->next(result.cursor, &until.abi, 1, &batch, &problem), RH_OK);
     number = batch.cells[0].as.i;
-    pg->finish(result.cursor);
+    connector->finish(result.cursor);
     rh_arena_free(memory);
     return number;
 }
@@ -241,12 +90,12 @@ static inline void onlooker_start(struct onlooker *onlooker, void (*act)(struct 
 static inline void onlooker_join(struct onlooker *onlooker)
 {
     (void)pthread_join(onlooker->thread, NULL);
-    pg->close(onlooker->own);
+    connector->close(onlooker->own);
 }
 
 static inline void cancel_session(struct onlooker *onlooker)
 {
-    pg->cancel(onlooker->session);
+    connector->cancel(onlooker->session);
 }
 
 static inline void end_session(struct onlooker *onlooker)
@@ -261,12 +110,12 @@ static inline bool session_goes_on(void)
     int rc = RH_OK;
 
     fresh(AMPLE);
-    rc = pg->ping(conn, op, &error);
+    rc = connector->ping(conn, op, &error);
     if (rc == RH_OK)
         return true;
     ck_assert_int_eq(rc, RH_UNAVAILABLE);
     ck_assert_uint_eq(error.retry, RH_RETRY_SAFE);
-    pg->close(conn);
+    connector->close(conn);
     rh_error_clear(&error);
     conn = connect_url();
     return false;
@@ -276,48 +125,8 @@ static inline struct rh_catalog catalog(void)
 {
     struct rh_catalog found = {.struct_size = sizeof found};
 
-    ok(pg->tables(conn, op, &found, &error));
+    ok(connector->tables(conn, op, &found, &error));
     return found;
-}
-
-static inline const struct rh_table *table_named(const char *name)
-{
-    struct rh_catalog all = catalog();
-
-    for (uint32_t i = 0; i < all.n_tables; i++) {
-        if (rh_text_is(all.tables[i].name, name))
-            return &all.tables[i];
-    }
-    ck_abort_msg("no table %s", name);
-    return NULL;
-}
-
-static inline const struct rh_column *column_named(const struct rh_table *table, const char *name)
-{
-    for (uint32_t i = 0; i < table->n_columns; i++) {
-        if (rh_text_is(table->columns[i].name, name))
-            return &table->columns[i];
-    }
-    ck_abort_msg("no column %s", name);
-    return NULL;
-}
-
-static uint32_t all_positions[64];
-
-/* SELECT of all columns. */
-static inline struct rh_query select_all(const struct rh_table *table)
-{
-    for (uint32_t i = 0; i < 64; i++)
-        all_positions[i] = i;
-    return (struct rh_query){.struct_size = sizeof(struct rh_query),
-                             .schema = table->schema,
-                             .table = table->name,
-                             .columns = table->columns,
-                             .n_columns = table->n_columns,
-                             .column_stride = table->column_stride,
-                             .select = all_positions,
-                             .n_select = table->n_columns,
-                             .limit = RH_NO_LIMIT};
 }
 
 static inline uint64_t count_rows(const struct rh_query *query)
@@ -327,51 +136,12 @@ static inline uint64_t count_rows(const struct rh_query *query)
     uint64_t n = 0;
     int rc = RH_OK;
 
-    ok(pg->open(conn, op, query, &cursor, &error));
-    while ((rc = pg->next(cursor, op, 1000, &batch, &error)) == RH_OK)
+    ok(connector->open(conn, op, query, &cursor, &error));
+    while ((rc = connector->next(cursor, op, 1000, &batch, &error)) == RH_OK)
         n += batch.n_rows;
     ck_assert_msg(rc == RH_END, "%s", error.message);
-    pg->finish(cursor);
+    connector->finish(cursor);
     return n;
-}
-
-static inline struct rh_write_spec spec_for(const struct rh_table *table,
-                                            const struct rh_column *columns, uint32_t n_columns,
-                                            const struct rh_value *cells, uint64_t n_rows)
-{
-    return (struct rh_write_spec){.struct_size = sizeof(struct rh_write_spec),
-                                  .schema = table->schema,
-                                  .table = table->name,
-                                  .columns = columns,
-                                  .n_columns = n_columns,
-                                  .column_stride = sizeof(struct rh_column),
-                                  .n_rows = n_rows,
-                                  .cells = cells,
-                                  .returning_stride = sizeof(struct rh_column)};
-}
-
-static inline void check_same(const struct rh_value *a, const struct rh_value *b,
-                              struct rh_text what)
-{
-    ck_assert_msg(a->type == b->type, "%.*s: type %u instead of %u", RH_TEXT_ARG(what), b->type,
-                  a->type);
-    switch (a->type) {
-    case RH_TYPE_NULL:
-        return;
-    case RH_TYPE_DECIMAL:
-    case RH_TYPE_TEXT:
-    case RH_TYPE_BYTES:
-    case RH_TYPE_UUID:
-    case RH_TYPE_JSON:
-    case RH_TYPE_INTERVAL:
-        ck_assert_msg(a->len == b->len && (a->len == 0 || !memcmp(a->as.data, b->as.data, a->len)),
-                      "%.*s: \"%.*s\" instead of \"%.*s\"", RH_TEXT_ARG(what), (int)b->len,
-                      (const char *)b->as.data, (int)a->len, (const char *)a->as.data);
-        return;
-    default:
-        ck_assert_msg(a->as.i == b->as.i, "%.*s: %lld instead of %lld", RH_TEXT_ARG(what),
-                      (long long)b->as.i, (long long)a->as.i);
-    }
 }
 
 static const unsigned char uuid_bytes[16] = {0x12, 0x3e, 0x45, 0x67, 0xe8, 0x9b, 0x12, 0xd3,
@@ -457,34 +227,4 @@ static const char ignores_the_first[] =
     "BEGIN PERFORM pg_sleep(1000); EXCEPTION WHEN query_canceled THEN"
     " IF NEW.id % 1000 > 1 THEN RAISE; END IF; END;";
 
-/* ---- running ---- */
-
-static inline int postgres_run(const char *name, const TTest *const *tests, size_t n)
-{
-    Suite *suite = suite_create(name);
-    TCase *tcase = tcase_create(name);
-    SRunner *runner = NULL;
-    int failed = 0;
-
-    if (!getenv("ROWHOUSE_TEST_POSTGRES")) {
-        (void)printf("skipped: ROWHOUSE_TEST_POSTGRES is not set\n");
-        return 77;
-    }
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_set_timeout(tcase, 600);
-    for (size_t i = 0; i < n; i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
-}
-
-#define POSTGRES_MAIN(name, ...)                                                                   \
-    int main(void)                                                                                 \
-    {                                                                                              \
-        const TTest *const tests[] = {__VA_ARGS__};                                                \
-        return postgres_run(name, tests, sizeof(tests) / sizeof(tests[0]));                        \
-    }
+#define POSTGRES_TESTS(...) CONNECTOR_TESTS("postgres", "ROWHOUSE_TEST_POSTGRES", __VA_ARGS__)

@@ -1,7 +1,7 @@
 /*
  * The connector `mysql`: connecting, deadlines, cancelling, servers that go away.
  */
-#include "mysql_source.h"
+#include "connector_fixture.h"
 
 #include <netinet/in.h>
 #include <poll.h>
@@ -28,8 +28,8 @@ START_TEST(refuses_credentials)
     items[4].value = text_value("s3cret");
     rh_error_clear(&error);
     ok(connect_with(items, 5, &made));
-    ok(my->ping(made, op, &error));
-    my->close(made);
+    ok(connector->ping(made, op, &error));
+    connector->close(made);
     items[3].value = text_value("no_such_database");
     items[2].value = text_value("rowhouse");
     fails(connect_with(items, 4, &made), RH_NOT_FOUND);
@@ -70,13 +70,13 @@ START_TEST(takes_urls_and_sockets)
                    (long long)server_port);
     items[0].value = text_value(text);
     ok(connect_with(items, 2, &made));
-    my->close(made);
+    connector->close(made);
     if (folder) {
         (void)snprintf(text, sizeof text, "mysql://rowhouse@localhost/rowhouse?socket=%s/socket",
                        folder);
         items[0].value = text_value(text);
         ok(connect_with(items, 1, &made));
-        my->close(made);
+        connector->close(made);
     }
 }
 END_TEST
@@ -103,7 +103,7 @@ START_TEST(encrypts)
                              " 'Ssl_cipher'"),
                      1);
     ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM seq_1_to_300000"), 300000);
-    my->close(made);
+    connector->close(made);
     conn = mine;
     fails(connect_with(strict, 2, &made), RH_CONFIG); /* signed by itself */
     rh_error_clear(&error);
@@ -119,7 +119,7 @@ START_TEST(encrypts)
         memcpy(items_now, trusting, sizeof items_now);
         items_now[4].value = text_value(file);
         ok(connect_with(items_now, 5, &made));
-        my->close(made);
+        connector->close(made);
         items_now[0].value = text_value("127.0.0.1"); /* not the name that it has */
         fails(connect_with(items_now, 5, &made), RH_CONFIG);
     }
@@ -165,7 +165,7 @@ END_TEST
 static void *cancel_soon(void *context)
 {
     (void)usleep(100000);
-    my->cancel(context);
+    connector->cancel(context);
     return NULL;
 }
 
@@ -181,24 +181,24 @@ START_TEST(cancels)
     pthread_t thread;
     struct rh_cancel token;
 
-    my->cancel(conn); /* without a running call: no effect */
-    ok(my->ping(conn, op, &error));
-    ok(my->tx->begin(conn, op, 0, &error));
+    connector->cancel(conn); /* without a running call: no effect */
+    ok(connector->ping(conn, op, &error));
+    ok(connector->tx->begin(conn, op, 0, &error));
     for (int i = 0; i < 3; i++) {
         ck_assert_int_eq(pthread_create(&thread, NULL, cancel_soon, conn), 0);
         fails(try_sql(conn, "SELECT SLEEP(20)"), RH_CANCELLED);
         (void)pthread_join(thread, NULL);
         rh_error_clear(&error);
-        ok(my->ping(conn, op, &error)); /* the session goes on, and its transaction */
+        ok(connector->ping(conn, op, &error)); /* the session goes on, and its transaction */
     }
-    ok(my->tx->commit(conn, op, &error));
+    ok(connector->tx->commit(conn, op, &error));
     ok(rh_cancel_init(&token, &error));
     rh_operation_init(&operation, arena, &token, rh_clock_us() + 30 * SECOND);
     ck_assert_int_eq(pthread_create(&thread, NULL, fire_soon, &token), 0);
     fails(try_sql(conn, "SELECT COUNT(*) FROM seq_1_to_300000 a, seq_1_to_300000 b"), RH_CANCELLED);
     (void)pthread_join(thread, NULL);
     fresh(10 * SECOND);
-    ok(my->ping(conn, op, &error));
+    ok(connector->ping(conn, op, &error));
     ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM information_schema.PROCESSLIST"
                              " WHERE INFO LIKE 'SELECT COUNT(*) FROM seq%'"),
                      0);
@@ -219,7 +219,7 @@ START_TEST(cancels_at_any_time)
         rc = try_sql(conn, text);
         ck_assert(rc == RH_OK || rc == RH_CANCELLED);
         rh_error_clear(&error);
-        ok(my->ping(conn, op, &error));
+        ok(connector->ping(conn, op, &error));
         ck_assert_int_eq(sql_int("SELECT 7"), 7);
         (void)pthread_join(thread, NULL);
     }
@@ -234,7 +234,7 @@ START_TEST(deadline)
     fails(try_sql(conn, "SELECT SLEEP(20)"), RH_TIMEOUT);
     ck_assert_uint_lt(rh_clock_us() - start, 10 * SECOND);
     fresh(10 * SECOND);
-    ok(my->ping(conn, op, &error));
+    ok(connector->ping(conn, op, &error));
     ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM information_schema.PROCESSLIST"
                              " WHERE INFO LIKE 'SELECT SLEEP%'"),
                      0);
@@ -291,17 +291,17 @@ START_TEST(goes_deaf)
     items[1].value.as.i = proxy.port;
     ck_assert_int_eq(pthread_create(&proxy.thread, NULL, run_proxy, &proxy), 0);
     ok(connect_with(items, 5, &made));
-    ok(my->ping(made, op, &error));
+    ok(connector->ping(made, op, &error));
     proxy.deaf = true;
     fresh(SECOND / 5);
     start = rh_clock_us();
     fails(try_sql(made, "SELECT 1"), RH_TIMEOUT); /* KILL finds nobody either */
     ck_assert_uint_lt(rh_clock_us() - start, 10 * SECOND);
     fresh(SECOND);
-    fails(my->ping(made, op, &error), RH_UNAVAILABLE); /* poisoned: at once */
+    fails(connector->ping(made, op, &error), RH_UNAVAILABLE); /* poisoned: at once */
     ck_assert_uint_eq(error.retry, RH_RETRY_SAFE);
     start = rh_clock_us();
-    my->close(made);
+    connector->close(made);
     ck_assert_uint_lt(rh_clock_us() - start, 5 * SECOND);
     proxy.over = true;
     (void)pthread_join(proxy.thread, NULL);
@@ -346,15 +346,15 @@ START_TEST(killed_mid_stream)
     conn = victim;
     (void)snprintf(text, sizeof text, "KILL %lld", (long long)sql_int("SELECT CONNECTION_ID()"));
     conn = mine;
-    ok(my->open(victim, op, &query, &cursor, &error));
-    ok(my->next(cursor, op, 100, &batch, &error));
+    ok(connector->open(victim, op, &query, &cursor, &error));
+    ok(connector->next(cursor, op, 100, &batch, &error));
     sql(text);
-    while ((rc = my->next(cursor, op, 100, &batch, &error)) == RH_OK)
+    while ((rc = connector->next(cursor, op, 100, &batch, &error)) == RH_OK)
         ;
     ck_assert_int_eq(rc, RH_UNAVAILABLE);
-    my->finish(cursor);
-    fails(my->ping(victim, op, &error), RH_UNAVAILABLE);
-    my->close(victim);
+    connector->finish(cursor);
+    fails(connector->ping(victim, op, &error), RH_UNAVAILABLE);
+    connector->close(victim);
 }
 END_TEST
 
@@ -371,12 +371,12 @@ START_TEST(notices_a_dead_session)
     table = table_named("dead_test");
     kill_session(victim, "KILL");
     spec = spec_for(table, table->columns, 2, cells, 1);
-    for (int i = 0; i < 100 && my->ping(victim, op, &error) == RH_OK; i++)
+    for (int i = 0; i < 100 && connector->ping(victim, op, &error) == RH_OK; i++)
         (void)usleep(10000); /* until the word gets here */
     rh_error_clear(&error);
-    fails(my->write->insert(victim, op, &spec, &result, &error), RH_UNAVAILABLE);
+    fails(connector->write->insert(victim, op, &spec, &result, &error), RH_UNAVAILABLE);
     ck_assert_uint_eq(error.retry, RH_RETRY_SAFE);
-    my->close(victim);
+    connector->close(victim);
     ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM dead_test"), 0);
 }
 END_TEST
@@ -388,12 +388,12 @@ static uint64_t count_rows(const struct rh_query *query)
     uint64_t n = 0;
     int rc = RH_OK;
 
-    ok(my->open(conn, op, query, &cursor, &error));
-    while ((rc = my->next(cursor, op, 100000, &batch, &error)) == RH_OK)
+    ok(connector->open(conn, op, query, &cursor, &error));
+    while ((rc = connector->next(cursor, op, 100000, &batch, &error)) == RH_OK)
         n += batch.n_rows;
     ck_assert_msg(rc == RH_END, "%s", error.message);
-    ck_assert_int_eq(my->next(cursor, op, 10, &batch, &error), RH_END);
-    my->finish(cursor);
+    ck_assert_int_eq(connector->next(cursor, op, 10, &batch, &error), RH_END);
+    connector->finish(cursor);
     return n;
 }
 
@@ -412,7 +412,7 @@ START_TEST(scan_in_bounded_memory)
 #ifndef __SANITIZE_ADDRESS__ /* it keeps what was freed for a while */
     ck_assert_int_lt(after.ru_maxrss - before.ru_maxrss, 16 * 1024);
 #endif
-    ok(my->reset(conn, op, &error));
+    ok(connector->reset(conn, op, &error));
 }
 END_TEST
 
@@ -431,9 +431,9 @@ START_TEST(leaves_cursors_early)
     query.n_order = 1;
     for (int n = 0; n < 12; n++) {
         uint64_t seen = 0, last = 0;
-        ok(my->open(conn, op, &query, &cursor, &error));
+        ok(connector->open(conn, op, &query, &cursor, &error));
         for (int i = 0; i < n; i++) {
-            ok(my->next(cursor, op, i % 2 ? 1 : 5000, &batch, &error));
+            ok(connector->next(cursor, op, i % 2 ? 1 : 5000, &batch, &error));
             for (uint64_t row = 0; row < batch.n_rows; row++) {
                 ck_assert_int_gt(batch.cells[row * batch.n_cols].as.i, (int64_t)last);
                 last = (uint64_t)batch.cells[row * batch.n_cols].as.i;
@@ -441,18 +441,18 @@ START_TEST(leaves_cursors_early)
             seen += batch.n_rows;
         }
         ck_assert_uint_eq(seen, last); /* nothing skipped, nothing twice */
-        my->finish(cursor);
+        connector->finish(cursor);
         if (n % 2)
-            ok(my->reset(conn, op, &error));
+            ok(connector->reset(conn, op, &error));
         ck_assert_int_eq(sql_int("SELECT 7"), 7);
     }
-    ok(my->tx->begin(conn, op, 0, &error)); /* inside a transaction, which goes on */
+    ok(connector->tx->begin(conn, op, 0, &error)); /* inside a transaction, which goes on */
     sql("INSERT INTO big_test VALUES (-1, '', '', '')");
-    ok(my->open(conn, op, &query, &cursor, &error));
-    ok(my->next(cursor, op, 100, &batch, &error));
-    my->finish(cursor);
+    ok(connector->open(conn, op, &query, &cursor, &error));
+    ok(connector->next(cursor, op, 100, &batch, &error));
+    connector->finish(cursor);
     ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM big_test WHERE id = -1"), 1);
-    ok(my->tx->rollback(conn, op, &error));
+    ok(connector->tx->rollback(conn, op, &error));
 }
 END_TEST
 
@@ -469,27 +469,27 @@ START_TEST(shares_the_session)
     make_big_table();
     query = select_all(table_named("big_test"));
     query.limit = 20000;
-    ok(my->tx->begin(conn, op, 0, &error));
-    ok(my->open(conn, op, &query, &cursor, &error));
-    ok(my->next(cursor, op, 100, &batch, &error));
+    ok(connector->tx->begin(conn, op, 0, &error));
+    ok(connector->open(conn, op, &query, &cursor, &error));
+    ok(connector->next(cursor, op, 100, &batch, &error));
     expected = (int64_t)batch.n_rows;
-    ok(my->tx->savepoint(conn, op, 1, &error));
-    while ((rc = my->next(cursor, op, 700, &batch, &error)) == RH_OK) {
+    ok(connector->tx->savepoint(conn, op, 1, &error));
+    while ((rc = connector->next(cursor, op, 700, &batch, &error)) == RH_OK) {
         ck_assert_int_eq(batch.cells[0].as.i, expected + 1);
         ck_assert_uint_le(batch.n_rows, 700);
         expected += (int64_t)batch.n_rows;
-        ok(my->ping(conn, op, &error));
+        ok(connector->ping(conn, op, &error));
     }
     ck_assert_int_eq(rc, RH_END);
     ck_assert_int_eq(expected, 20000);
-    my->finish(cursor);
+    connector->finish(cursor);
     query.limit = RH_NO_LIMIT;
-    ok(my->open(conn, op, &query, &cursor, &error));
-    ok(my->next(cursor, op, 100, &batch, &error));
-    fails(my->tx->savepoint(conn, op, 2, &error), RH_BUSY);
-    my->finish(cursor);
+    ok(connector->open(conn, op, &query, &cursor, &error));
+    ok(connector->next(cursor, op, 100, &batch, &error));
+    fails(connector->tx->savepoint(conn, op, 2, &error), RH_BUSY);
+    connector->finish(cursor);
     rh_error_clear(&error);
-    ok(my->tx->commit(conn, op, &error));
+    ok(connector->tx->commit(conn, op, &error));
 }
 END_TEST
 
@@ -504,11 +504,11 @@ START_TEST(deadline_mid_stream)
     sql("CREATE OR REPLACE VIEW slow_view AS SELECT seq, SLEEP(0.005) AS s FROM seq_1_to_100000");
     query = select_all(table_named("slow_view"));
     fresh(SECOND / 2);
-    rc = my->open(conn, op, &query, &cursor, &error);
+    rc = connector->open(conn, op, &query, &cursor, &error);
     if (rc == RH_OK) {
-        while ((rc = my->next(cursor, op, 50, &batch, &error)) == RH_OK)
+        while ((rc = connector->next(cursor, op, 50, &batch, &error)) == RH_OK)
             ;
-        my->finish(cursor);
+        connector->finish(cursor);
     }
     ck_assert_int_eq(rc, RH_TIMEOUT);
     fresh(10 * SECOND);
@@ -525,14 +525,14 @@ START_TEST(resets_sessions)
     sql("CREATE OR REPLACE TABLE reset_test (id int PRIMARY KEY)");
     query = select_all(table_named("reset_test"));
     for (int i = 0; i < 3; i++) {
-        ok(my->open(conn, op, &query, &cursor, &error));
-        my->finish(cursor);
+        ok(connector->open(conn, op, &query, &cursor, &error));
+        connector->finish(cursor);
         sql("SET time_zone = '+09:00', sql_mode = '', @left_over = 5");
         sql("CREATE TEMPORARY TABLE left_over (a int)");
         operation.abi.flags = RH_OP_READ_ONLY;
         ok(try_sql(conn, "SELECT GET_LOCK('rowhouse_test', 1)"));
         operation.abi.flags = 0;
-        ok(my->reset(conn, op, &error));
+        ok(connector->reset(conn, op, &error));
         ck_assert_int_eq(sql_int("SELECT @@time_zone = '+00:00' AND @@sql_mode LIKE '%STRICT%'"
                                  " AND @left_over IS NULL AND IS_FREE_LOCK('rowhouse_test')"),
                          1);
@@ -563,9 +563,9 @@ START_TEST(prepares_again)
             select[k] = (uint32_t)(i >> k) & 3;
         if (i == 150)
             sql("ALTER TABLE prepare_test MODIFY b bigint, MODIFY c varchar(10)");
-        ok(my->open(conn, op, &query, &cursor, &error));
-        ok(my->next(cursor, op, 10, &batch, &error));
-        my->finish(cursor);
+        ok(connector->open(conn, op, &query, &cursor, &error));
+        ok(connector->next(cursor, op, 10, &batch, &error));
+        connector->finish(cursor);
     }
     ck_assert_int_le(
         sql_int("SELECT CAST(VARIABLE_VALUE AS SIGNED) FROM information_schema.GLOBAL_STATUS"
@@ -574,7 +574,8 @@ START_TEST(prepares_again)
 }
 END_TEST
 
-MYSQL_TESTS("mysql_connect", refuses_credentials, refuses_settings, takes_urls_and_sockets,
-            encrypts, unreachable, cancels, cancels_at_any_time, deadline, goes_deaf,
-            killed_mid_stream, notices_a_dead_session, scan_in_bounded_memory, leaves_cursors_early,
-            shares_the_session, deadline_mid_stream, resets_sessions, prepares_again)
+CONNECTOR_TESTS("mysql", "ROWHOUSE_TEST_MARIADB", "mysql_connect", refuses_credentials,
+                refuses_settings, takes_urls_and_sockets, encrypts, unreachable, cancels,
+                cancels_at_any_time, deadline, goes_deaf, killed_mid_stream, notices_a_dead_session,
+                scan_in_bounded_memory, leaves_cursors_early, shares_the_session,
+                deadline_mid_stream, resets_sessions, prepares_again)

@@ -2,7 +2,7 @@
  * The connector `mysql`: introspection, conditions under every kind of collation, orders, groups,
  * native statements.
  */
-#include "mysql_source.h"
+#include "connector_fixture.h"
 
 /* ---- introspection ---- */
 
@@ -84,7 +84,7 @@ START_TEST(shows_databases)
 
     sql("CREATE DATABASE IF NOT EXISTS `odd ``db`");
     sql("CREATE OR REPLACE TABLE `odd ``db`.one (a int)");
-    ok(my->tables(conn, op, &all, &error));
+    ok(connector->tables(conn, op, &all, &error));
     ck_assert(rh_text_is(all.default_schema, "rowhouse"));
     for (uint32_t i = 0; i < all.n_tables; i++)
         ck_assert(rh_text_is(all.tables[i].schema, "rowhouse"));
@@ -92,7 +92,7 @@ START_TEST(shows_databases)
     item.value = text_value(url);
     ok(connect_with(&item, 1, &made));
     all = (struct rh_catalog){.struct_size = sizeof all};
-    ok(my->tables(made, op, &all, &error));
+    ok(connector->tables(made, op, &all, &error));
     ck_assert_ptr_null(all.default_schema.data);
     for (uint32_t i = 0; i < all.n_tables; i++) {
         seen = seen || rh_text_is(all.tables[i].schema, "odd `db");
@@ -100,7 +100,7 @@ START_TEST(shows_databases)
         ck_assert(!rh_text_is(all.tables[i].schema, "mysql"));
     }
     ck_assert(seen);
-    my->close(made);
+    connector->close(made);
     sql("DROP DATABASE `odd ``db`");
 }
 END_TEST
@@ -177,7 +177,7 @@ static uint32_t verdict_of(const struct rh_query *query)
     uint32_t needs[64];
     struct rh_plan plan = {.struct_size = sizeof plan, .verdicts = &verdict, .needs = needs};
 
-    ok(my->plan(conn, query, &plan, &error));
+    ok(connector->plan(conn, query, &plan, &error));
     return verdict;
 }
 
@@ -194,13 +194,13 @@ static uint64_t holds(const char *column, uint32_t predicate, const struct rh_va
 
     ck_assert_msg(verdict_of(&query) == RH_VERDICT_EXACT, "%s op %#x: not exact", column,
                   predicate);
-    ok(my->open(conn, op, &query, &cursor, &error));
-    while ((rc = my->next(cursor, op, 10, &batch, &error)) == RH_OK) {
+    ok(connector->open(conn, op, &query, &cursor, &error));
+    while ((rc = connector->next(cursor, op, 10, &batch, &error)) == RH_OK) {
         for (uint64_t row = 0; row < batch.n_rows; row++)
             ids |= UINT64_C(1) << batch.cells[row].as.i;
     }
     ck_assert_msg(rc == RH_END, "%s", error.message);
-    my->finish(cursor);
+    connector->finish(cursor);
     return ids;
 }
 
@@ -384,11 +384,11 @@ static void check_index(const struct rh_query *query, const struct rh_value *val
     char text[8192];
     const struct rh_value *key = NULL;
 
-    ok(my->explain(conn, op, query, &native, &error));
+    ok(connector->explain(conn, op, query, &native, &error));
     spec.text = rh_text_make(
         text, (size_t)snprintf(text, sizeof text, "EXPLAIN %.*s", RH_TEXT_ARG(native)));
-    ok(my->native->run(conn, op, &spec, &result, &error));
-    ok(my->next(result.cursor, op, 10, &batch, &error));
+    ok(connector->native->run(conn, op, &spec, &result, &error));
+    ok(connector->next(result.cursor, op, 10, &batch, &error));
     for (uint32_t i = 0; i < result.n_columns; i++) {
         if (rh_text_is(result.columns[i].name, "key"))
             key = &batch.cells[i];
@@ -398,7 +398,7 @@ static void check_index(const struct rh_query *query, const struct rh_value *val
                       memcmp(key->as.data, index, key->len) == 0,
                   "%.*s: index \"%.*s\" instead of %s", RH_TEXT_ARG(native), (int)key->len,
                   key->len ? (const char *)key->as.data : "", index);
-    my->finish(result.cursor);
+    connector->finish(result.cursor);
 }
 
 START_TEST(uses_indexes)
@@ -410,7 +410,7 @@ START_TEST(uses_indexes)
                                     text_value("x78")};
     const struct rh_value prefix[] = {text_value("x77%"), text_value("x77%")};
     const struct rh_value day = i_value(RH_TYPE_DATE, 100), id = int_value(500);
-    const struct rh_order by_date = {.column = 13}, by_key = {.column = 0};
+    const struct rh_order by_key = {.column = 0};
     struct rh_query query;
 
     make_people();
@@ -445,14 +445,12 @@ START_TEST(uses_indexes)
     query.order = &by_key;
     query.n_order = 1;
     query.limit = 10;
-    const struct rh_value page[] = {id, int_value(10)};
-    check_index(&query, page, 2, "PRIMARY");
+    check_index(&query, &id, 1, "PRIMARY");
     query = select_all(people);
     query.order = (const struct rh_order[]){{.column = 13, .flags = RH_ORDER_NULLS_FIRST}};
     query.n_order = 1;
     query.limit = 10;
-    check_index(&query, &page[1], 1, "d");
-    (void)by_date;
+    check_index(&query, NULL, 0, "d");
 }
 END_TEST
 
@@ -463,8 +461,8 @@ static void first_rows(const struct rh_query *query, uint64_t n_rows, struct rh_
     struct rh_cursor *cursor = NULL;
     struct rh_batch batch = {.struct_size = sizeof batch};
 
-    ok(my->open(conn, op, query, &cursor, &error));
-    ok(my->next(cursor, op, 100, &batch, &error));
+    ok(connector->open(conn, op, query, &cursor, &error));
+    ok(connector->next(cursor, op, 100, &batch, &error));
     ck_assert_uint_eq(batch.n_rows, n_rows);
     for (uint64_t i = 0; i < n_rows * batch.n_cols; i++) {
         ret_cells[i] = batch.cells[i];
@@ -474,7 +472,7 @@ static void first_rows(const struct rh_query *query, uint64_t n_rows, struct rh_
             ret_cells[i].as.data = copy;
         }
     }
-    my->finish(cursor);
+    connector->finish(cursor);
 }
 
 static void check_aggregate(const char *column, uint32_t function, uint32_t distinct, uint32_t type,
@@ -489,7 +487,7 @@ static void check_aggregate(const char *column, uint32_t function, uint32_t dist
     query.n_select = 0;
     query.aggregates = &aggregate;
     query.n_aggregates = 1;
-    ok(my->plan(conn, &query, &plan, &error));
+    ok(connector->plan(conn, &query, &plan, &error));
     ck_assert_msg(plan.accepts & RH_ACCEPT_GROUPS, "%s: function %u", column, function);
     first_rows(&query, 1, &cell);
     check_same(&expected, &cell, rh_text_of(column));
@@ -593,12 +591,12 @@ START_TEST(estimates)
     people = table_named("people");
     ck_assert_int_ge(people->est_rows, 1000);
     query = select_all(people);
-    ok(my->estimate(conn, op, &query, &rows, &error));
+    ok(connector->estimate(conn, op, &query, &rows, &error));
     ck_assert_int_ge(rows, 1000);
     const struct rh_value seven = int_value(7);
     const struct rh_node node = {.op = RH_OP_EQ, .column = 0, .n = 1};
     query = query_of(&node, &seven);
-    ok(my->estimate(conn, op, &query, &rows, &error));
+    ok(connector->estimate(conn, op, &query, &rows, &error));
     ck_assert_int_eq(rows, 1);
 }
 END_TEST
@@ -617,16 +615,16 @@ START_TEST(native_statements)
     struct rh_native_result result = {.struct_size = sizeof result};
     struct rh_batch batch = {.struct_size = sizeof batch};
 
-    ok(my->native->run(conn, op, &spec, &result, &error));
+    ok(connector->native->run(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_columns, 6);
     ck_assert(rh_text_is(result.columns[0].name, "i"));
     ck_assert_uint_eq(result.columns[0].type, RH_TYPE_INT);
-    ok(my->next(result.cursor, op, 10, &batch, &error));
+    ok(connector->next(result.cursor, op, 10, &batch, &error));
     for (int i = 0; i < 6; i++)
         check_same(&parameters[i], &batch.cells[i], rh_text_of("parameter"));
-    my->finish(result.cursor);
+    connector->finish(result.cursor);
     spec.n_parameters = 5;
-    fails(my->native->run(conn, op, &spec, &result, &error), RH_INVALID);
+    fails(connector->native->run(conn, op, &spec, &result, &error), RH_INVALID);
     fails(try_sql(conn, "SELECT 1; SELECT 2"), RH_INVALID);
     fails(try_sql(conn, "SELEC 1"), RH_INVALID);
     fails(try_sql(conn, "SELECT * FROM no_such_table"), RH_NOT_FOUND);
@@ -668,7 +666,7 @@ START_TEST(native_read_only)
         "END");
     for (int nested = 0; nested < 2; nested++) {
         if (nested)
-            ok(my->tx->begin(conn, op, 0, &error));
+            ok(connector->tx->begin(conn, op, 0, &error));
         for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
             int rc = RH_OK;
             operation.abi.flags = RH_OP_READ_ONLY;
@@ -690,13 +688,13 @@ START_TEST(native_read_only)
         sql("EXPLAIN SELECT * FROM stock");
         operation.abi.flags = 0;
         if (nested)
-            ok(my->tx->commit(conn, op, &error));
+            ok(connector->tx->commit(conn, op, &error));
     }
     operation.abi.flags = RH_OP_READ_ONLY; /* rows are streamed, and may be left */
-    ok(my->native->run(conn, op, &spec, &result, &error));
-    ok(my->next(result.cursor, op, 1000, &batch, &error));
+    ok(connector->native->run(conn, op, &spec, &result, &error));
+    ok(connector->next(result.cursor, op, 1000, &batch, &error));
     ck_assert_uint_eq(batch.n_rows, 1000);
-    my->finish(result.cursor);
+    connector->finish(result.cursor);
     operation.abi.flags = 0;
     sql("INSERT INTO stock VALUES (2, 'b')");
     ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM stock"), 2);
@@ -713,14 +711,14 @@ START_TEST(native_effects_stay)
     int rc = RH_OK;
 
     sql("CREATE OR REPLACE TABLE stock (id int PRIMARY KEY, name varchar(20))");
-    ok(my->native->run(conn, op, &spec, &result, &error));
-    ok(my->next(result.cursor, op, 1, &batch, &error));
-    my->finish(result.cursor); /* the rest unread */
+    ok(connector->native->run(conn, op, &spec, &result, &error));
+    ok(connector->next(result.cursor, op, 1, &batch, &error));
+    connector->finish(result.cursor); /* the rest unread */
     ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM stock"), 4991);
     operation.abi.memory_budget = 10000;
     spec.text = rh_text_of("DELETE FROM stock RETURNING id, name");
     result = (struct rh_native_result){.struct_size = sizeof result};
-    rc = my->native->run(conn, op, &spec, &result, &error);
+    rc = connector->native->run(conn, op, &spec, &result, &error);
     ck_assert(rc == RH_RESOURCE || rc == RH_UNKNOWN_OUTCOME);
     operation.abi.memory_budget = 0;
     rh_error_clear(&error);
@@ -745,24 +743,24 @@ START_TEST(native_hides_no_control)
                                         "(((COMMIT"};
 
     sql("CREATE OR REPLACE TABLE stock (id int PRIMARY KEY, name varchar(20))");
-    ok(my->tx->begin(conn, op, 0, &error));
+    ok(connector->tx->begin(conn, op, 0, &error));
     sql("INSERT INTO stock VALUES (1, 'a')");
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         fails(try_sql(conn, texts[i]), RH_UNSUPPORTED);
         rh_error_clear(&error);
     }
     ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM stock"), 1);
-    ok(my->tx->rollback(conn, op, &error));
+    ok(connector->tx->rollback(conn, op, &error));
     ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM stock"), 0);
     /* What no word tells is found by its outcome. */
     sql("CREATE OR REPLACE PROCEDURE hidden() BEGIN COMMIT; END");
-    ok(my->tx->begin(conn, op, 0, &error));
+    ok(connector->tx->begin(conn, op, 0, &error));
     fails(try_sql(conn, "CALL hidden()"), RH_UNSUPPORTED);
-    fails(my->ping(conn, op, &error), RH_UNAVAILABLE);
+    fails(connector->ping(conn, op, &error), RH_UNAVAILABLE);
 }
 END_TEST
 
-MYSQL_TESTS("mysql_read", introspects, shows_databases, texts_compare_by_code_point,
-            other_predicates, says_what_it_cannot, uses_indexes, aggregates_exactly,
-            orders_and_groups, estimates, native_statements, native_read_only, native_effects_stay,
-            native_hides_no_control)
+CONNECTOR_TESTS("mysql", "ROWHOUSE_TEST_MARIADB", "mysql_read", introspects, shows_databases,
+                texts_compare_by_code_point, other_predicates, says_what_it_cannot, uses_indexes,
+                aggregates_exactly, orders_and_groups, estimates, native_statements,
+                native_read_only, native_effects_stay, native_hides_no_control)

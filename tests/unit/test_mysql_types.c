@@ -1,7 +1,7 @@
 /*
  * The connector `mysql`: every type at its boundaries, both ways.
  */
-#include "mysql_source.h"
+#include "connector_fixture.h"
 
 static const struct {
     const char *name, *type;
@@ -175,14 +175,14 @@ static void check_rows(const struct rh_table *table, const struct rh_value *cell
 
     query.order = &by_id;
     query.n_order = 1;
-    ok(my->open(conn, op, &query, &cursor, &error));
-    ok(my->next(cursor, op, 1000, &batch, &error));
+    ok(connector->open(conn, op, &query, &cursor, &error));
+    ok(connector->next(cursor, op, 1000, &batch, &error));
     ck_assert_uint_eq(batch.n_rows, n_rows);
     ck_assert_uint_eq(batch.n_cols, n_cols);
     for (uint64_t i = 0; i < n_rows * n_cols; i++)
         check_same(&cells[i], &batch.cells[i], table->columns[i % n_cols].name);
-    ck_assert_int_eq(my->next(cursor, op, 100, &batch, &error), RH_END);
-    my->finish(cursor);
+    ck_assert_int_eq(connector->next(cursor, op, 100, &batch, &error), RH_END);
+    connector->finish(cursor);
 }
 
 START_TEST(types_both_ways)
@@ -195,7 +195,7 @@ START_TEST(types_both_ways)
 
     spec.returning = table->columns;
     spec.n_returning = N_TYPES + 1;
-    ok(my->write->insert(conn, op, &spec, &result, &error));
+    ok(connector->write->insert(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, n);
     ck_assert_uint_eq(result.returned.n_rows, n);
     for (uint64_t i = 0; i < n * (N_TYPES + 1); i++)
@@ -227,7 +227,7 @@ START_TEST(types_through_load_data)
     }
     loads = sql_int("SELECT CAST(VARIABLE_VALUE AS SIGNED) FROM information_schema.SESSION_STATUS"
                     " WHERE VARIABLE_NAME = 'Com_load'");
-    ok(my->write->insert(conn, op, &spec, &result, &error));
+    ok(connector->write->insert(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 99);
     check_rows(table, rows[0], 99, N_TYPES + 1);
     ck_assert_int_eq(sql_int("SELECT CAST(VARIABLE_VALUE AS SIGNED) FROM"
@@ -310,13 +310,13 @@ START_TEST(values_that_do_not_fit)
             cells[2 * row + 1] = row == 44 ? wrong[i].value : null_value();
         }
         cells[1] = wrong[i].value;
-        fails(my->write->insert(conn, op, &spec, &result, &error), RH_DATA);
+        fails(connector->write->insert(conn, op, &spec, &result, &error), RH_DATA);
         ck_assert_msg(strcmp(error.column, wrong[i].column) == 0, "%s: \"%s\" in %s",
                       wrong[i].column, error.column, error.message);
         ck_assert_uint_eq(error.row, 0);
         cells[1] = null_value();
         spec.n_rows = 70; /* in bulk: nothing is kept, and the row is found */
-        fails(my->write->insert(conn, op, &spec, &result, &error), RH_DATA);
+        fails(connector->write->insert(conn, op, &spec, &result, &error), RH_DATA);
         ck_assert_msg(error.row == 44, "%s: row %llu", wrong[i].column,
                       (unsigned long long)error.row);
         ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM types_test"), 0);
@@ -340,16 +340,16 @@ START_TEST(large_values)
     table = table_named("large_test");
     cells[1] = data_value(RH_TYPE_TEXT, text, n);
     spec = spec_for(table, table->columns, 2, cells, 1);
-    ok(my->write->insert(conn, op, &spec, &result, &error));
+    ok(connector->write->insert(conn, op, &spec, &result, &error));
     check_rows(table, cells, 1, 2);
     cells[0] = int_value(2);
     cells[1].len = 80u << 20;
-    fails(my->write->insert(conn, op, &spec, &result, &error), RH_RESOURCE);
+    fails(connector->write->insert(conn, op, &spec, &result, &error), RH_RESOURCE);
     rh_error_clear(&error);
-    ok(my->ping(conn, op, &error));
+    ok(connector->ping(conn, op, &error));
     free(text);
 }
 END_TEST
 
-MYSQL_TESTS("mysql_types", types_both_ways, types_through_load_data, introspects_types,
-            values_that_do_not_fit, large_values)
+CONNECTOR_TESTS("mysql", "ROWHOUSE_TEST_MARIADB", "mysql_types", types_both_ways,
+                types_through_load_data, introspects_types, values_that_do_not_fit, large_values)

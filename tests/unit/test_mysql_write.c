@@ -2,7 +2,7 @@
  * The connector `mysql`: writing, transactions, tables made. Also run against a server that calls
  * itself MySQL (mariadb.sh run --as-mysql), which has no RETURNING then.
  */
-#include "mysql_source.h"
+#include "connector_fixture.h"
 
 #include <pthread.h>
 #include <unistd.h>
@@ -76,7 +76,7 @@ START_TEST(inserts_and_returns_in_order)
     }
     spec = spec_of("name qty", cells, 700);
     return_all(&spec);
-    ok(my->write->insert(conn, op, &spec, &result, &error));
+    ok(connector->write->insert(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 700);
     ck_assert_uint_eq(result.returned.n_rows, 700);
     for (int i = 0; i < 700; i++) {
@@ -87,13 +87,13 @@ START_TEST(inserts_and_returns_in_order)
     }
     spec = spec_for(stock, stock->columns, 0, NULL, 1); /* nothing given */
     return_all(&spec);
-    ok(my->write->insert(conn, op, &spec, &result, &error));
+    ok(connector->write->insert(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.returned.n_rows, 1);
     ck_assert_int_eq(result.returned.cells[0].as.i, 701);
     cells[0] = int_value(0); /* a zero that is given is no "count" */
     cells[1] = text_value("zero");
     spec = spec_of("id name", cells, 1);
-    ok(my->write->insert(conn, op, &spec, &result, &error));
+    ok(connector->write->insert(conn, op, &spec, &result, &error));
     ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM stock WHERE id = 0"), 1);
 }
 END_TEST
@@ -106,7 +106,7 @@ START_TEST(inserts_all_or_nothing)
     for (int nested = 0; nested < 2; nested++) {
         make_stock();
         if (nested)
-            ok(my->tx->begin(conn, op, 0, &error));
+            ok(connector->tx->begin(conn, op, 0, &error));
         for (int n = 3; n <= 3000; n *= 10) {
             struct rh_write_spec spec;
             for (int i = 0; i < n; i++) {
@@ -115,7 +115,7 @@ START_TEST(inserts_all_or_nothing)
             }
             cells[2 * (n - 1)] = int_value(2); /* taken */
             spec = spec_of("id qty", cells, (uint64_t)n);
-            fails(my->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+            fails(connector->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
             ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_UNIQUE);
             ck_assert_int_eq(error.native_code, 1062);
             ck_assert_uint_eq(error.row, (uint64_t)n - 1);
@@ -123,14 +123,14 @@ START_TEST(inserts_all_or_nothing)
             ck_assert_int_eq(n_stock(), 0);
             cells[2 * (n - 1)] = int_value(n);
             cells[2 * (n - 2) + 1] = int_value(-1);
-            fails(my->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+            fails(connector->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
             ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_CHECK);
             ck_assert_uint_eq(error.row, (uint64_t)n - 2);
             rh_error_clear(&error);
             ck_assert_int_eq(n_stock(), 0);
         }
         if (nested)
-            ok(my->tx->commit(conn, op, &error));
+            ok(connector->tx->commit(conn, op, &error));
     }
 }
 END_TEST
@@ -146,7 +146,7 @@ START_TEST(names_the_constraint)
     sql("SET foreign_key_checks = 1");
     make_stock();
     spec = spec_of("id name", cells, 1);
-    fails(my->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    fails(connector->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
     ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_NOT_NULL);
     ck_assert_str_eq(error.column, "name");
     rh_error_clear(&error);
@@ -156,11 +156,11 @@ START_TEST(names_the_constraint)
     cells[1] = int_value(77);
     spec = spec_of("id needed", cells, 1);
     spec = spec_of("id stock_id", cells, 1);
-    fails(my->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    fails(connector->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
     ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_NOT_NULL); /* no default */
     ck_assert_str_eq(error.column, "needed");
     sql("ALTER TABLE child MODIFY needed int");
-    fails(my->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    fails(connector->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
     ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_FOREIGN_KEY);
     rh_error_clear(&error);
     sql("DROP TABLE child");
@@ -180,42 +180,43 @@ START_TEST(updates_and_deletes_by_key)
         make_stock();
         sql("INSERT INTO stock (id, name) VALUES (1, 'a'), (2, 'a'), (3, 'c')");
         if (nested)
-            ok(my->tx->begin(conn, op, 0, &error));
+            ok(connector->tx->begin(conn, op, 0, &error));
         spec = keyed("id name", cells, 3);
         return_all(&spec);
-        ok(my->write->update(conn, op, &spec, &result, &error));
+        ok(connector->write->update(conn, op, &spec, &result, &error));
         ck_assert_uint_eq(result.n_affected, 2);
         ck_assert_uint_eq(result.returned.n_rows, 2);
         ck_assert_int_eq(result.returned.cells[0].as.i, 3);
         check_same(&cells[1], &result.returned.cells[2], rh_text_of("name"));
         ck_assert_int_eq(result.returned.cells[5].as.i, 1);
-        ok(my->write->update(conn, op, &spec, &result, &error)); /* changes nothing, matches */
+        ok(connector->write->update(conn, op, &spec, &result,
+                                    &error)); /* changes nothing, matches */
         ck_assert_uint_eq(result.n_affected, 2);
         spec = keyed("name qty", cells, 1); /* by what is not unique */
         struct rh_value two[] = {text_value("a"), int_value(5)};
         sql("UPDATE stock SET name = 'a'");
         spec.cells = two;
-        fails(my->write->update(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+        fails(connector->write->update(conn, op, &spec, &result, &error), RH_CONSTRAINT);
         ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_AMBIGUOUS_KEY);
         ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM stock WHERE qty = 5"), 0);
         spec.n_columns = 1;
-        fails(my->write->remove(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+        fails(connector->write->remove(conn, op, &spec, &result, &error), RH_CONSTRAINT);
         ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_AMBIGUOUS_KEY);
         rh_error_clear(&error);
         ck_assert_int_eq(n_stock(), 3);
         two[0] = text_value("A"); /* another text, though the collation says equal */
-        ok(my->write->remove(conn, op, &spec, &result, &error));
+        ok(connector->write->remove(conn, op, &spec, &result, &error));
         ck_assert_uint_eq(result.n_affected, 0);
         struct rh_value ids[] = {int_value(3), int_value(44), int_value(2)};
         spec = keyed("id", ids, 3);
         return_all(&spec);
-        ok(my->write->remove(conn, op, &spec, &result, &error));
+        ok(connector->write->remove(conn, op, &spec, &result, &error));
         ck_assert_uint_eq(result.n_affected, 2);
         ck_assert_uint_eq(result.returned.n_rows, 2);
         ck_assert_int_eq(result.returned.cells[0].as.i, 3);
         ck_assert_int_eq(result.returned.cells[5].as.i, 2);
         if (nested)
-            ok(my->tx->commit(conn, op, &error));
+            ok(connector->tx->commit(conn, op, &error));
         ck_assert_int_eq(n_stock(), 1);
     }
 }
@@ -231,14 +232,14 @@ START_TEST(changes_keys)
     sql("INSERT INTO stock (id, name) VALUES (1, 'a'), (2, 'b'), (3, 'c')");
     spec = keyed("id id", cells, 2);
     return_all(&spec);
-    ok(my->write->update(conn, op, &spec, &result, &error));
+    ok(connector->write->update(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.returned.n_rows, 2);
     ck_assert_int_eq(result.returned.cells[0].as.i, 10);
     ck_assert_int_eq(result.returned.cells[5].as.i, 20);
     ck_assert_int_eq(sql_int("SELECT SUM(id) + 0e0 = 33 FROM stock"), 1);
     struct rh_value clash[] = {int_value(10), int_value(11), int_value(20), int_value(3)};
     spec = keyed("id id", clash, 2);
-    fails(my->write->update(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    fails(connector->write->update(conn, op, &spec, &result, &error), RH_CONSTRAINT);
     ck_assert_uint_eq(error.row, 1);
     ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM stock WHERE id = 10"), 1); /* undone */
 }
@@ -260,7 +261,7 @@ START_TEST(upserts)
         spec = keyed("code name qty", cells, 3);
         spec.resolve = RH_RESOLVE_MERGE;
         return_all(&spec);
-        ok(my->write->upsert(conn, op, &spec, &result, &error));
+        ok(connector->write->upsert(conn, op, &spec, &result, &error));
         ck_assert_uint_eq(result.n_affected, 3);
         ck_assert_uint_eq(result.returned.n_rows, 3);
         ck_assert_int_eq(result.returned.cells[0].as.i, 7);
@@ -270,7 +271,7 @@ START_TEST(upserts)
         cells[2] = int_value(50);
         cells[3] = text_value("new");
         spec.resolve = RH_RESOLVE_IGNORE;
-        ok(my->write->upsert(conn, op, &spec, &result, &error));
+        ok(connector->write->upsert(conn, op, &spec, &result, &error));
         ck_assert_uint_eq(result.n_affected, 1);
         ck_assert_uint_eq(result.returned.n_rows, 1);
         check_same(&cells[3], &result.returned.cells[1], rh_text_of("code"));
@@ -283,14 +284,14 @@ START_TEST(upserts)
     spec = keyed("code name id", other, 1);
     for (uint32_t resolve = RH_RESOLVE_MERGE; resolve <= RH_RESOLVE_IGNORE; resolve++) {
         spec.resolve = resolve;
-        fails(my->write->upsert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+        fails(connector->write->upsert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
         ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_UNIQUE);
         rh_error_clear(&error);
         ck_assert_int_eq(sql_int("SELECT BINARY code = 'a' FROM stock WHERE id = 7"), 1);
     }
     spec = keyed("name qty", &cells[1], 1); /* no unique index */
     spec.resolve = RH_RESOLVE_MERGE;
-    fails(my->write->upsert(conn, op, &spec, &result, &error), RH_INVALID);
+    fails(connector->write->upsert(conn, op, &spec, &result, &error), RH_INVALID);
 }
 END_TEST
 
@@ -310,12 +311,12 @@ START_TEST(upserts_many)
     spec = keyed("id name", cells, 2000);
     spec.resolve = RH_RESOLVE_MERGE;
     cells[2 * 1500 + 1] = null_value();
-    fails(my->write->upsert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    fails(connector->write->upsert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
     ck_assert_uint_eq(error.row, 1500);
     ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM stock WHERE name = 'old'"), 1000);
     cells[2 * 1500 + 1] = text_value("new");
     rh_error_clear(&error);
-    ok(my->write->upsert(conn, op, &spec, &result, &error));
+    ok(connector->write->upsert(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 2000);
     ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM stock WHERE name = 'new'"), 2000);
 }
@@ -340,17 +341,17 @@ START_TEST(writes_by_condition)
     where.n_nodes = where.n_conjuncts = where.n_values = 1;
     spec = spec_of("name", &name, 1);
     spec.where = &where;
-    ok(my->write->update(conn, op, &spec, &result, &error));
+    ok(connector->write->update(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 3);
     return_all(&spec);
-    ok(my->write->update(conn, op, &spec, &result, &error));
+    ok(connector->write->update(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 3);
     ck_assert_uint_eq(result.returned.n_rows, 3);
     check_same(&name, &result.returned.cells[2], rh_text_of("name"));
     spec = spec_for(stock, NULL, 0, NULL, 0);
     spec.where = &where;
     return_all(&spec);
-    ok(my->write->remove(conn, op, &spec, &result, &error));
+    ok(connector->write->remove(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 3);
     ck_assert_uint_eq(result.returned.n_rows, 3);
     ck_assert_int_eq(n_stock(), 1);
@@ -374,29 +375,29 @@ START_TEST(bulk_is_exact)
     cells[3 * 7 + 2] = text_value("once");
     for (int i = 0; i < 500; i++)
         cells[3 * i + 2] = null_value();
-    ok(my->write->insert(conn, op, &spec, &result, &error));
+    ok(connector->write->insert(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 500);
     ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM stock WHERE code IS NULL AND t ="
                              " 'tab\\tline\\nback\\\\slash \\\\N'"),
                      250);
     sql("DELETE FROM stock");
     cells[3 * 400 + 2] = text_value("too long for it");
-    fails(my->write->insert(conn, op, &spec, &result, &error), RH_DATA);
+    fails(connector->write->insert(conn, op, &spec, &result, &error), RH_DATA);
     ck_assert_uint_eq(error.row, 400);
     ck_assert_str_eq(error.column, "code");
     rh_error_clear(&error);
     ck_assert_int_eq(n_stock(), 0);
     sql("SET GLOBAL local_infile = 0"); /* not allowed: the other way from the start */
     cells[3 * 400 + 2] = null_value();
-    ok(my->write->insert(conn, op, &spec, &result, &error));
+    ok(connector->write->insert(conn, op, &spec, &result, &error));
     sql("SET GLOBAL local_infile = 1");
     ck_assert_int_eq(n_stock(), 500);
     /* What cannot be undone is not tried. */
     sql("CREATE OR REPLACE TABLE stock (id int PRIMARY KEY, t text, code varchar(10)) ENGINE=Aria");
     stock = table_named("stock");
-    ok(my->reset(conn, op, &error));
+    ok(connector->reset(conn, op, &error));
     spec = spec_of("id t code", cells, 500);
-    ok(my->write->insert(conn, op, &spec, &result, &error));
+    ok(connector->write->insert(conn, op, &spec, &result, &error));
     ck_assert_int_eq(n_stock(), 500);
 }
 END_TEST
@@ -406,7 +407,7 @@ END_TEST
 static void *cancel_soon(void *context)
 {
     (void)usleep(100000);
-    my->cancel(context);
+    connector->cancel(context);
     return NULL;
 }
 
@@ -420,27 +421,27 @@ START_TEST(cancels_writes)
 
     make_stock();
     sql("INSERT INTO stock (id, name) VALUES (1, 'a')");
-    ok(my->tx->begin(other, op, 0, &error));
+    ok(connector->tx->begin(other, op, 0, &error));
     ok(try_sql(other, "UPDATE stock SET name = 'locked' WHERE id = 1"));
     spec = keyed("id name", cells, 1);
     for (int nested = 0; nested < 2; nested++) {
         if (nested)
-            ok(my->tx->begin(conn, op, 0, &error));
+            ok(connector->tx->begin(conn, op, 0, &error));
         ck_assert_int_eq(pthread_create(&thread, NULL, cancel_soon, conn), 0);
-        fails(my->write->update(conn, op, &spec, &result, &error), RH_CANCELLED);
+        fails(connector->write->update(conn, op, &spec, &result, &error), RH_CANCELLED);
         (void)pthread_join(thread, NULL);
         rh_error_clear(&error);
-        ok(my->ping(conn, op, &error));
+        ok(connector->ping(conn, op, &error));
         if (nested)
-            ok(my->tx->commit(conn, op, &error));
+            ok(connector->tx->commit(conn, op, &error));
     }
     fresh(SECOND / 3);
-    fails(my->write->update(conn, op, &spec, &result, &error), RH_TIMEOUT);
+    fails(connector->write->update(conn, op, &spec, &result, &error), RH_TIMEOUT);
     fresh(30 * SECOND);
-    ok(my->tx->rollback(other, op, &error));
-    ok(my->write->update(conn, op, &spec, &result, &error));
+    ok(connector->tx->rollback(other, op, &error));
+    ok(connector->write->update(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 1);
-    my->close(other);
+    connector->close(other);
 }
 END_TEST
 
@@ -457,7 +458,7 @@ static void *kill_soon(void *context)
     rh_operation_init(&own, NULL, NULL, rh_clock_us() + 10 * SECOND);
     (void)snprintf(text, sizeof text, "KILL %lld", *(long long *)context);
     spec.text = rh_text_of(text);
-    (void)my->native->run(conn, &own.abi, &spec, &result, &ignored);
+    (void)connector->native->run(conn, &own.abi, &spec, &result, &ignored);
     return NULL;
 }
 
@@ -483,17 +484,17 @@ START_TEST(outcome_unknown)
     conn = victim;
     id = sql_int("SELECT CONNECTION_ID()");
     conn = mine;
-    ok(my->tx->begin(locker, op, 0, &error));
+    ok(connector->tx->begin(locker, op, 0, &error));
     ok(try_sql(locker, "UPDATE stock SET qty = 1"));
     spec = spec_of("name", cells, 1);
     spec.where = &where;
     ck_assert_int_eq(pthread_create(&thread, NULL, kill_soon, &id), 0);
-    fails(my->write->update(victim, op, &spec, &result, &error), RH_UNKNOWN_OUTCOME);
+    fails(connector->write->update(victim, op, &spec, &result, &error), RH_UNKNOWN_OUTCOME);
     (void)pthread_join(thread, NULL);
     rh_error_clear(&error);
-    my->close(victim);
-    ok(my->tx->rollback(locker, op, &error));
-    my->close(locker);
+    connector->close(victim);
+    ok(connector->tx->rollback(locker, op, &error));
+    connector->close(locker);
 }
 END_TEST
 
@@ -505,42 +506,42 @@ START_TEST(transactions)
     struct rh_error refused = RH_ERROR_INIT;
 
     make_stock();
-    ok(my->tx->begin(conn, op, 0, &error));
-    fails(my->tx->begin(conn, op, 0, &error), RH_INVALID);
+    ok(connector->tx->begin(conn, op, 0, &error));
+    fails(connector->tx->begin(conn, op, 0, &error), RH_INVALID);
     rh_error_clear(&error);
     sql("INSERT INTO stock (id) VALUES (1)");
-    ok(my->tx->savepoint(conn, op, 1, &error));
+    ok(connector->tx->savepoint(conn, op, 1, &error));
     sql("INSERT INTO stock (id) VALUES (2)");
-    ok(my->tx->savepoint(conn, op, 2, &error));
+    ok(connector->tx->savepoint(conn, op, 2, &error));
     sql("INSERT INTO stock (id) VALUES (3)");
-    ok(my->tx->rollback_to(conn, op, 2, &error));
+    ok(connector->tx->rollback_to(conn, op, 2, &error));
     ck_assert_int_eq(n_stock(), 2);
-    ok(my->tx->rollback_to(conn, op, 1, &error));
+    ok(connector->tx->rollback_to(conn, op, 1, &error));
     ck_assert_int_eq(n_stock(), 1);
-    ok(my->tx->release(conn, op, 1, &error));
-    ok(my->tx->commit(conn, op, &error));
-    fails(my->tx->commit(conn, op, &error), RH_INVALID);
+    ok(connector->tx->release(conn, op, 1, &error));
+    ok(connector->tx->commit(conn, op, &error));
+    fails(connector->tx->commit(conn, op, &error), RH_INVALID);
     rh_error_clear(&error);
-    ok(my->tx->begin(conn, op, RH_TX_READ_ONLY | RH_TX_SNAPSHOT, &error));
+    ok(connector->tx->begin(conn, op, RH_TX_READ_ONLY | RH_TX_SNAPSHOT, &error));
     ok(try_sql(other, "INSERT INTO stock (id) VALUES (9)"));
     ck_assert_int_eq(n_stock(), 1); /* as it was */
     fails(try_sql(conn, "DELETE FROM stock"), RH_PERMISSION);
     rh_error_clear(&error);
-    ok(my->tx->rollback(conn, op, &error));
+    ok(connector->tx->rollback(conn, op, &error));
     ck_assert_int_eq(n_stock(), 2);
     /* A deadlock takes the transaction with it; nothing is kept by accident afterwards. */
-    ok(my->tx->begin(conn, op, 0, &error));
-    ok(my->tx->begin(other, op, 0, &error));
+    ok(connector->tx->begin(conn, op, 0, &error));
+    ok(connector->tx->begin(other, op, 0, &error));
     sql("UPDATE stock SET qty = 1 WHERE id = 1");
     ok(try_sql(other, "UPDATE stock SET qty = qty + 1, name = 'w' WHERE id = 9"));
     fresh(SECOND / 2); /* waits for the other … */
     fails(try_sql(conn, "UPDATE stock SET qty = 2 WHERE id = 9"), RH_TIMEOUT);
     fresh(30 * SECOND);
     ck_assert_int_eq(sql_int("SELECT qty FROM stock WHERE id = 1"), 1); /* still open */
-    ok(my->tx->rollback(conn, op, &error));
-    ok(my->tx->rollback(other, op, &error));
+    ok(connector->tx->rollback(conn, op, &error));
+    ok(connector->tx->rollback(other, op, &error));
     (void)refused;
-    my->close(other);
+    connector->close(other);
 }
 END_TEST
 
@@ -553,7 +554,7 @@ static void *lock_first(void *context)
         .struct_size = sizeof spec, .text = RH_TEXT_INIT("UPDATE stock SET qty = 5 WHERE id = 1")};
 
     rh_operation_init(&own, NULL, NULL, rh_clock_us() + 20 * SECOND);
-    (void)my->native->run(context, &own.abi, &spec, &result, &ignored);
+    (void)connector->native->run(context, &own.abi, &spec, &result, &ignored);
     return NULL;
 }
 
@@ -568,8 +569,8 @@ START_TEST(deadlocks)
 
     make_stock();
     sql("INSERT INTO stock (id, qty) VALUES (1, 0), (2, 0)");
-    ok(my->tx->begin(conn, op, 0, &error));
-    ok(my->tx->begin(other, op, 0, &error));
+    ok(connector->tx->begin(conn, op, 0, &error));
+    ok(connector->tx->begin(other, op, 0, &error));
     sql("UPDATE stock SET qty = 1 WHERE id = 1");
     ok(try_sql(other,
                "UPDATE stock SET qty = 1, name = 'much', t = REPEAT('x', 9999) WHERE id = 2"));
@@ -580,17 +581,17 @@ START_TEST(deadlocks)
         ck_assert_int_eq(error.native_code, 1213);
         ck_assert_uint_eq(error.retry, RH_RETRY_SAFE);
         spec = spec_of("id name", cells, 1);
-        fails(my->write->insert(conn, op, &spec, &result, &error), RH_CONFLICT);
+        fails(connector->write->insert(conn, op, &spec, &result, &error), RH_CONFLICT);
         fails(try_sql(conn, "INSERT INTO stock (id) VALUES (51)"), RH_CONFLICT);
-        fails(my->tx->commit(conn, op, &error), RH_INVALID);
+        fails(connector->tx->commit(conn, op, &error), RH_INVALID);
         rh_error_clear(&error);
         ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM stock WHERE id IN (50, 51)"), 0);
     } else {
-        ok(my->tx->rollback(conn, op, &error));
+        ok(connector->tx->rollback(conn, op, &error));
     }
     (void)pthread_join(thread, NULL);
-    ok(my->tx->rollback(other, op, &error));
-    my->close(other);
+    ok(connector->tx->rollback(other, op, &error));
+    connector->close(other);
 }
 END_TEST
 
@@ -602,17 +603,17 @@ START_TEST(refusals_leave_the_transaction)
     struct rh_write_result result = {.struct_size = sizeof result};
 
     make_stock();
-    ok(my->tx->begin(conn, op, 0, &error));
+    ok(connector->tx->begin(conn, op, 0, &error));
     sql("INSERT INTO stock (id) VALUES (5)");
     spec = spec_of("id name", cells, 2);
-    fails(my->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    fails(connector->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
     ck_assert_uint_eq(error.row, 1);
     fails(try_sql(conn, "SELECT nothing FROM nowhere"), RH_NOT_FOUND);
     operation.abi.flags = RH_OP_READ_ONLY;
-    fails(my->write->insert(conn, op, &spec, &result, &error), RH_PERMISSION);
+    fails(connector->write->insert(conn, op, &spec, &result, &error), RH_PERMISSION);
     operation.abi.flags = 0;
     rh_error_clear(&error);
-    ok(my->tx->commit(conn, op, &error));
+    ok(connector->tx->commit(conn, op, &error));
     ck_assert_int_eq(n_stock(), 1);
 }
 END_TEST
@@ -662,12 +663,13 @@ START_TEST(makes_tables)
     const struct rh_table *made = NULL;
 
     sql("DROP TABLE IF EXISTS made");
-    ok(my->ddl->apply(conn, op, changes, 3, sizeof changes[0], RH_DDL_DRY_RUN, &native, &error));
+    ok(connector->ddl->apply(conn, op, changes, 3, sizeof changes[0], RH_DDL_DRY_RUN, &native,
+                             &error));
     ck_assert(rh_text_starts(native, "CREATE TABLE `rowhouse`.`made`"));
     ck_assert_int_eq(sql_int("SELECT COUNT(*) FROM information_schema.TABLES"
                              " WHERE TABLE_NAME = 'made'"),
                      0);
-    ok(my->ddl->apply(conn, op, changes, 3, sizeof changes[0], 0, &native, &error));
+    ok(connector->ddl->apply(conn, op, changes, 3, sizeof changes[0], 0, &native, &error));
     made = table_named("made");
     ck_assert_uint_eq(made->n_key, 1);
     ck_assert_uint_eq(made->n_indexes, 2);
@@ -682,18 +684,19 @@ START_TEST(makes_tables)
     sql("INSERT INTO made (ab) VALUES (1)");
     ck_assert_int_eq(sql_int("SELECT t = 'it''s \\\\ %' AND free = 'x' AND ok FROM made"), 1);
     sql("INSERT INTO made (t) VALUES ('A'), ('a'), ('a ')");
-    fails(my->ddl->apply(conn, op, changes, 1, sizeof changes[0], 0, &native, &error), RH_EXISTS);
+    fails(connector->ddl->apply(conn, op, changes, 1, sizeof changes[0], 0, &native, &error),
+          RH_EXISTS);
     ck_assert_uint_eq(error.row, 0);
-    ok(my->tx->begin(conn, op, 0, (rh_error_clear(&error), &error)));
-    fails(my->ddl->apply(conn, op, changes, 1, sizeof changes[0], 0, &native, &error),
+    ok(connector->tx->begin(conn, op, 0, (rh_error_clear(&error), &error)));
+    fails(connector->ddl->apply(conn, op, changes, 1, sizeof changes[0], 0, &native, &error),
           RH_UNSUPPORTED);
     rh_error_clear(&error);
-    ok(my->tx->rollback(conn, op, &error));
+    ok(connector->tx->rollback(conn, op, &error));
     changes[0].kind = RH_DDL_RENAME_TABLE;
     changes[0].new_name = rh_text_of("made2");
     changes[1].kind =
         RH_DDL_DROP_TABLE; /* gone under that name: the second fails, the first stays */
-    fails(my->ddl->apply(conn, op, changes, 2, sizeof changes[0], 0, &native, &error),
+    fails(connector->ddl->apply(conn, op, changes, 2, sizeof changes[0], 0, &native, &error),
           RH_NOT_FOUND);
     ck_assert_uint_eq(error.row, 1);
     rh_error_clear(&error);
@@ -702,7 +705,8 @@ START_TEST(makes_tables)
 }
 END_TEST
 
-MYSQL_TESTS("mysql_write", inserts_and_returns_in_order, inserts_all_or_nothing,
-            names_the_constraint, updates_and_deletes_by_key, changes_keys, upserts, upserts_many,
-            writes_by_condition, bulk_is_exact, cancels_writes, outcome_unknown, transactions,
-            deadlocks, refusals_leave_the_transaction, makes_tables)
+CONNECTOR_TESTS("mysql", "ROWHOUSE_TEST_MARIADB", "mysql_write", inserts_and_returns_in_order,
+                inserts_all_or_nothing, names_the_constraint, updates_and_deletes_by_key,
+                changes_keys, upserts, upserts_many, writes_by_condition, bulk_is_exact,
+                cancels_writes, outcome_unknown, transactions, deadlocks,
+                refusals_leave_the_transaction, makes_tables)

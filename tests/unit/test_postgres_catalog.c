@@ -116,7 +116,7 @@ START_TEST(shows_only_given_schemas)
     for (uint32_t i = 0; i < all.n_tables; i++)
         ck_assert(!rh_text_is(all.tables[i].schema, "public"));
     conn = mine;
-    pg->close(made);
+    connector->close(made);
 }
 END_TEST
 
@@ -156,10 +156,11 @@ START_TEST(makes_tables)
     const struct rh_table *made = NULL;
 
     (void)try_sql(conn, "DROP TABLE IF EXISTS made");
-    ok(pg->ddl->apply(conn, op, changes, 3, sizeof changes[0], RH_DDL_DRY_RUN, &native, &error));
+    ok(connector->ddl->apply(conn, op, changes, 3, sizeof changes[0], RH_DDL_DRY_RUN, &native,
+                             &error));
     ck_assert(rh_text_starts(native, "CREATE TABLE \"made\""));
     ck_assert_int_eq(sql_int("SELECT count(*) FROM pg_class WHERE relname = 'made'"), 0);
-    ok(pg->ddl->apply(conn, op, changes, 3, sizeof changes[0], 0, &native, &error));
+    ok(connector->ddl->apply(conn, op, changes, 3, sizeof changes[0], 0, &native, &error));
     made = table_named("made");
     ck_assert_uint_eq(made->n_key, 1);
     ck_assert_uint_eq(made->n_indexes, 2);
@@ -167,16 +168,17 @@ START_TEST(makes_tables)
     ck_assert_uint_eq(column_named(made, "ab")->precision, 10);
     ck_assert(rh_text_is(column_named(made, "t")->native_type, "text"));
     ck_assert(!(column_named(made, "t")->flags & RH_COLUMN_NOT_NULL));
-    fails(pg->ddl->apply(conn, op, changes, 1, sizeof changes[0], 0, &native, &error), RH_EXISTS);
+    fails(connector->ddl->apply(conn, op, changes, 1, sizeof changes[0], 0, &native, &error),
+          RH_EXISTS);
     changes[0].kind = RH_DDL_DROP_TABLE;
     changes[1].kind = RH_DDL_DROP_TABLE; /* the second fails, so the first is undone */
-    fails(pg->ddl->apply(conn, op, changes, 2, sizeof changes[0], 0, &native, &error),
+    fails(connector->ddl->apply(conn, op, changes, 2, sizeof changes[0], 0, &native, &error),
           RH_NOT_FOUND);
     ck_assert_uint_eq(error.row, 1);
     rh_error_clear(&error);
     ck_assert_ptr_nonnull(table_named("made"));
-    ok(pg->ddl->apply(conn, op, changes, 1, sizeof changes[0], 0, &native, &error));
+    ok(connector->ddl->apply(conn, op, changes, 1, sizeof changes[0], 0, &native, &error));
 }
 END_TEST
 
-POSTGRES_MAIN("postgres_catalog", introspects, shows_only_given_schemas, makes_tables)
+POSTGRES_TESTS("postgres_catalog", introspects, shows_only_given_schemas, makes_tables)

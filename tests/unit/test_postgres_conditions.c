@@ -23,15 +23,15 @@ static uint64_t holds(const char *column, uint32_t predicate, const struct rh_va
     query.n_conjuncts = 1;
     query.values = values;
     query.n_values = n;
-    ok(pg->plan(conn, &query, &plan, &error));
+    ok(connector->plan(conn, &query, &plan, &error));
     ck_assert_msg(verdict == RH_VERDICT_EXACT, "%s op %#x: not exact", column, predicate);
-    ok(pg->open(conn, op, &query, &cursor, &error));
-    while ((rc = pg->next(cursor, op, 10, &batch, &error)) == RH_OK) {
+    ok(connector->open(conn, op, &query, &cursor, &error));
+    while ((rc = connector->next(cursor, op, 10, &batch, &error)) == RH_OK) {
         for (uint64_t row = 0; row < batch.n_rows; row++)
             ids |= UINT64_C(1) << batch.cells[row].as.i;
     }
     ck_assert_msg(rc == RH_END, "%s", error.message);
-    pg->finish(cursor);
+    connector->finish(cursor);
     return ids;
 }
 
@@ -61,7 +61,7 @@ static uint32_t verdict_of(const char *column, uint32_t predicate, const struct 
     query.n_nodes = query.n_conjuncts = query.n_values = 1;
     query.conjuncts = &conjunct;
     query.values = value;
-    ok(pg->plan(conn, &query, &plan, &error));
+    ok(connector->plan(conn, &query, &plan, &error));
     return verdict;
 }
 
@@ -205,7 +205,7 @@ START_TEST(joins_across_collations)
             query.conjuncts = &conjunct;
             query.semijoins = &join;
             query.semijoin_stride = sizeof join;
-            ok(pg->plan(conn, &query, &plan, &error));
+            ok(connector->plan(conn, &query, &plan, &error));
             if (verdict != RH_VERDICT_EXACT)
                 continue;
             n_taken++;
@@ -238,11 +238,11 @@ START_TEST(says_what_it_cannot)
         query.n_nodes = query.n_conjuncts = query.n_values = 1;
         query.conjuncts = &conjunct;
         query.values = cases[i].value;
-        ok(pg->plan(conn, &query, &plan, &error));
+        ok(connector->plan(conn, &query, &plan, &error));
         ck_assert_uint_eq(verdict, RH_VERDICT_NONE);
     }
 }
 END_TEST
 
-POSTGRES_MAIN("postgres_conditions", predicates, predicates_of_odd_values, joins_across_collations,
-              says_what_it_cannot)
+POSTGRES_TESTS("postgres_conditions", predicates, predicates_of_odd_values, joins_across_collations,
+               says_what_it_cannot)

@@ -27,8 +27,8 @@ START_TEST(refuses_credentials)
     items[4].value = text_value("s3cret");
     rh_error_clear(&error);
     ok(connect_with(items, 5, &made));
-    ok(pg->ping(made, op, &error));
-    pg->close(made);
+    ok(connector->ping(made, op, &error));
+    connector->close(made);
     items[3].value = text_value("no_such_database");
     fails(connect_with(items, 5, &made), RH_NOT_FOUND);
 }
@@ -100,8 +100,8 @@ START_TEST(cancels)
     struct rh_cancel token;
     bool survived = false;
 
-    pg->cancel(conn); /* without a running call: no effect */
-    ok(pg->ping(conn, op, &error));
+    connector->cancel(conn); /* without a running call: no effect */
+    ok(connector->ping(conn, op, &error));
     for (int i = 0; i < TRIES && !survived; i++) {
         onlooker_start(&onlooker, cancel_session, conn, NULL);
         fails(try_sql(conn, "SELECT pg_sleep(1000)"), RH_CANCELLED);
@@ -187,13 +187,13 @@ START_TEST(goes_deaf)
     items[1].value.as.i = proxy.port;
     ck_assert_int_eq(pthread_create(&proxy.thread, NULL, run_proxy, &proxy), 0);
     ok(connect_with(items, 4, &made));
-    ok(pg->ping(made, op, &error));
+    ok(connector->ping(made, op, &error));
     proxy.deaf = true;
     fresh(SECOND / 5);
     fails(try_sql(made, "SELECT 1"), RH_TIMEOUT);
     fresh(AMPLE);
-    fails(pg->ping(made, op, &error), RH_UNAVAILABLE); /* poisoned: at once */
-    pg->close(made);
+    fails(connector->ping(made, op, &error), RH_UNAVAILABLE); /* poisoned: at once */
+    connector->close(made);
     (void)pthread_join(proxy.thread, NULL);
 }
 END_TEST
@@ -209,15 +209,15 @@ START_TEST(killed_mid_stream)
 
     make_big_table();
     query = select_all(table_named("big_test"));
-    ok(pg->open(victim, op, &query, &cursor, &error));
-    ok(pg->next(cursor, op, 100, &batch, &error));
+    ok(connector->open(victim, op, &query, &cursor, &error));
+    ok(connector->next(cursor, op, 100, &batch, &error));
     terminate(pid);
-    while ((rc = pg->next(cursor, op, 100, &batch, &error)) == RH_OK)
+    while ((rc = connector->next(cursor, op, 100, &batch, &error)) == RH_OK)
         ;
     ck_assert_int_eq(rc, RH_UNAVAILABLE);
-    pg->finish(cursor);
-    fails(pg->ping(victim, op, &error), RH_UNAVAILABLE);
-    pg->close(victim);
+    connector->finish(cursor);
+    fails(connector->ping(victim, op, &error), RH_UNAVAILABLE);
+    connector->close(victim);
 }
 END_TEST
 
@@ -234,9 +234,9 @@ START_TEST(notices_a_dead_session)
     terminate(pid_of(victim));
     const struct rh_table *table = table_named("dead_test");
     spec = spec_for(table, table->columns, 2, cells, 1);
-    fails(pg->write->insert(victim, op, &spec, &result, &error), RH_UNAVAILABLE);
+    fails(connector->write->insert(victim, op, &spec, &result, &error), RH_UNAVAILABLE);
     ck_assert_uint_eq(error.retry, RH_RETRY_SAFE);
-    pg->close(victim);
+    connector->close(victim);
 }
 END_TEST
 
@@ -245,7 +245,7 @@ START_TEST(resets_session_settings)
     sql("SET TimeZone = 'Asia/Tokyo'");
     sql("SET search_path = nowhere");
     sql("CREATE TEMP TABLE left_over (a int)");
-    ok(pg->reset(conn, op, &error));
+    ok(connector->reset(conn, op, &error));
     ck_assert_int_eq(sql_int("SELECT (current_setting('TimeZone') = 'UTC'"
                              " AND current_setting('search_path') <> 'nowhere'"
                              " AND to_regclass('left_over') IS NULL)::int"),
@@ -263,21 +263,21 @@ START_TEST(prepares_again)
     query = select_all(stock);
     query.limit = 10;
     for (int i = 0; i < 4; i++) {
-        ok(pg->open(conn, op, &query, &cursor, &error));
-        pg->finish(cursor);
+        ok(connector->open(conn, op, &query, &cursor, &error));
+        connector->finish(cursor);
     }
     ck_assert_int_gt(sql_int("SELECT count(*) FROM pg_prepared_statements"), 0);
     sql("ALTER TABLE stock ALTER qty TYPE bigint");
-    ok(pg->open(conn, op, &query, &cursor, &error));
-    pg->finish(cursor);
+    ok(connector->open(conn, op, &query, &cursor, &error));
+    connector->finish(cursor);
     for (int i = 0; i < 3; i++) {
-        ok(pg->open(conn, op, &query, &cursor, &error));
-        pg->finish(cursor);
+        ok(connector->open(conn, op, &query, &cursor, &error));
+        connector->finish(cursor);
     }
     sql("DEALLOCATE ALL");
     for (int i = 0; i < 3; i++) {
-        ok(pg->open(conn, op, &query, &cursor, &error));
-        pg->finish(cursor);
+        ok(connector->open(conn, op, &query, &cursor, &error));
+        connector->finish(cursor);
     }
     for (int i = 0; i < 700; i++) { /* more statements than are kept */
         const struct rh_order order = {.column = (uint32_t)i % 4, .flags = (uint32_t)(i / 4) % 4};
@@ -289,14 +289,14 @@ START_TEST(prepares_again)
         for (int k = 0; k < 8; k++)
             select[k] = (uint32_t)(i >> k) & 3;
         for (int k = 0; k < 2; k++) {
-            ok(pg->open(conn, op, &query, &cursor, &error));
-            pg->finish(cursor);
+            ok(connector->open(conn, op, &query, &cursor, &error));
+            connector->finish(cursor);
         }
     }
     ck_assert_int_le(sql_int("SELECT count(*) FROM pg_prepared_statements"), 256);
 }
 END_TEST
 
-POSTGRES_MAIN("postgres_connection", refuses_credentials, refuses_settings, unreachable, cancels,
-              deadline, goes_deaf, killed_mid_stream, notices_a_dead_session,
-              resets_session_settings, prepares_again)
+POSTGRES_TESTS("postgres_connection", refuses_credentials, refuses_settings, unreachable, cancels,
+               deadline, goes_deaf, killed_mid_stream, notices_a_dead_session,
+               resets_session_settings, prepares_again)

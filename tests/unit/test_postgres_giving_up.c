@@ -19,8 +19,8 @@ static int write_hundred(int way)
     spec.returning = way == 2 ? stock->columns : NULL;
     spec.n_returning = way == 2;
     rh_error_clear(&error);
-    return way == 0 ? pg->write->update(conn, op, &spec, &result, &error)
-                    : pg->write->insert(conn, op, &spec, &result, &error);
+    return way == 0 ? connector->write->update(conn, op, &spec, &result, &error)
+                    : connector->write->insert(conn, op, &spec, &result, &error);
 }
 
 /* Cancels a write that is under way. True when the session goes on: nothing was kept then. */
@@ -34,7 +34,7 @@ static bool cancel_write(int way, bool nested, const char *body)
     make_slow(body);
     onlooker_start(&onlooker, cancel_session, conn, NULL);
     if (nested)
-        ok(pg->tx->begin(conn, op, 0, &error));
+        ok(connector->tx->begin(conn, op, 0, &error));
     rc = write_hundred(way);
     onlooker_join(&onlooker);
     if (!session_goes_on()) {
@@ -44,7 +44,7 @@ static bool cancel_write(int way, bool nested, const char *body)
     ck_assert_int_eq(rc, RH_CANCELLED);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM stock WHERE name = 'changed'"), 0);
     if (nested)
-        ok(pg->tx->commit(conn, op, &error));
+        ok(connector->tx->commit(conn, op, &error));
     return true;
 }
 
@@ -73,15 +73,15 @@ START_TEST(outcome_unknown)
     make_slow(sleeps);
     spec = spec_for(stock, stock->columns, 2, cells, 1);
     onlooker_start(&onlooker, end_session, victim, NULL);
-    fails(pg->write->insert(victim, op, &spec, &result, &error), RH_UNKNOWN_OUTCOME);
+    fails(connector->write->insert(victim, op, &spec, &result, &error), RH_UNKNOWN_OUTCOME);
     onlooker_join(&onlooker);
-    fails(pg->ping(victim, op, &error), RH_UNAVAILABLE);
-    pg->close(victim);
+    fails(connector->ping(victim, op, &error), RH_UNAVAILABLE);
+    connector->close(victim);
     /* A deadline that passes, with the server's word that nothing was kept, is no riddle. */
     for (int tries = 1;; tries++) {
         int rc = RH_OK;
         fresh(SECOND / 5);
-        rc = pg->write->insert(conn, op, &spec, &result, &error);
+        rc = connector->write->insert(conn, op, &spec, &result, &error);
         if (session_goes_on()) {
             ck_assert_int_eq(rc, RH_TIMEOUT);
             break;
@@ -98,20 +98,20 @@ START_TEST(transactions)
     struct rh_conn *second = connect_url(), *mine = conn;
 
     make_stock();
-    ok(pg->tx->begin(conn, op, 0, &error));
+    ok(connector->tx->begin(conn, op, 0, &error));
     sql("INSERT INTO stock VALUES (1, 'a')");
-    ok(pg->tx->savepoint(conn, op, 1, &error));
+    ok(connector->tx->savepoint(conn, op, 1, &error));
     sql("INSERT INTO stock VALUES (2, 'b')");
-    ok(pg->tx->savepoint(conn, op, 2, &error));
+    ok(connector->tx->savepoint(conn, op, 2, &error));
     fails(try_sql(conn, "INSERT INTO stock VALUES (1, 'again')"), RH_CONSTRAINT);
     rh_error_clear(&error);
-    ok(pg->tx->rollback_to(conn, op, 2, &error));
-    ok(pg->tx->release(conn, op, 2, &error));
-    ok(pg->tx->rollback_to(conn, op, 1, &error));
-    ok(pg->tx->commit(conn, op, &error));
+    ok(connector->tx->rollback_to(conn, op, 2, &error));
+    ok(connector->tx->release(conn, op, 2, &error));
+    ok(connector->tx->rollback_to(conn, op, 1, &error));
+    ok(connector->tx->commit(conn, op, &error));
     ck_assert_int_eq(sql_int("SELECT count(*) FROM stock"), 1);
 
-    ok(pg->tx->begin(conn, op, RH_TX_READ_ONLY | RH_TX_SNAPSHOT, &error));
+    ok(connector->tx->begin(conn, op, RH_TX_READ_ONLY | RH_TX_SNAPSHOT, &error));
     ck_assert_int_eq(sql_int("SELECT count(*) FROM stock"), 1);
     conn = second;
     sql("INSERT INTO stock VALUES (5, 'other')");
@@ -119,15 +119,15 @@ START_TEST(transactions)
     ck_assert_int_eq(sql_int("SELECT count(*) FROM stock"), 1);
     fails(try_sql(conn, "INSERT INTO stock VALUES (6, 'no')"), RH_PERMISSION);
     rh_error_clear(&error);
-    fails(pg->tx->commit(conn, op, &error), RH_INVALID); /* it had failed */
+    fails(connector->tx->commit(conn, op, &error), RH_INVALID); /* it had failed */
     rh_error_clear(&error);
-    ok(pg->tx->begin(conn, op, 0, &error)); /* reset ends what was left open */
+    ok(connector->tx->begin(conn, op, 0, &error)); /* reset ends what was left open */
     sql("INSERT INTO stock VALUES (8, 'left')");
-    ok(pg->reset(conn, op, &error));
+    ok(connector->reset(conn, op, &error));
     ck_assert_int_eq(sql_int("SELECT count(*) FROM stock WHERE id = 8"), 0);
-    fails(pg->tx->commit(conn, op, &error), RH_INVALID);
-    pg->close(second);
+    fails(connector->tx->commit(conn, op, &error), RH_INVALID);
+    connector->close(second);
 }
 END_TEST
 
-POSTGRES_MAIN("postgres_giving_up", cancels_writes, outcome_unknown, transactions)
+POSTGRES_TESTS("postgres_giving_up", cancels_writes, outcome_unknown, transactions)

@@ -38,19 +38,19 @@ START_TEST(aggregates_exactly)
     query.n_select = 0;
     query.aggregates = aggregates;
     query.n_aggregates = sizeof aggregates / sizeof aggregates[0];
-    ok(pg->open(conn, op, &query, &cursor, &error));
-    ok(pg->next(cursor, op, 10, &batch, &error));
+    ok(connector->open(conn, op, &query, &cursor, &error));
+    ok(connector->next(cursor, op, 10, &batch, &error));
     ck_assert_uint_eq(batch.n_rows, 1);
     for (uint32_t i = 0; i < query.n_aggregates; i++)
         check_same(&expected[i], &batch.cells[i], rh_text_of("aggregate"));
-    pg->finish(cursor);
+    connector->finish(cursor);
     sql("DELETE FROM agg_test");
-    ok(pg->open(conn, op, &query, &cursor, &error));
-    ok(pg->next(cursor, op, 10, &batch, &error));
+    ok(connector->open(conn, op, &query, &cursor, &error));
+    ok(connector->next(cursor, op, 10, &batch, &error));
     ck_assert_int_eq(batch.cells[0].as.i, 0);
     for (uint32_t i = 2; i < query.n_aggregates; i++)
         ck_assert_uint_eq(batch.cells[i].type, RH_TYPE_NULL);
-    pg->finish(cursor);
+    connector->finish(cursor);
 }
 END_TEST
 
@@ -79,16 +79,16 @@ START_TEST(groups_orders_and_limits)
     query.n_order = 2;
     query.offset = 1;
     query.limit = 3;
-    ok(pg->plan(conn, &query, &plan, &error));
+    ok(connector->plan(conn, &query, &plan, &error));
     ck_assert_uint_eq(plan.accepts & RH_ACCEPT_GROUPS, RH_ACCEPT_GROUPS);
     ck_assert_uint_eq(plan.n_order, 2);
-    ok(pg->open(conn, op, &query, &cursor, &error));
-    ok(pg->next(cursor, op, 10, &batch, &error));
+    ok(connector->open(conn, op, &query, &cursor, &error));
+    ok(connector->next(cursor, op, 10, &batch, &error));
     ck_assert_uint_eq(batch.n_rows, 3);
     ck_assert_uint_eq(batch.n_cols, 3);
     ck_assert_uint_eq(batch.cells[0].type, RH_TYPE_TEXT);
     ck_assert_uint_eq(batch.cells[1].type, RH_TYPE_DATE);
-    pg->finish(cursor);
+    connector->finish(cursor);
 }
 END_TEST
 
@@ -100,13 +100,13 @@ START_TEST(estimates_and_explains)
 
     make_big_table();
     query = select_all(table_named("big_test"));
-    ok(pg->estimate(conn, op, &query, &rows, &error));
+    ok(connector->estimate(conn, op, &query, &rows, &error));
     ck_assert_int_gt(rows, 900000);
     ck_assert_int_lt(rows, 1100000);
-    ok(pg->explain(conn, op, &query, &text, &error));
+    ok(connector->explain(conn, op, &query, &text, &error));
     ck_assert(rh_text_starts(text, "SELECT t0.\"id\""));
 }
 END_TEST
 
-POSTGRES_MAIN("postgres_groups", aggregates_exactly, groups_orders_and_limits,
-              estimates_and_explains)
+POSTGRES_TESTS("postgres_groups", aggregates_exactly, groups_orders_and_limits,
+               estimates_and_explains)

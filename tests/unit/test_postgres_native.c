@@ -19,12 +19,12 @@ START_TEST(native_statements)
 
     make_stock();
     sql("INSERT INTO stock VALUES (1, 'a'), (2, 'b')");
-    ok(pg->native->run(conn, op, &spec, &result, &error));
+    ok(connector->native->run(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_columns, 12);
     ck_assert(rh_text_is(result.columns[0].name, "id"));
     ck_assert_uint_eq(result.columns[2].type, RH_TYPE_DATE);
     ck_assert_uint_eq(result.columns[3].type, RH_TYPE_DECIMAL);
-    ok(pg->next(result.cursor, op, 10, &batch, &error));
+    ok(connector->next(result.cursor, op, 10, &batch, &error));
     ck_assert_uint_eq(batch.n_rows, 1);
     ck_assert_int_eq(batch.cells[0].as.i, 2);
     check_same(&parameters[1], &batch.cells[1], rh_text_of("t"));
@@ -40,8 +40,8 @@ START_TEST(native_statements)
     ck_assert_uint_eq(batch.cells[9].type, RH_TYPE_JSON);
     ck_assert_uint_eq(batch.cells[10].type, RH_TYPE_TEXT);
     ck_assert_uint_eq(batch.cells[11].type, RH_TYPE_TEXT);
-    ck_assert_int_eq(pg->next(result.cursor, op, 10, &batch, &error), RH_END);
-    pg->finish(result.cursor);
+    ck_assert_int_eq(connector->next(result.cursor, op, 10, &batch, &error), RH_END);
+    connector->finish(result.cursor);
 
     fails(try_sql(conn, "SELECT 1; SELECT 2"), RH_INVALID);
     fails(try_sql(conn, "/* x */ -- y\n COMMIT"), RH_UNSUPPORTED);
@@ -51,9 +51,9 @@ START_TEST(native_statements)
     rh_error_clear(&error);
     spec = (struct rh_native_spec){.struct_size = sizeof spec,
                                    .text = RH_TEXT_INIT("UPDATE stock SET qty = 1 RETURNING id")};
-    ok(pg->native->run(conn, op, &spec, &result, &error));
+    ok(connector->native->run(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 2);
-    pg->finish(result.cursor);
+    connector->finish(result.cursor);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM stock WHERE qty = 1"), 2);
 }
 END_TEST
@@ -71,7 +71,7 @@ START_TEST(native_read_only)
     ok(try_sql(conn, "SELECT set_config('search_path', 'elsewhere', false)"));
     operation.abi.flags = 0;
     ck_assert_int_eq(sql_int("SELECT count(*) FROM stock"), 0);
-    ok(pg->tx->begin(conn, op, 0, &error));
+    ok(connector->tx->begin(conn, op, 0, &error));
     sql("INSERT INTO stock VALUES (1, 'a')");
     operation.abi.flags = RH_OP_READ_ONLY;
     fails(try_sql(conn, "INSERT INTO stock VALUES (2, 'b')"), RH_PERMISSION);
@@ -79,7 +79,7 @@ START_TEST(native_read_only)
     ck_assert_int_eq(sql_int("SELECT count(*) FROM stock"), 1);
     operation.abi.flags = 0;
     sql("INSERT INTO stock VALUES (3, 'c')"); /* the host's transaction may still write */
-    ok(pg->tx->commit(conn, op, &error));
+    ok(connector->tx->commit(conn, op, &error));
     ck_assert_int_eq(sql_int("SELECT count(*) FROM stock"), 2);
 }
 END_TEST
@@ -98,19 +98,19 @@ START_TEST(native_streams)
     int rc = RH_OK;
 
     operation.abi.flags = RH_OP_READ_ONLY;
-    ok(pg->native->run(conn, op, &spec, &result, &error));
-    while ((rc = pg->next(result.cursor, op, 1000, &batch, &error)) == RH_OK)
+    ok(connector->native->run(conn, op, &spec, &result, &error));
+    while ((rc = connector->next(result.cursor, op, 1000, &batch, &error)) == RH_OK)
         n += batch.n_rows;
     ck_assert_int_eq(rc, RH_END);
     ck_assert_uint_eq(n, 300000);
-    pg->finish(result.cursor);
+    connector->finish(result.cursor);
     for (int tries = 1;; tries++) {
         operation.abi.flags = RH_OP_READ_ONLY;
-        ok(pg->native->run(conn, op, &endless, &result, &error));
-        ok(pg->next(result.cursor, op, 10, &batch, &error));
-        fails(pg->ping(conn, op, &error), RH_BUSY);
+        ok(connector->native->run(conn, op, &endless, &result, &error));
+        ok(connector->next(result.cursor, op, 10, &batch, &error));
+        fails(connector->ping(conn, op, &error), RH_BUSY);
         rh_error_clear(&error);
-        pg->finish(result.cursor); /* early */
+        connector->finish(result.cursor); /* early */
         if (session_goes_on())
             break;
         ck_assert_int_lt(tries, TRIES);
@@ -131,11 +131,11 @@ START_TEST(native_effects_stay)
     int rc = RH_OK;
 
     make_stock();
-    ok(pg->native->run(conn, op, &spec, &result, &error));
-    ok(pg->next(result.cursor, op, 1, &batch, &error));
+    ok(connector->native->run(conn, op, &spec, &result, &error));
+    ok(connector->next(result.cursor, op, 1, &batch, &error));
     ck_assert_int_eq(batch.cells[0].as.i, 1);
     ck_assert_uint_eq(batch.cells[2].type, RH_TYPE_NULL);
-    pg->finish(result.cursor);
+    connector->finish(result.cursor);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM stock"), 20000);
     operation.abi.memory_budget = 10000; /* what does not fit is undone, or said to be open */
     rc = try_sql(conn, "DELETE FROM stock RETURNING id");
@@ -154,7 +154,7 @@ START_TEST(native_hides_no_control)
                                         "\f;;/**/;END", ";COPY (SELECT 1) TO PROGRAM 'true'"};
 
     make_stock();
-    ok(pg->tx->begin(conn, op, 0, &error));
+    ok(connector->tx->begin(conn, op, 0, &error));
     sql("INSERT INTO stock VALUES (1, 'a')");
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         for (uint32_t flags = 0; flags <= RH_OP_READ_ONLY; flags++) {
@@ -169,10 +169,10 @@ START_TEST(native_hides_no_control)
     rh_error_clear(&error);
     operation.abi.flags = 0;
     ck_assert_int_eq(sql_int("SELECT count(*) FROM stock"), 1);
-    ok(pg->tx->rollback(conn, op, &error));
+    ok(connector->tx->rollback(conn, op, &error));
     ck_assert_int_eq(sql_int("SELECT count(*) FROM stock"), 0);
 }
 END_TEST
 
-POSTGRES_MAIN("postgres_native", native_statements, native_read_only, native_streams,
-              native_effects_stay, native_hides_no_control)
+POSTGRES_TESTS("postgres_native", native_statements, native_read_only, native_streams,
+               native_effects_stay, native_hides_no_control)

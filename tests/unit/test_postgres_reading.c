@@ -14,7 +14,7 @@ START_TEST(scan_in_bounded_memory)
 #ifndef __SANITIZE_ADDRESS__ /* it keeps what was freed for a while */
     ck_assert_int_lt(after.ru_maxrss - before.ru_maxrss, 16 * 1024);
 #endif
-    ok(pg->reset(conn, op, &error));
+    ok(connector->reset(conn, op, &error));
 }
 END_TEST
 
@@ -43,7 +43,7 @@ static struct rh_query select_by_id(const struct rh_table *table)
 static bool read_on(struct rh_cursor *cursor, int64_t *id)
 {
     struct rh_batch batch = {.struct_size = sizeof batch};
-    int rc = pg->next(cursor, op, 100, &batch, &error);
+    int rc = connector->next(cursor, op, 100, &batch, &error);
 
     if (rc == RH_END)
         return true;
@@ -68,21 +68,21 @@ START_TEST(rows_that_swell_in_bounded_memory)
     make_swelling_table();
     query = select_by_id(table_named("swelling"));
     (void)getrusage(RUSAGE_SELF, &before);
-    ok(pg->open(conn, op, &query, &cursor, &error));
+    ok(connector->open(conn, op, &query, &cursor, &error));
     while (!read_on(cursor, &id))
         ;
     ck_assert_int_eq(id, 2200);
-    pg->finish(cursor);
+    connector->finish(cursor);
     (void)getrusage(RUSAGE_SELF, &after);
 #ifndef __SANITIZE_ADDRESS__ /* it keeps what was freed for a while */
     ck_assert_int_lt(after.ru_maxrss - before.ru_maxrss, 32 * 1024);
 #endif
     for (int64_t until = 1000; until < 2200; until += 200) { /* left anywhere */
         id = 0;
-        ok(pg->open(conn, op, &query, &cursor, &error));
+        ok(connector->open(conn, op, &query, &cursor, &error));
         while (id < until && !read_on(cursor, &id))
             ;
-        pg->finish(cursor);
+        connector->finish(cursor);
         if (session_goes_on())
             ck_assert_int_eq(sql_int("SELECT count(*) FROM swelling"), 2200);
     }
@@ -104,8 +104,8 @@ START_TEST(writes_between_swelling_rows)
     query = select_by_id(table_named("swelling"));
     columns[0] = *column_named(table_named("swelling"), "id");
     columns[1] = *column_named(table_named("swelling"), "n");
-    ok(pg->tx->begin(conn, op, 0, &error));
-    ok(pg->open(conn, op, &query, &cursor, &error));
+    ok(connector->tx->begin(conn, op, 0, &error));
+    ok(connector->open(conn, op, &query, &cursor, &error));
     while (!read_on(cursor, &id)) {
         spec = spec_for(table_named("swelling"), columns, 2, cells, 5);
         spec.key = (const uint32_t[]){0};
@@ -116,12 +116,12 @@ START_TEST(writes_between_swelling_rows)
         }
         if (id < 5)
             continue;
-        ok(pg->write->update(conn, op, &spec, &result, &error));
+        ok(connector->write->update(conn, op, &spec, &result, &error));
         ck_assert_uint_eq(result.n_affected, 5);
         n_writes++;
     }
-    pg->finish(cursor);
-    ok(pg->tx->commit(conn, op, &error));
+    connector->finish(cursor);
+    ok(connector->tx->commit(conn, op, &error));
     ck_assert_int_gt(n_writes, 10);
     ck_assert_int_eq(id, 2200);
     ck_assert_int_ge(sql_int("SELECT count(*) FROM swelling WHERE n = 1"), n_writes);
@@ -143,9 +143,9 @@ START_TEST(leaves_cursors_early)
     query.n_order = 1;
     for (int n = 0; n < 12; n++) {
         uint64_t seen = 0, last = 0;
-        ok(pg->open(conn, op, &query, &cursor, &error));
+        ok(connector->open(conn, op, &query, &cursor, &error));
         for (int i = 0; i < n; i++) {
-            ok(pg->next(cursor, op, i % 2 ? 1 : 5000, &batch, &error));
+            ok(connector->next(cursor, op, i % 2 ? 1 : 5000, &batch, &error));
             for (uint64_t row = 0; row < batch.n_rows; row++) {
                 ck_assert_int_gt(batch.cells[row * batch.n_cols].as.i, (int64_t)last);
                 last = (uint64_t)batch.cells[row * batch.n_cols].as.i;
@@ -153,22 +153,23 @@ START_TEST(leaves_cursors_early)
             seen += batch.n_rows;
         }
         ck_assert_uint_eq(seen, last); /* nothing skipped, nothing twice */
-        pg->finish(cursor);
+        connector->finish(cursor);
         if (n % 2)
-            ok(pg->reset(conn, op, &error));
+            ok(connector->reset(conn, op, &error));
         ck_assert_int_eq(sql_int("SELECT 7::int"), 7);
     }
-    ok(pg->tx->begin(conn, op, 0, &error)); /* inside a transaction, with other work between */
-    ok(pg->open(conn, op, &query, &cursor, &error));
+    ok(connector->tx->begin(conn, op, 0,
+                            &error)); /* inside a transaction, with other work between */
+    ok(connector->open(conn, op, &query, &cursor, &error));
     for (int i = 0; i < 6; i++) {
-        ok(pg->next(cursor, op, 5000, &batch, &error));
-        ok(pg->tx->savepoint(conn, op, 1, &error));
-        ok(pg->tx->release(conn, op, 1, &error));
+        ok(connector->next(cursor, op, 5000, &batch, &error));
+        ok(connector->tx->savepoint(conn, op, 1, &error));
+        ok(connector->tx->release(conn, op, 1, &error));
     }
-    pg->finish(cursor);
-    ok(pg->open(conn, op, &query, &cursor, &error));
-    pg->finish(cursor);
-    ok(pg->tx->commit(conn, op, &error));
+    connector->finish(cursor);
+    ok(connector->open(conn, op, &query, &cursor, &error));
+    connector->finish(cursor);
+    ok(connector->tx->commit(conn, op, &error));
 }
 END_TEST
 
@@ -185,15 +186,15 @@ START_TEST(leaves_a_slow_cursor)
         " FROM generate_series(1, 12000) i");
     make_stock();
     query = select_all(table_named("slow"));
-    ok(pg->tx->begin(conn, op, 0, &error));
+    ok(connector->tx->begin(conn, op, 0, &error));
     sql("INSERT INTO stock VALUES (1, 'a')");
-    ok(pg->open(conn, op, &query, &cursor, &error));
+    ok(connector->open(conn, op, &query, &cursor, &error));
     for (int i = 0; n < 5000 && i < 50; i++) {
-        ok(pg->next(cursor, op, 5000, &batch, &error));
+        ok(connector->next(cursor, op, 5000, &batch, &error));
         n += batch.n_rows;
     }
-    pg->finish(cursor);
-    ok(pg->tx->commit(conn, op, &error));
+    connector->finish(cursor);
+    ok(connector->tx->commit(conn, op, &error));
     ck_assert_int_eq(sql_int("SELECT count(*) FROM stock"), 1);
     sql("DROP VIEW slow");
 }
@@ -218,12 +219,12 @@ START_TEST(resets_after_reading)
     ok(try_sql(conn, "SELECT pg_advisory_lock(4711)"));
     operation.abi.flags = 0;
     ck_assert_int_eq(locks_held(second), 1);
-    ok(pg->reset(conn, op, &error));
+    ok(connector->reset(conn, op, &error));
     ck_assert_int_eq(locks_held(second), 0);
-    pg->close(second);
+    connector->close(second);
 }
 END_TEST
 
-POSTGRES_MAIN("postgres_reading", scan_in_bounded_memory, rows_that_swell_in_bounded_memory,
-              writes_between_swelling_rows, leaves_cursors_early, leaves_a_slow_cursor,
-              resets_after_reading)
+POSTGRES_TESTS("postgres_reading", scan_in_bounded_memory, rows_that_swell_in_bounded_memory,
+               writes_between_swelling_rows, leaves_cursors_early, leaves_a_slow_cursor,
+               resets_after_reading)

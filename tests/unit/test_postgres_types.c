@@ -113,8 +113,8 @@ static void check_boundary_rows(const struct rh_table *table, struct rh_value ce
     query.n_order = 1;
     for (int pass = 0; pass < 2; pass++) { /* as a cursor and as a plain statement */
         query.limit = pass ? 100 : RH_NO_LIMIT;
-        ok(pg->open(conn, op, &query, &cursor, &error));
-        ok(pg->next(cursor, op, 100, &batch, &error));
+        ok(connector->open(conn, op, &query, &cursor, &error));
+        ok(connector->next(cursor, op, 100, &batch, &error));
         ck_assert_uint_eq(batch.n_rows, n_rows);
         ck_assert_uint_eq(batch.n_cols, N_TYPES + 1);
         for (uint64_t row = 0; row < n_rows; row++) {
@@ -122,8 +122,8 @@ static void check_boundary_rows(const struct rh_table *table, struct rh_value ce
                 check_same(&cells[row][col], &batch.cells[row * batch.n_cols + col],
                            table->columns[col].name);
         }
-        ck_assert_int_eq(pg->next(cursor, op, 100, &batch, &error), RH_END);
-        pg->finish(cursor);
+        ck_assert_int_eq(connector->next(cursor, op, 100, &batch, &error), RH_END);
+        connector->finish(cursor);
     }
 }
 
@@ -141,7 +141,7 @@ START_TEST(types_both_ways)
     spec = spec_for(table, table->columns, table->n_columns, cells[0], n);
     spec.returning = table->columns;
     spec.n_returning = table->n_columns;
-    ok(pg->write->insert(conn, op, &spec, &result, &error));
+    ok(connector->write->insert(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, n);
     ck_assert_uint_eq(result.returned.n_rows, n);
     for (uint64_t row = 0; row < n; row++) {
@@ -181,7 +181,7 @@ START_TEST(types_through_copy)
         cells[i][5] = (struct rh_value){.type = RH_TYPE_MISSING};
     }
     spec = spec_for(table, columns, 6, cells[0], 128);
-    ok(pg->write->insert(conn, op, &spec, &result, &error));
+    ok(connector->write->insert(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 128);
     ck_assert_int_eq(
         sql_int("SELECT count(*) FROM copy_test WHERE num = (id * 7919)::text::numeric "
@@ -226,12 +226,12 @@ START_TEST(decimals_by_size)
         struct rh_native_result native = {.struct_size = sizeof native};
         struct rh_batch batch = {.struct_size = sizeof batch};
         sql("DELETE FROM dec_test");
-        ok(pg->write->insert(conn, op, &write, &result, &error));
-        ok(pg->native->run(conn, op, &spec, &native, &error));
-        ok(pg->next(native.cursor, op, 1, &batch, &error));
+        ok(connector->write->insert(conn, op, &write, &result, &error));
+        ok(connector->native->run(conn, op, &spec, &native, &error));
+        ok(connector->next(native.cursor, op, 1, &batch, &error));
         ck_assert_msg(batch.cells[0].as.i == 1, "%s became %.*s", numbers[i],
                       (int)batch.cells[1].len, (const char *)batch.cells[1].as.data);
-        pg->finish(native.cursor);
+        connector->finish(native.cursor);
     }
 }
 END_TEST
@@ -248,23 +248,23 @@ START_TEST(values_that_do_not_fit)
     table = table_named("fit_test");
     cell = int_value(40000);
     spec = spec_for(table, &table->columns[0], 1, &cell, 1);
-    fails(pg->write->insert(conn, op, &spec, &result, &error), RH_DATA);
+    fails(connector->write->insert(conn, op, &spec, &result, &error), RH_DATA);
     cell = text_value("four");
     spec = spec_for(table, &table->columns[1], 1, &cell, 1);
-    fails(pg->write->insert(conn, op, &spec, &result, &error), RH_DATA);
+    fails(connector->write->insert(conn, op, &spec, &result, &error), RH_DATA);
     cell = i_value(RH_TYPE_DATE, INT64_C(4000000000));
     spec = spec_for(table, &table->columns[2], 1, &cell, 1);
-    fails(pg->write->insert(conn, op, &spec, &result, &error), RH_DATA);
+    fails(connector->write->insert(conn, op, &spec, &result, &error), RH_DATA);
     ck_assert_str_eq(error.column, "d");
     cell = data_value(RH_TYPE_TEXT, "a\0b", 3);
     spec = spec_for(table, &table->columns[3], 1, &cell, 1);
-    fails(pg->write->insert(conn, op, &spec, &result, &error), RH_DATA);
+    fails(connector->write->insert(conn, op, &spec, &result, &error), RH_DATA);
     cell = text_value("\xff\xfe");
-    fails(pg->write->insert(conn, op, &spec, &result, &error), RH_DATA);
+    fails(connector->write->insert(conn, op, &spec, &result, &error), RH_DATA);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM fit_test"), 0);
     sql("INSERT INTO fit_test (d) VALUES ('5874897-12-31')"); /* the last one */
 }
 END_TEST
 
-POSTGRES_MAIN("postgres_types", types_both_ways, types_through_copy, decimals_by_size,
-              values_that_do_not_fit)
+POSTGRES_TESTS("postgres_types", types_both_ways, types_through_copy, decimals_by_size,
+               values_that_do_not_fit)

@@ -15,7 +15,7 @@ START_TEST(inserts_and_returns_in_order)
     spec = spec_for(stock, stock->columns, 4, cells, 3);
     spec.returning = stock->columns;
     spec.n_returning = 3;
-    ok(pg->write->insert(conn, op, &spec, &result, &error));
+    ok(connector->write->insert(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 3);
     ck_assert_uint_eq(result.returned.n_rows, 3);
     ck_assert_int_eq(result.returned.cells[0].as.i, 3);
@@ -27,7 +27,7 @@ START_TEST(inserts_and_returns_in_order)
     spec =
         spec_for(stock, stock->columns, 4, (struct rh_value[]){missing, missing, missing, missing},
                  1); /* nothing given at all */
-    ok(pg->write->insert(conn, op, &spec, &result, &error));
+    ok(connector->write->insert(conn, op, &spec, &result, &error));
     ck_assert_int_eq(sql_int("SELECT qty FROM stock WHERE id = 99"), 7);
 }
 END_TEST
@@ -49,10 +49,10 @@ static void insert_with_bad_row(uint64_t n, uint64_t bad, uint32_t n_returning, 
     spec.returning = stock->columns;
     spec.n_returning = n_returning;
     if (in_tx) {
-        ok(pg->tx->begin(conn, op, 0, &error));
+        ok(connector->tx->begin(conn, op, 0, &error));
         sql("INSERT INTO stock VALUES (1, 'before', 1)");
     }
-    fails(pg->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    fails(connector->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
     ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_UNIQUE);
     ck_assert_msg(error.row == bad, "row %llu instead of %llu", (unsigned long long)error.row,
                   (unsigned long long)bad);
@@ -60,12 +60,12 @@ static void insert_with_bad_row(uint64_t n, uint64_t bad, uint32_t n_returning, 
     rh_error_clear(&error);
     if (in_tx) {
         ck_assert_int_eq(sql_int("SELECT count(*) FROM stock"), 1); /* still usable */
-        ok(pg->tx->rollback(conn, op, &error));
+        ok(connector->tx->rollback(conn, op, &error));
     }
     ck_assert_int_eq(sql_int("SELECT count(*) FROM stock"), 0);
     cells[bad * 3] = int_value(5000);
     rh_error_clear(&error);
-    ok(pg->write->insert(conn, op, &spec, &result, &error));
+    ok(connector->write->insert(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, n);
     ck_assert_uint_eq(result.returned.n_rows, n_returning ? n : 0);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM stock"), (int64_t)n);
@@ -93,13 +93,13 @@ START_TEST(names_the_constraint)
 
     make_stock();
     spec = spec_for(stock, stock->columns, 3, cells, 1);
-    fails(pg->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    fails(connector->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
     ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_NOT_NULL);
     ck_assert_str_eq(error.column, "name");
     ck_assert_uint_eq(error.row, 0);
     cells[1] = text_value("x");
     cells[2] = int_value(-1);
-    fails(pg->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    fails(connector->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
     ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_CHECK);
     (void)try_sql(conn, "DROP TABLE IF EXISTS stock_of");
     sql("CREATE TABLE stock_of (s int REFERENCES stock)");
@@ -136,7 +136,7 @@ START_TEST(updates_and_deletes_by_key)
     spec.n_key = 1;
     spec.returning = stock->columns;
     spec.n_returning = 3;
-    ok(pg->write->update(conn, op, &spec, &result, &error));
+    ok(connector->write->update(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 3);
     ck_assert_uint_eq(result.returned.n_rows, 3); /* the row that matched none is left out */
     ck_assert_int_eq(result.returned.cells[0].as.i, 1);
@@ -148,20 +148,20 @@ START_TEST(updates_and_deletes_by_key)
     spec.key = (const uint32_t[]){0};
     spec.n_key = 1;
     (void)name_key;
-    fails(pg->write->update(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    fails(connector->write->update(conn, op, &spec, &result, &error), RH_CONSTRAINT);
     ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_AMBIGUOUS_KEY);
     ck_assert_uint_eq(error.row, 1);
     rh_error_clear(&error);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM stock WHERE qty IN (4, 5)"), 0);
-    ok(pg->tx->begin(conn, op, 0, &error)); /* in a transaction, which stays usable */
-    fails(pg->write->update(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    ok(connector->tx->begin(conn, op, 0, &error)); /* in a transaction, which stays usable */
+    fails(connector->write->update(conn, op, &spec, &result, &error), RH_CONSTRAINT);
     rh_error_clear(&error);
     spec = spec_for(stock, stock->columns, 1, (struct rh_value[]){int_value(3), int_value(8)}, 2);
     spec.key = &key;
     spec.n_key = 1;
-    ok(pg->write->remove(conn, op, &spec, &result, &error));
+    ok(connector->write->remove(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 1);
-    ok(pg->tx->commit(conn, op, &error));
+    ok(connector->tx->commit(conn, op, &error));
     ck_assert_int_eq(sql_int("SELECT count(*) FROM stock"), 4);
 }
 END_TEST
@@ -179,35 +179,35 @@ START_TEST(changes_one_row)
     spec.key = (const uint32_t[]){0};
     spec.n_key = 1;
     for (int i = 0; i < 3; i++) { /* unprepared and prepared */
-        fails(pg->write->update(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+        fails(connector->write->update(conn, op, &spec, &result, &error), RH_CONSTRAINT);
         ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_AMBIGUOUS_KEY);
         ck_assert_uint_eq(error.row, 0);
     }
     spec.n_columns = 1;
-    fails(pg->write->remove(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    fails(connector->write->remove(conn, op, &spec, &result, &error), RH_CONSTRAINT);
     ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_AMBIGUOUS_KEY);
     rh_error_clear(&error);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM stock WHERE qty = 7"), 3);
-    ok(pg->tx->begin(conn, op, 0, &error)); /* and inside one, which stays usable */
-    fails(pg->write->remove(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    ok(connector->tx->begin(conn, op, 0, &error)); /* and inside one, which stays usable */
+    fails(connector->write->remove(conn, op, &spec, &result, &error), RH_CONSTRAINT);
     rh_error_clear(&error);
     cells[0] = text_value("one");
-    ok(pg->write->remove(conn, op, &spec, &result, &error));
+    ok(connector->write->remove(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 1);
-    ok(pg->tx->rollback(conn, op, &error));
+    ok(connector->tx->rollback(conn, op, &error));
     spec.n_columns = 2;
     spec.returning = stock->columns;
     spec.n_returning = 3;
-    ok(pg->write->update(conn, op, &spec, &result, &error));
+    ok(connector->write->update(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 1);
     ck_assert_int_eq(result.returned.cells[0].as.i, 1);
     ck_assert_int_eq(result.returned.cells[2].as.i, 5);
     cells[1] = int_value(-5);
-    fails(pg->write->update(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    fails(connector->write->update(conn, op, &spec, &result, &error), RH_CONSTRAINT);
     ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_CHECK);
     rh_error_clear(&error);
     cells[0] = text_value("nobody");
-    ok(pg->write->update(conn, op, &spec, &result, &error));
+    ok(connector->write->update(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 0);
     ck_assert_uint_eq(result.returned.n_rows, 0);
     sql("CREATE TABLE IF NOT EXISTS stock_log (what text)");
@@ -215,7 +215,7 @@ START_TEST(changes_one_row)
     cells[0] = text_value("one");
     cells[1] = int_value(6);
     spec.n_returning = 0;
-    ok(pg->write->update(conn, op, &spec, &result, &error)); /* a rule: not inside WITH */
+    ok(connector->write->update(conn, op, &spec, &result, &error)); /* a rule: not inside WITH */
     ck_assert_int_eq(sql_int("SELECT qty FROM stock WHERE id = 1"), 6);
     sql("DROP RULE log ON stock");
 }
@@ -235,7 +235,7 @@ START_TEST(changes_keys)
     spec = spec_for(stock, columns, 2, cells, 1);
     spec.key = &key;
     spec.n_key = 1;
-    ok(pg->write->update(conn, op, &spec, &result, &error));
+    ok(connector->write->update(conn, op, &spec, &result, &error));
     ck_assert_int_eq(sql_int("SELECT id FROM stock"), 100);
 }
 END_TEST
@@ -256,14 +256,15 @@ START_TEST(upserts)
     spec.resolve = RH_RESOLVE_MERGE;
     spec.returning = stock->columns;
     spec.n_returning = 3;
-    ok(pg->write->upsert(conn, op, &spec, &result, &error)); /* the same key twice in one call */
+    ok(connector->write->upsert(conn, op, &spec, &result,
+                                &error)); /* the same key twice in one call */
     ck_assert_uint_eq(result.returned.n_rows, 3);
     ck_assert_int_eq(result.returned.cells[2].as.i, 50);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM stock WHERE name IN ('new', 'two again')"), 2);
     spec.resolve = RH_RESOLVE_IGNORE;
     cells[0] = int_value(7);
     spec.n_rows = 2;
-    ok(pg->write->upsert(conn, op, &spec, &result, &error));
+    ok(connector->write->upsert(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 1);
     ck_assert_uint_eq(result.returned.n_rows, 1);
     ck_assert_int_eq(result.returned.cells[0].as.i, 7);
@@ -290,27 +291,27 @@ START_TEST(writes_by_condition)
     where.values = &two;
     spec = spec_for(stock, &stock->columns[2], 1, &cell, 1);
     spec.where = &where;
-    ok(pg->write->update(conn, op, &spec, &result, &error));
+    ok(connector->write->update(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 2);
     ck_assert_int_eq(sql_int("SELECT sum(qty)::int FROM stock"), 33 + 33 + 7);
-    ok(pg->tx->begin(conn, op, 0, &error)); /* the same inside a transaction */
+    ok(connector->tx->begin(conn, op, 0, &error)); /* the same inside a transaction */
     cell = int_value(-1);
-    fails(pg->write->update(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    fails(connector->write->update(conn, op, &spec, &result, &error), RH_CONSTRAINT);
     ck_assert(error.row == RH_NO_ROW);
     rh_error_clear(&error);
     cell = int_value(44);
     spec.returning = stock->columns;
     spec.n_returning = 1;
-    ok(pg->write->update(conn, op, &spec, &result, &error));
+    ok(connector->write->update(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.returned.n_rows, 2);
     spec = spec_for(stock, NULL, 0, NULL, 0);
     spec.where = &where;
-    ok(pg->write->remove(conn, op, &spec, &result, &error));
+    ok(connector->write->remove(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 2);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM stock"), 1);
-    ok(pg->tx->rollback(conn, op, &error));
+    ok(connector->tx->rollback(conn, op, &error));
     ck_assert_int_eq(sql_int("SELECT sum(qty)::int FROM stock"), 33 + 33 + 7);
-    ok(pg->write->remove(conn, op, &spec, &result, &error));
+    ok(connector->write->remove(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 2);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM stock"), 1);
 }
@@ -330,11 +331,11 @@ START_TEST(copy_falls_back)
     for (int i = 0; i < 100; i++)
         cells[i] = int_value(i);
     spec = spec_for(view, view->columns, 1, cells, 100);
-    ok(pg->write->insert(conn, op, &spec, &result, &error));
+    ok(connector->write->insert(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 100);
-    ok(pg->tx->begin(conn, op, 0, &error));
-    ok(pg->write->insert(conn, op, &spec, &result, &error));
-    ok(pg->tx->commit(conn, op, &error));
+    ok(connector->tx->begin(conn, op, 0, &error));
+    ok(connector->write->insert(conn, op, &spec, &result, &error));
+    ok(connector->tx->commit(conn, op, &error));
     ck_assert_int_eq(sql_int("SELECT count(*) FROM viewed"), 200);
 }
 END_TEST
@@ -367,15 +368,15 @@ START_TEST(prepares_writes_again)
             if (i == 3)
                 sql("DEALLOCATE ALL");
             if (nested)
-                ok(pg->tx->begin(conn, op, 0, &error));
-            ok(pg->write->update(conn, op, &spec, &result, &error));
+                ok(connector->tx->begin(conn, op, 0, &error));
+            ok(connector->write->update(conn, op, &spec, &result, &error));
             ck_assert_uint_eq(result.n_affected, 5);
             ck_assert_uint_eq(result.returned.n_rows, 5);
             if (nested)
-                ok(pg->tx->commit(conn, op, &error));
+                ok(connector->tx->commit(conn, op, &error));
         }
-        ok(pg->reset(conn, op, &error));
-        ok(pg->write->update(conn, op, &spec, &result, &error));
+        ok(connector->reset(conn, op, &error));
+        ok(connector->write->update(conn, op, &spec, &result, &error));
     }
 }
 END_TEST
@@ -396,33 +397,33 @@ START_TEST(refusals_leave_the_transaction)
     table = table_named("refused");
     gone = table->columns[0];
     gone.name = rh_text_of("gone");
-    ok(pg->tx->begin(conn, op, 0, &error));
+    ok(connector->tx->begin(conn, op, 0, &error));
     sql("INSERT INTO refused VALUES (1, 'a', 'b')");
     for (int i = 0; i < 5; i++)
         cells[i] = data_value(RH_TYPE_BYTES, "x", 1);
     spec = spec_for(table, &table->columns[0], 1, cells, 5);
-    fails(pg->write->insert(conn, op, &spec, &result, &error), RH_DATA);
+    fails(connector->write->insert(conn, op, &spec, &result, &error), RH_DATA);
     for (int i = 0; i < 5; i++)
         cells[i] = text_value("ab");
     spec = spec_for(table, &table->columns[1], 1, cells, 5);
-    fails(pg->write->insert(conn, op, &spec, &result, &error), RH_DATA);
+    fails(connector->write->insert(conn, op, &spec, &result, &error), RH_DATA);
     ck_assert_str_eq(error.column, "c");
     cells[0] = text_value(long_name);
     spec = spec_for(table, &table->columns[2], 1, cells, 1);
-    fails(pg->write->insert(conn, op, &spec, &result, &error), RH_DATA);
+    fails(connector->write->insert(conn, op, &spec, &result, &error), RH_DATA);
     for (int i = 0; i < 5; i++)
         cells[i] = int_value(i);
     spec = spec_for(table, &gone, 1, cells, 5);
-    fails(pg->write->insert(conn, op, &spec, &result, &error), RH_NOT_FOUND);
+    fails(connector->write->insert(conn, op, &spec, &result, &error), RH_NOT_FOUND);
     rh_error_clear(&error);
     spec = spec_for(table, &table->columns[0], 1, cells, 5);
-    ok(pg->write->insert(conn, op, &spec, &result, &error));
-    ok(pg->tx->commit(conn, op, &error));
+    ok(connector->write->insert(conn, op, &spec, &result, &error));
+    ok(connector->tx->commit(conn, op, &error));
     ck_assert_int_eq(sql_int("SELECT count(*) FROM refused"), 6);
 }
 END_TEST
 
-POSTGRES_MAIN("postgres_writing", inserts_and_returns_in_order, inserts_all_or_nothing,
-              names_the_constraint, updates_and_deletes_by_key, changes_one_row, changes_keys,
-              upserts, writes_by_condition, copy_falls_back, prepares_writes_again,
-              refusals_leave_the_transaction)
+POSTGRES_TESTS("postgres_writing", inserts_and_returns_in_order, inserts_all_or_nothing,
+               names_the_constraint, updates_and_deletes_by_key, changes_one_row, changes_keys,
+               upserts, writes_by_condition, copy_falls_back, prepares_writes_again,
+               refusals_leave_the_transaction)

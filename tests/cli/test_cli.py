@@ -235,6 +235,14 @@ def test_progress_is_for_terminals(big):
     assert b"per second" not in on_terminal(True)
 
 
+def test_a_connector_in_words():
+    out = rowhouse("connectors", "sqlite").stdout
+    assert out.startswith("## SQLite\n") and "- `path` (string): Path of" in out
+    assert "`eq`" in out.split("Conditions that the source can settle:")[1]
+    assert "password (string, secret" in rowhouse("connectors", "postgres").stdout.replace("`", "")
+    assert 'no connector "sqlit"' in rowhouse("connectors", "sqlit", status=1).stderr
+
+
 def test_tables_and_connectors(shop):
     assert "orders" in rowhouse("tables", shop).stdout
     assert "decimal" in rowhouse("tables", shop, "orders").stdout

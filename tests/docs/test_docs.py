@@ -121,3 +121,9 @@ def test_the_example_program_reads_rows(tmp_path):
 def test_the_reference_is_what_the_server_prints():
     printed = subprocess.run([BUILD / "bin/rowhouse-server", "--print-reference"], capture_output=True, text=True)
     assert (ROOT / "docs/reference.md").read_text() == printed.stdout
+
+
+def test_the_connectors_page_is_what_the_program_prints():
+    printed = subprocess.run([BUILD / "bin/rowhouse", "connectors", "--describe"], capture_output=True, text=True)
+    page = (ROOT / "docs/connectors.md").read_text()
+    assert page[page.index("## "):] == printed.stdout, "docs/connectors.md: rowhouse connectors --describe"

@@ -16,10 +16,10 @@ struct rh_conn {
 };
 
 struct rh_cursor {
-    uint32_t select[N_COLUMNS]; /* which of our columns each output is */
+    uint32_t *select; /* which of our columns each output is */
     uint32_t n_select;
-    struct rh_value cells[N_ROWS * N_COLUMNS];
-    int done;
+    uint32_t done;
+    struct rh_value cells[]; /* room for all rows */
 };
 
 static const struct rh_column columns[N_COLUMNS] = {
@@ -52,12 +52,25 @@ static int32_t fail(struct rh_error *error, int32_t error_class, const char *mes
     return error_class;
 }
 
+static int is(struct rh_text a, struct rh_text b)
+{
+    return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+}
+
+static int late(const struct rh_host *host, const struct rh_op *op)
+{
+    return host->now_us(host) >= op->deadline_us;
+}
+
 static int32_t hello_connect(const struct rh_host *host, const struct rh_op *op,
                              const struct rh_settings *settings, struct rh_conn **ret_conn,
                              struct rh_error *error)
 {
-    struct rh_conn *conn = calloc(1, sizeof(*conn));
-    (void)op, (void)settings;
+    struct rh_conn *conn;
+    (void)settings;
+    if (late(host, op))
+        return fail(error, RH_TIMEOUT, "there is no time left");
+    conn = calloc(1, sizeof(*conn));
     if (!conn)
         return fail(error, RH_RESOURCE, "out of memory");
     conn->host = host;
@@ -72,18 +85,27 @@ static void hello_close(struct rh_conn *conn)
 
 static int32_t hello_ping(struct rh_conn *conn, const struct rh_op *op, struct rh_error *error)
 {
-    (void)conn, (void)op, (void)error;
-    return RH_OK;
+    return late(conn->host, op) ? fail(error, RH_TIMEOUT, "there is no time left") : RH_OK;
 }
 
 static int32_t hello_tables(struct rh_conn *conn, const struct rh_op *op,
                             struct rh_catalog *ret_catalog, struct rh_error *error)
 {
-    (void)conn, (void)op, (void)error;
+    if (late(conn->host, op))
+        return fail(error, RH_TIMEOUT, "there is no time left");
     ret_catalog->tables = &greetings;
     ret_catalog->n_tables = 1;
     ret_catalog->table_stride = sizeof(greetings);
     return RH_OK;
+}
+
+/* Which of our columns this is; N_COLUMNS: none of them. */
+static uint32_t find_column(struct rh_text name)
+{
+    uint32_t i = 0;
+    while (i < N_COLUMNS && !is(columns[i].name, name))
+        i++;
+    return i;
 }
 
 /* Nothing is pushed down, so the query says only which columns are wanted, in which order. */
@@ -91,17 +113,31 @@ static int32_t hello_open(struct rh_conn *conn, const struct rh_op *op,
                           const struct rh_query *query, struct rh_cursor **ret_cursor,
                           struct rh_error *error)
 {
-    struct rh_cursor *cursor = calloc(1, sizeof(*cursor));
-    (void)conn, (void)op;
-    if (!cursor)
+    uint32_t n = query->n_select;
+    struct rh_cursor *cursor;
+    if (late(conn->host, op))
+        return fail(error, RH_TIMEOUT, "there is no time left");
+    if (!is(query->table, greetings.name))
+        return fail(error, RH_NOT_FOUND, "there is one table: greetings");
+    cursor = calloc(1, sizeof(*cursor) + (size_t)n * N_ROWS * sizeof(cursor->cells[0]));
+    if (cursor)
+        cursor->select = calloc(n + 1, sizeof(cursor->select[0]));
+    if (!cursor || !cursor->select) {
+        free(cursor);
         return fail(error, RH_RESOURCE, "out of memory");
-    for (uint32_t i = 0; i < query->n_select && i < N_COLUMNS; i++) {
+    }
+    for (uint32_t i = 0; i < n; i++) {
         const struct rh_column *column =
             (const void *)((const char *)query->columns +
                            (size_t)query->select[i] * query->column_stride);
-        cursor->select[i] = column->name.len == 2 ? 0 : 1; /* "id" or "text" */
+        cursor->select[i] = find_column(column->name);
+        if (cursor->select[i] == N_COLUMNS) {
+            free(cursor->select);
+            free(cursor);
+            return fail(error, RH_NOT_FOUND, "greetings has two columns: id and text");
+        }
     }
-    cursor->n_select = query->n_select;
+    cursor->n_select = n;
     *ret_cursor = cursor;
     return RH_OK;
 }
@@ -109,21 +145,22 @@ static int32_t hello_open(struct rh_conn *conn, const struct rh_op *op,
 static int32_t hello_next(struct rh_cursor *cursor, const struct rh_op *op, uint32_t max_rows,
                           struct rh_batch *ret_batch, struct rh_error *error)
 {
+    uint32_t n = N_ROWS - cursor->done;
     (void)op, (void)error;
-    if (cursor->done == N_ROWS)
+    if (!n)
         return RH_END;
-    uint32_t n =
-        N_ROWS - (uint32_t)cursor->done < max_rows ? N_ROWS - (uint32_t)cursor->done : max_rows;
+    if (n > max_rows)
+        n = max_rows;
     for (uint32_t r = 0; r < n; r++) {
-        int row = cursor->done + (int)r;
+        const char *text = texts[cursor->done + r];
         struct rh_value values[N_COLUMNS] = {
-            {.type = RH_TYPE_INT, .as.i = row + 1},
-            {.type = RH_TYPE_TEXT, .len = (uint32_t)strlen(texts[row]), .as.data = texts[row]},
+            {.type = RH_TYPE_INT, .as.i = cursor->done + r + 1},
+            {.type = RH_TYPE_TEXT, .len = (uint32_t)strlen(text), .as.data = text},
         };
         for (uint32_t c = 0; c < cursor->n_select; c++)
             cursor->cells[r * cursor->n_select + c] = values[cursor->select[c]];
     }
-    cursor->done += (int)n;
+    cursor->done += n;
     ret_batch->n_rows = n;
     ret_batch->n_cols = cursor->n_select;
     ret_batch->cells = cursor->cells;
@@ -132,6 +169,7 @@ static int32_t hello_next(struct rh_cursor *cursor, const struct rh_op *op, uint
 
 static void hello_finish(struct rh_cursor *cursor)
 {
+    free(cursor->select);
     free(cursor);
 }
 

@@ -118,6 +118,15 @@ def test_the_example_program_reads_rows(tmp_path):
         {"id": 3, "status": "open", "total": 7.5}, {"id": 1, "status": "open", "total": 5}], result.stderr
 
 
+def test_the_smallest_connector_passes(tmp_path):
+    config = tmp_path / "check.json"
+    config.write_text(json.dumps(dict.fromkeys(("wrong_credentials", "unreachable", "through", "slow", "echo"),
+                                               None) | {"settings": {}}))
+    checked = subprocess.run([BUILD / "bin/rowhouse", "connector", "check", BUILD / "examples/hello.so",
+                              "--config", config], capture_output=True, text=True)
+    assert checked.returncode == 0 and "level READ" in checked.stdout, checked.stdout
+
+
 def test_the_reference_is_what_the_server_prints():
     printed = subprocess.run([BUILD / "bin/rowhouse-server", "--print-reference"], capture_output=True, text=True)
     assert (ROOT / "docs/reference.md").read_text() == printed.stdout

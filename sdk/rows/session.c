@@ -62,6 +62,7 @@ int rh_session_open(struct rh_datasource *datasource, struct rh_operation *op,
                     struct rh_session *ret_session, struct rh_error *error)
 {
     struct rh_session session = {.datasource = datasource, .op = op};
+    op->abi.memory_budget = rh_datasource_budget(datasource)->memory_bytes;
     /* Before borrowing: reading the tables borrows a connection itself, maybe the only one. */
     int r = rh_datasource_tables(datasource, op, &session.tables, error);
     if (r)

@@ -176,6 +176,7 @@ static void add_each_connectors(void)
 static void open_session(void)
 {
     ck_assert_msg(rh_session_open(datasource, &op, &session, &error) == 0, "%s", error.message);
+    ck_assert_uint_eq(op.abi.memory_budget, rh_datasource_budget(datasource)->memory_bytes);
 }
 
 static void start(const char *connector)

@@ -5,38 +5,15 @@
 #                             (http://rowhouse:s3cret@127.0.0.1:PORT), stops; exits as the command did
 #   couchdb.sh install        only fetches it
 #
-# It has one user, the administrator "rowhouse" with the password "s3cret". Fetched once into ROWHOUSE_NPM (default: ~/.cache/rowhouse/npm). Exits
-# with 77 where it cannot be had.
+# It has one user, the administrator "rowhouse" with the password "s3cret". Fetched once into the folder
+# "rowhouse" of the user's cache. Exits with 77 where it cannot be had.
 set -eu
+name=couchdb.sh
+. "$(dirname "$0")/server.inc.sh"
 
 version=4.2.0
-folder=${ROWHOUSE_NPM:-${XDG_CACHE_HOME:-$HOME/.cache}/rowhouse/npm}/pouchdb-server-$version
+folder=$cache/pouchdb-server-$version
 program=$folder/node_modules/.bin/pouchdb-server
-
-install() {
-    [ -x "$program" ] && return
-    command -v npm >/dev/null || { echo "couchdb.sh: there is no npm" >&2; exit 77; }
-    mkdir -p "$folder"
-    (
-        flock 9
-        [ -x "$program" ] || npm install --prefix "$folder" --no-audit --no-fund --ignore-scripts \
-            "pouchdb-server@$version" >"$folder/npm.log" 2>&1 || {
-            tail -n 5 "$folder/npm.log" >&2
-            exit 77
-        }
-    ) 9>"$folder/lock"
-}
-
-free_port() {
-    for try in 1 2 3 4 5 6 7 8 9 10; do
-        port=$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')
-        port=$((20000 + port % 12000))
-        hex=$(printf '%04X' "$port")
-        grep -qs ":$hex [0-9A-F:]* 0A" /proc/net/tcp /proc/net/tcp6 || { echo "$port"; return; }
-    done
-    echo "couchdb.sh: no free port found" >&2
-    exit 1
-}
 
 start() {
     dir=$(mktemp -d "${TMPDIR:-/tmp}/rowhouse-couchdb.XXXXXX")
@@ -61,19 +38,15 @@ command=${1:-}
 [ $# -gt 0 ] && shift
 case $command in
 install)
-    install
+    fetch_npm "$folder" "pouchdb-server@$version"
     ;;
 run)
-    install
+    fetch_npm "$folder" "pouchdb-server@$version"
     start
-    trap stop EXIT
-    trap 'exit 130' INT TERM
-    status=0
-    ROWHOUSE_TEST_COUCHDB=http://rowhouse:s3cret@${url#http://} "$@" || status=$?
-    exit "$status"
+    export ROWHOUSE_TEST_COUCHDB="http://rowhouse:s3cret@${url#http://}"
+    serve stop "$@"
     ;;
 *)
-    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
-    exit 2
+    usage
     ;;
 esac

@@ -15,6 +15,8 @@
 # With --as-mysql it calls itself MySQL 8.0, so that clients leave out what only MariaDB has. As root,
 # the server runs as "mysql" or "nobody".
 set -eu
+name=mariadb.sh
+. "$(dirname "$0")/server.inc.sh"
 
 find_bin() { # find_bin NAME…
     for name in "$@"; do
@@ -32,17 +34,6 @@ pick_owner() {
         owner=nobody
         if id mysql >/dev/null 2>&1; then owner=mysql; fi
     fi
-}
-
-free_port() {
-    for try in 1 2 3 4 5 6 7 8 9 10; do
-        port=$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')
-        port=$((20000 + port % 12000))
-        hex=$(printf '%04X' "$port")
-        grep -qs ":$hex [0-9A-F:]* 0A" /proc/net/tcp /proc/net/tcp6 || { echo "$port"; return; }
-    done
-    echo "mariadb.sh: no free port found" >&2
-    exit 1
 }
 
 client() {
@@ -132,6 +123,11 @@ stop() {
     rm -f "$dir/socket" "$dir/pid"
 }
 
+remove() {
+    stop "$1"
+    rm -rf "$1"
+}
+
 command=${1:-}
 [ $# -gt 0 ] && shift
 case $command in
@@ -141,8 +137,7 @@ start)
     echo "$url"
     ;;
 stop)
-    stop "$1"
-    rm -rf "$1"
+    remove "$1"
     ;;
 kill)
     stop "$1"
@@ -156,15 +151,10 @@ run)
     flags=
     while [ "${1#--}" != "${1:-}" ]; do flags="$flags $1"; shift; done
     start $flags
-    run_dir=$dir
-    trap 'stop "$run_dir"; rm -rf "$run_dir"' EXIT
-    trap 'exit 130' INT TERM
-    status=0
-    ROWHOUSE_TEST_MARIADB=$url ROWHOUSE_TEST_MARIADB_DIR=$run_dir "$@" || status=$?
-    exit "$status"
+    export ROWHOUSE_TEST_MARIADB="$url" ROWHOUSE_TEST_MARIADB_DIR="$dir"
+    serve "remove $dir" "$@"
     ;;
 *)
-    sed -n '2,19s/^# \{0,1\}//p' "$0" >&2
-    exit 2
+    usage
     ;;
 esac

@@ -13,6 +13,8 @@
 # 127.0.0.1 and on a socket in DIR. Without --fsync it is fast and not durable. As root, the server
 # runs as "postgres" or "nobody": it refuses to be root.
 set -eu
+name=postgres.sh
+. "$(dirname "$0")/server.inc.sh"
 
 find_bin() {
     for dir in ${PG_BIN:-} /usr/lib/postgresql/*/bin; do
@@ -37,17 +39,6 @@ pick_owner() {
         owner=nobody
         if id postgres >/dev/null 2>&1; then owner=postgres; fi
     fi
-}
-
-free_port() {
-    for try in 1 2 3 4 5 6 7 8 9 10; do
-        port=$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')
-        port=$((20000 + port % 12000))
-        hex=$(printf '%04X' "$port")
-        grep -qs ":$hex [0-9A-F:]* 0A" /proc/net/tcp /proc/net/tcp6 || { echo "$port"; return; }
-    done
-    echo "postgres.sh: no free port found" >&2
-    exit 1
 }
 
 launch() {
@@ -112,6 +103,11 @@ stop() {
     (cd "$dir" && as_server "$bin/pg_ctl" -D "$dir/data" -m "$2" -w stop >/dev/null 2>&1) || true
 }
 
+remove() {
+    stop "$1" immediate
+    rm -rf "$1"
+}
+
 command=${1:-}
 [ $# -gt 0 ] && shift
 case $command in
@@ -121,8 +117,7 @@ start)
     echo "$url"
     ;;
 stop)
-    stop "$1" immediate
-    rm -rf "$1"
+    remove "$1"
     ;;
 kill)
     stop "$1" immediate
@@ -137,15 +132,10 @@ run)
     fsync_flag=
     if [ "${1:-}" = --fsync ]; then fsync_flag=--fsync; shift; fi
     start $fsync_flag
-    run_dir=$dir
-    trap 'stop "$run_dir" immediate; rm -rf "$run_dir"' EXIT
-    trap 'exit 130' INT TERM
-    status=0
-    ROWHOUSE_TEST_POSTGRES=$url ROWHOUSE_TEST_POSTGRES_DIR=$run_dir "$@" || status=$?
-    exit "$status"
+    export ROWHOUSE_TEST_POSTGRES="$url" ROWHOUSE_TEST_POSTGRES_DIR="$dir"
+    serve "remove $dir" "$@"
     ;;
 *)
-    sed -n '2,16s/^# \{0,1\}//p' "$0" >&2
-    exit 2
+    usage
     ;;
 esac

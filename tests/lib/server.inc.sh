@@ -1,0 +1,104 @@
+# What the scripts of throw-away servers share. They read it with `.` and have set `name`, their own,
+# for messages.
+
+# A TCP port that nobody listens on.
+free_port() {
+    for try in 1 2 3 4 5 6 7 8 9 10; do
+        port=$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')
+        port=$((20000 + port % 12000))
+        is_listening "$port" || { echo "$port"; return; }
+    done
+    echo "$name: no free port found" >&2
+    exit 1
+}
+
+is_listening() { # is_listening PORT
+    grep -qs ":$(printf '%04X' "$1") [0-9A-F:]* 0A" /proc/net/tcp /proc/net/tcp6
+}
+
+# Waits until the command succeeds; shows the log and exits with 1 when the process ends before, or
+# after a minute.
+await() { # await PID LOG COMMAND…
+    await_pid=$1 await_log=$2 tries=0
+    shift 2
+    until "$@" >/dev/null 2>&1; do
+        tries=$((tries + 1))
+        if [ "$tries" -gt 1200 ] || ! kill -0 "$await_pid" 2>/dev/null; then
+            cat "$await_log" >&2
+            exit 1
+        fi
+        sleep 0.05
+    done
+}
+
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/rowhouse
+
+# Fetches a package once: the command runs in FOLDER.part, which then becomes FOLDER. Whoever comes
+# meanwhile waits. Exits with 77 when the tool is missing or the command fails.
+fetch() { # fetch FOLDER TOOL COMMAND…
+    fetch_to=$1 fetch_tool=$2
+    shift 2
+    [ -d "$fetch_to" ] && return
+    command -v "$fetch_tool" >/dev/null || { echo "$name: there is no $fetch_tool" >&2; exit 77; }
+    mkdir -p "$(dirname "$fetch_to")"
+    (
+        flock 9
+        [ -d "$fetch_to" ] && exit
+        rm -rf "$fetch_to.part"
+        mkdir "$fetch_to.part"
+        (cd "$fetch_to.part" && "$@") >"$fetch_to.log" 2>&1 || {
+            tail -n 5 "$fetch_to.log" >&2
+            exit 77
+        }
+        mv "$fetch_to.part" "$fetch_to"
+    ) 9>"$fetch_to.lock" || exit
+}
+
+fetch_npm() { # fetch_npm FOLDER PACKAGE@VERSION
+    fetch "$1" npm npm install --prefix . --no-audit --no-fund --ignore-scripts "$2"
+}
+
+# The jars of a package and of all it needs, in FOLDER/lib.
+fetch_maven() { # fetch_maven FOLDER GROUP ARTIFACT VERSION
+    fetch "$1" mvn copy_jars "$2" "$3" "$4"
+}
+
+copy_jars() {
+    cat >pom.xml <<END
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>rowhouse</groupId><artifactId>test-server</artifactId><version>1</version>
+  <dependencies><dependency>
+    <groupId>$1</groupId><artifactId>$2</artifactId><version>$3</version>
+  </dependency></dependencies>
+</project>
+END
+    mvn -q -B dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=lib
+}
+
+# Python packages, in a virtual environment.
+fetch_python() { # fetch_python FOLDER PACKAGE==VERSION…
+    fetch_folder=$1
+    shift
+    fetch "$fetch_folder" python3 make_environment "$fetch_folder" "$@"
+}
+
+# Scripts in an environment name the folder that it was made in, so it is made where it stays.
+make_environment() {
+    python3 -m venv "$1.env" && shift && "$fetch_folder.env/bin/pip" install -q "$@"
+}
+
+# Runs the command, then the one that stops the server, whatever happens; exits as the first did.
+serve() { # serve STOP COMMAND…
+    trap "$1" EXIT
+    trap 'exit 130' INT TERM
+    status=0
+    shift
+    "$@" || status=$?
+    exit "$status"
+}
+
+usage() { # the comment at the head of the script
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+}

@@ -219,6 +219,7 @@ START_TEST(resets_after_reading)
     operation.abi.flags = 0;
     ck_assert_int_eq(locks_held(second), 1);
     ok(pg->reset(conn, op, &error));
+    ok(pg->ping(conn, op, &error)); /* isolated, it is not waited for until the next call */
     ck_assert_int_eq(locks_held(second), 0);
     pg->close(second);
 }

@@ -187,24 +187,27 @@ static bool prepare(struct session *session, uint32_t type, struct rh_arena *are
 
 bool serve(struct session *session, const struct rh_wire_header *header, struct rh_wire_in *in)
 {
-    serve_fn *function = header->type < RH_WIRE_N_TYPES ? functions[header->type] : NULL;
+    uint32_t type = header->type;
+    serve_fn *function = type < RH_WIRE_N_TYPES ? functions[type] : NULL;
     struct rh_arena *arena = session->arena;
     const struct rh_op *op = NULL;
     int32_t rc = RH_OK;
 
+    if (type == (RH_WIRE_OPEN | RH_WIRE_ASSUMING))
+        function = serve_open_assuming;
     if (!function)
         return false;
-    if (opens_cursor(header->type)) {
+    if (opens_cursor(type & ~RH_WIRE_ASSUMING)) {
         if (session->cursor)
             return false;
         arena = session->cursor_arena;
         rh_arena_reset(arena);
     }
-    if (!prepare(session, header->type, arena, in, &op, &rc))
+    if (!prepare(session, type, arena, in, &op, &rc))
         return false;
-    if (rc == RH_OK && !function(session, op, header->type, in))
+    if (rc == RH_OK && !function(session, op, type, in))
         return false;
     if (rh_wire_out_failed(&session->out))
-        put_failure(session, header->type);
+        put_failure(session, type);
     return true;
 }

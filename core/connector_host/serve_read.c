@@ -4,6 +4,7 @@
  */
 #include "base/err.h"
 #include "host/check.h"
+#include "host/isolation/isolation.h"
 #include "session.h"
 
 #include <string.h>
@@ -90,30 +91,103 @@ static uint32_t first_rows(const struct rh_query *query)
     return n < MAX_ROWS ? (uint32_t)n : MAX_ROWS;
 }
 
-bool serve_open(struct session *session, const struct rh_op *op, uint32_t type,
-                struct rh_wire_in *in)
+static void open_query(struct session *session, const struct rh_op *op,
+                       const struct rh_query *query)
 {
-    const struct rh_query *query = rh_wire_take_query(in);
     static const struct rh_wire_rows none = {0};
     struct rh_error error = RH_ERROR_INIT;
     struct rh_wire_wish wish;
-    int32_t rc;
+    int32_t rc =
+        session->served->connector->open(session->conn, op, query, &session->cursor, &error);
 
-    if (!query || !rh_wire_is_done(in))
-        return false;
-    rc = session->served->connector->open(session->conn, op, query, &session->cursor, &error);
     if (rc != RH_OK)
         session->cursor = NULL;
     rh_wire_put_outcome(&session->out, rc, &error);
     if (rc != RH_OK)
-        return true;
+        return;
     wish.max_rows = wish.n_rows = first_rows(query);
     if (session->cursor)
         put_rows(session, op, &wish, query->limit, FIRST_BYTES);
     else
         rh_wire_put(&session->out, &none, sizeof(none));
+}
+
+bool serve_open(struct session *session, const struct rh_op *op, uint32_t type,
+                struct rh_wire_in *in)
+{
+    const struct rh_query *query = rh_wire_take_query(in);
+
+    if (!query || !rh_wire_is_done(in))
+        return false;
+    open_query(session, op, query);
     return true;
 }
+
+/* ---- Queries whose plans were assumed -------------------------------------------------------- */
+
+static const struct rh_query *take_nested_query(struct rh_wire_in *in)
+{
+    struct rh_wire_in inner;
+    const struct rh_query *query;
+
+    if (!rh_wire_take_nested(in, &inner))
+        return NULL;
+    query = rh_wire_take_query(&inner);
+    return query && rh_wire_is_done(&inner) ? query : NULL;
+}
+
+/* Whether the connector plans this query as the host assumes. False: malformed. */
+static bool is_planned_so(struct session *session, const struct rh_query *query,
+                          struct rh_wire_in *in, bool *ret_so)
+{
+    struct rh_plan assumed = {.struct_size = sizeof(assumed)};
+    struct rh_plan plan = {.struct_size = sizeof(plan), .est_rows = -1};
+    struct rh_error error = RH_ERROR_INIT;
+
+    plan.verdicts = rh_arena_array(session->arena, query->n_conjuncts, 1);
+    assumed.verdicts = rh_arena_array(session->arena, query->n_conjuncts, 1);
+    plan.needs = rh_arena_array(session->arena, query->n_columns, sizeof(*plan.needs));
+    if (!plan.verdicts || !assumed.verdicts || !plan.needs || !session->served->connector->plan ||
+        !rh_wire_take_plan(in, &assumed, query) || assumed.n_needs)
+        return false;
+    *ret_so = session->served->connector->plan(session->conn, query, &plan, &error) == RH_OK &&
+              plan.accepts == assumed.accepts && plan.n_order == assumed.n_order &&
+              plan.est_rows == assumed.est_rows &&
+              (query->n_conjuncts == 0 ||
+               memcmp(plan.verdicts, assumed.verdicts, query->n_conjuncts) == 0);
+    return true;
+}
+
+bool serve_open_assuming(struct session *session, const struct rh_op *op, uint32_t type,
+                         struct rh_wire_in *in)
+{
+    const struct rh_wire_assumed *assumed = rh_wire_take(in, 1, sizeof(*assumed));
+    const struct rh_query *query = NULL;
+    struct rh_error error = RH_ERROR_INIT;
+    bool is_so = true;
+
+    if (!assumed)
+        return false;
+    for (uint32_t i = 0; i < assumed->n && is_so; i++) {
+        query = take_nested_query(in);
+        if (!query || !is_planned_so(session, query, in, &is_so))
+            return false;
+    }
+    if (!is_so) {
+        rh_fail(&error, RH_CONFLICT, "the connector plans this query otherwise than one like it");
+        rh_error_code(&error, RH_PLAN_CHANGED);
+        rh_wire_put_outcome(&session->out, RH_CONFLICT, &error);
+        return true;
+    }
+    if (!assumed->last_is_opened)
+        query = take_nested_query(in);
+    if (!query || !rh_wire_is_done(in))
+        return false;
+    open_query(session, op, query);
+    return true;
+}
+
+/* ---- Rows ------------------------------------------------------------------------------------ */
 
 /* As many rows as fit, in pieces that the host would ask for. */
 bool serve_next(struct session *session, const struct rh_op *op, uint32_t type,

@@ -41,18 +41,23 @@ static void unlink_session(struct session *session)
 
 /* ---- Cancelling ------------------------------------------------------------------------------ */
 
-void session_fire(const struct session *session)
+void session_fire(struct session *session)
 {
     const uint64_t one = 1;
 
+    session->fired = true;
     while (write(session->cancel_fd, &one, sizeof(one)) < 0 && errno == EINTR)
         continue;
 }
 
-static void rearm(const struct session *session)
+/* Between calls, when nobody else fires. */
+static void rearm(struct session *session)
 {
     uint64_t count;
 
+    if (!session->fired)
+        return;
+    session->fired = false;
     while (read(session->cancel_fd, &count, sizeof(count)) < 0 && errno == EINTR)
         continue;
 }

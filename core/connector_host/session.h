@@ -27,10 +27,11 @@ struct session {
     struct rh_arena *arena;        /* of the call that runs */
     struct rh_arena *cursor_arena; /* of the call that opened the cursor, as long as it is open */
     int cancel_fd;                 /* eventfd: the op's */
-    pthread_mutex_t lock; /* guards the two below; held while `cancel` of the connector runs,
+    pthread_mutex_t lock;          /* guards all below; held while `cancel` of the connector runs,
                                       so that it never meets the next call */
-    uint32_t running;     /* number of the call; 0: none */
-    uint32_t cancelled;   /* number of the last call that was cancelled */
+    bool fired;                    /* cancel_fd has been made readable; set while a call runs */
+    uint32_t running;              /* number of the call; 0: none */
+    uint32_t cancelled;            /* number of the last call that was cancelled */
 };
 
 /* Starts a session and its thread on this socket, which is taken. False: it could not be started,
@@ -39,7 +40,7 @@ bool session_start(const struct served *served, uint64_t number, int fd);
 /* Cancels this call of this session, if it runs or comes. [any] */
 void session_cancel(uint64_t number, uint32_t seq);
 /* Makes the op's descriptor readable, for a call that was cancelled before it came. */
-void session_fire(const struct session *session);
+void session_fire(struct session *session);
 
 /* connect.c: opens the connector's connection with the settings that the session keeps. The
  * connector's own class. */
@@ -58,7 +59,7 @@ bool serve(struct session *session, const struct rh_wire_header *header, struct 
  * when the question is malformed. */
 typedef bool serve_fn(struct session *session, const struct rh_op *op, uint32_t type,
                       struct rh_wire_in *in);
-serve_fn serve_open, serve_next, serve_run, serve_feed_open, serve_feed_next;
+serve_fn serve_open, serve_open_assuming, serve_next, serve_run, serve_feed_open, serve_feed_next;
 serve_fn serve_write, serve_tx, serve_apply;
 /* Ends the cursor, if there is one. */
 void serve_finish(struct session *session);

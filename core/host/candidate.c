@@ -146,13 +146,16 @@ int rh_candidate_check(const struct rh_candidate_place *place, const struct rh_l
     return RH_OK;
 }
 
-/* What is not found there is a program of ours, not the connector. */
+/* What is not found there is a program of ours, not the connector. Most causes name the file. */
 static int fail_run(const struct rh_candidate_place *place, const struct rh_error *cause,
                     struct rh_error *error)
 {
+    bool named = strncmp(cause->message, place->path, strlen(place->path)) == 0;
+
     if (cause->error_class == RH_RESOURCE)
         return rh_fail(error, RH_RESOURCE, "%s", cause->message);
-    rh_fail(error, RH_CONTRACT, "%s: %s", place->path, cause->message);
+    rh_fail(error, RH_CONTRACT, "%s%s%s", named ? "" : place->path, named ? "" : ": ",
+            cause->message);
     return cause->hint[0] ? rh_error_hint(error, "%s", cause->hint) : RH_CONTRACT;
 }
 

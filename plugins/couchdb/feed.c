@@ -20,7 +20,8 @@
 
 struct rh_couchdb_feed {
     struct rh_arena *arena; /* of the answer at hand */
-    struct rh_buf token;    /* JSON */
+    struct rh_buf token;    /* table, space, the server's last_seq as JSON */
+    size_t n_prefix;        /* bytes of the token before the JSON */
     uint32_t *kinds;
     uint32_t cap;
 };
@@ -35,6 +36,42 @@ void rh_couchdb_feed_free(struct rh_couchdb_feed *feed)
     free(feed);
 }
 
+static int fail_gone(struct rh_error *error)
+{
+    rh_error_clear(error);
+    rh_fail(error, RH_NOT_FOUND, "the token is not one of this feed");
+    return rh_error_code(error, "feed-gone");
+}
+
+/* Whose feed a token is of; a server takes another database's for its own. */
+static void add_prefix(struct rh_couchdb_feed *feed, struct rh_text table)
+{
+    rh_buf_clear(&feed->token);
+    rh_buf_add_text(&feed->token, table);
+    rh_buf_add_char(&feed->token, ' ');
+    feed->n_prefix = feed->token.len;
+}
+
+/* From a reader. */
+static int take_token(struct rh_cursor *cursor, struct rh_text since, struct rh_error *error)
+{
+    struct rh_couchdb_feed *feed = cursor->feed;
+    struct rh_json *seq = NULL;
+
+    add_prefix(feed, cursor->table);
+    if (feed->token.failed)
+        return rh_fail_nomem(error);
+    if (since.len > TOKEN_BYTES || since.len <= feed->n_prefix ||
+        memcmp(since.data, feed->token.data, feed->n_prefix) != 0)
+        return fail_gone(error);
+    since = rh_text_make(since.data + feed->n_prefix, since.len - feed->n_prefix);
+    if (rh_json_parse(feed->arena, since, &seq, error) ||
+        (seq->kind != RH_JSON_NUMBER && seq->kind != RH_JSON_STRING))
+        return fail_gone(error);
+    rh_buf_add_text(&feed->token, since);
+    return feed->token.failed ? rh_fail_nomem(error) : RH_OK;
+}
+
 /* The token of an answer; JSON, since PouchDB's is a number and CouchDB's a string. */
 static int keep_token(struct rh_couchdb_feed *feed, const struct rh_json *answer,
                       struct rh_error *error)
@@ -43,12 +80,12 @@ static int keep_token(struct rh_couchdb_feed *feed, const struct rh_json *answer
 
     if (!token || token->source.len > TOKEN_BYTES)
         return rh_fail(error, RH_PROTOCOL, "the server's list of changes has no usable last_seq");
-    rh_buf_clear(&feed->token);
+    feed->token.len = feed->n_prefix;
     rh_buf_add_text(&feed->token, token->source);
     return feed->token.failed ? rh_fail_nomem(error) : RH_OK;
 }
 
-/* since: a token, or "now". */
+/* since: JSON of a last_seq, or "now". */
 static int ask(struct rh_cursor *cursor, const struct rh_op *op, const char *feed,
                struct rh_text since, uint32_t limit, uint64_t timeout_ms,
                struct rh_json **ret_answer, struct rh_error *error)
@@ -64,11 +101,8 @@ static int ask(struct rh_cursor *cursor, const struct rh_op *op, const char *fee
                 (unsigned)limit, (unsigned long long)timeout_ms);
     if (!rh_text_is(since, "now")) {
         rc = rh_json_parse(cursor->feed->arena, since, &token, error);
-        if (rc || (token->kind != RH_JSON_NUMBER && token->kind != RH_JSON_STRING)) {
-            rh_error_clear(error);
-            rh_fail(error, RH_NOT_FOUND, "the token is not one of this feed");
-            return rh_error_code(error, "feed-gone");
-        }
+        if (rc)
+            return rc;
         since = token->text;
     }
     rh_http_add_parameter(&cursor->url, RH_TEXT("since"), since);
@@ -108,10 +142,12 @@ static int32_t feed_open(struct rh_conn *conn, const struct rh_op *op,
     }
     if (!cursor->feed || !cursor->feed->arena)
         rc = rh_fail_nomem(error);
-    else if (!spec->since.data)
+    else if (spec->since.data)
+        rc = take_token(cursor, spec->since, error);
+    else {
+        add_prefix(cursor->feed, cursor->table);
         rc = ask(cursor, op, "normal", RH_TEXT("now"), 1, SPARE_MS, &answer, error);
-    else if (spec->since.len <= TOKEN_BYTES)
-        rh_buf_add_text(&cursor->feed->token, spec->since);
+    }
     if (rc)
         rh_couchdb_finish(cursor);
     else
@@ -161,7 +197,9 @@ static uint64_t patience_ms(const struct rh_conn *conn, const struct rh_op *op)
 static int wait_for(struct rh_cursor *cursor, const struct rh_op *op, uint32_t max_changes,
                     struct rh_json **ret_answer, struct rh_error *error)
 {
-    struct rh_text token = rh_buf_text(&cursor->feed->token);
+    struct rh_couchdb_feed *of = cursor->feed;
+    struct rh_text token =
+        rh_text_make(of->token.data + of->n_prefix, of->token.len - of->n_prefix);
     uint64_t patience = patience_ms(cursor->conn, op);
     struct rh_op shorter = *op;
     int rc;

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "host/isolation/isolation.h"
 
 #include <string.h>
 
@@ -56,32 +57,54 @@ static int open_stages(struct rh_read *read, struct rh_error *error)
     return r;
 }
 
+static void begin(struct rh_read *read, struct rh_session *session, const struct rh_bound *bound,
+                  const struct rh_read_options *options)
+{
+    *read = (struct rh_read){.session = session, .arena = session->op->abi.arena, .bound = *bound};
+    if (options)
+        read->options = *options;
+    rh_read_meter(session, &read->meter);
+    read->meter.table = read->bound.table;
+}
+
+static bool is_plan_changed(int r, const struct rh_error *error)
+{
+    return r == RH_CONFLICT && error && strcmp(error->code, RH_PLAN_CHANGED) == 0;
+}
+
+/* Plans and opens. */
+static int start(struct rh_read *read, bool assuming, struct rh_error *error)
+{
+    uint64_t begin_us = rh_clock_us();
+    int r;
+
+    read->session->assuming = assuming;
+    r = rh_read_prepare(read, error);
+    read->session->assuming = false;
+    if (r < 0)
+        return r;
+    read->plan_us = rh_clock_us() - begin_us;
+    return read->options.explain_only ? RH_OK : open_stages(read, error);
+}
+
 int rh_read_open_bound(struct rh_session *session, const struct rh_bound *bound,
                        const struct rh_read_options *options, struct rh_read **ret_read,
                        struct rh_error *error)
 {
-    uint64_t begin_us = rh_clock_us();
     struct rh_read *read = rh_arena_alloc(session->op->abi.arena, sizeof(*read));
     int r;
 
     if (!read)
         return rh_fail_nomem(error);
-    read->session = session;
-    read->arena = session->op->abi.arena;
-    read->bound = *bound;
-    if (options)
-        read->options = *options;
-    rh_read_meter(session, &read->meter);
-    read->meter.table = read->bound.table;
-    r = rh_read_prepare(read, error);
+    begin(read, session, bound, options);
+    r = start(read, !read->options.explain_only, error);
+    if (is_plan_changed(r, error)) {
+        rh_error_clear(error);
+        begin(read, session, bound, options);
+        r = start(read, false, error);
+    }
     if (r < 0)
         return r;
-    read->plan_us = rh_clock_us() - begin_us;
-    if (!read->options.explain_only) {
-        r = open_stages(read, error);
-        if (r < 0)
-            return r;
-    }
     *ret_read = read;
     return RH_OK;
 }

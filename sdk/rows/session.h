@@ -15,7 +15,8 @@ struct rh_session {
     const struct rh_connector *connector; /* the vtable; calls take lease.conn */
     bool in_transaction;
     uint32_t n_savepoints;
-    int outcome; /* worst class so far: decides whether the connection can be used again */
+    bool assuming; /* who plans now opens next, and plans again when `open` says RH_PLAN_CHANGED */
+    int outcome;   /* worst class so far: decides whether the connection can be used again */
 };
 
 /* Borrows a connection and gives the operation the datasource's memory budget. datasource and op must

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "host/check.h"
+#include "host/isolation/isolation.h"
 
 #include <string.h>
 
@@ -75,7 +76,10 @@ static int ask(struct rh_arena *arena, struct rh_session *session, const struct 
             if (!is_constant(query, query->conjuncts[i]))
                 plan.verdicts[i] = (uint8_t)rh_legal_upper(library, query, query->conjuncts[i]);
     } else if (!push_nothing) {
-        r = session->connector->plan(session->lease.conn, query, &plan, error);
+        struct rh_query asked = *query;
+        if (session->assuming && library->isolated)
+            asked.flags |= RH_QUERY_ASSUME;
+        r = session->connector->plan(session->lease.conn, &asked, &plan, error);
         r = rh_session_note(session, rh_check_outcome(r, "plan", error));
         if (r == RH_NEEDS_KEYS)
             return fail_needs(query, &plan, error);

@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/text.h"
+#include "host/isolation/isolation.h"
 #include "server/api/api.h"
 
 #include <stdatomic.h>
@@ -137,6 +139,26 @@ static void write_pool(void *context, const char *app, const char *name,
                 labels, stats.broken);
 }
 
+static void write_isolated(void *context, const struct rh_library *library,
+                           const struct rh_isolation_stats *stats)
+{
+    const struct rh_connector *connector = &library->connector;
+    struct rh_buf *buf = context;
+    char labels[300];
+
+    snprintf(labels, sizeof(labels), "connector=\"%.*s\",version=\"%.*s\"",
+             RH_TEXT_ARG(connector->id), RH_TEXT_ARG(connector->version));
+    rh_buf_addf(buf,
+                "rowhouse_isolated_processes{%s} %u\n"
+                "rowhouse_isolated_started_total{%s} %llu\n"
+                "rowhouse_isolated_restarted_total{%s} %llu\n"
+                "rowhouse_isolated_crashed_total{%s} %llu\n"
+                "rowhouse_isolated_killed_total{%s} %llu\n",
+                labels, stats->n_running, labels, (unsigned long long)stats->n_started, labels,
+                (unsigned long long)stats->n_restarted, labels,
+                (unsigned long long)stats->n_crashed, labels, (unsigned long long)stats->n_killed);
+}
+
 static long long resident_bytes(void)
 {
     long long size = 0, resident = 0;
@@ -182,5 +204,11 @@ void rh_metrics_write(struct rh_api *api, struct rh_buf *buf)
                         "# TYPE rowhouse_pool_failed_total counter\n"
                         "# TYPE rowhouse_pool_broken gauge\n");
     rh_datasource_cache_each(api->datasources, write_pool, buf);
+    rh_buf_add_str(buf, "# TYPE rowhouse_isolated_processes gauge\n"
+                        "# TYPE rowhouse_isolated_started_total counter\n"
+                        "# TYPE rowhouse_isolated_restarted_total counter\n"
+                        "# TYPE rowhouse_isolated_crashed_total counter\n"
+                        "# TYPE rowhouse_isolated_killed_total counter\n");
+    rh_isolation_each(write_isolated, buf);
     write_process(api, buf);
 }

@@ -1,6 +1,8 @@
 """Connector packages under a running server: installed, upgraded, pinned, revoked, removed, damaged."""
+import os
 import pathlib
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -8,7 +10,7 @@ import time
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
-from client import BUILD, Server, check_end, problem, temporary_server  # noqa: E402
+from client import BUILD, Server, check_end, metric, problem, temporary_server  # noqa: E402
 from packages import CRASH, Vendor, build, rowhouse  # noqa: E402
 
 
@@ -368,6 +370,31 @@ def test_bundled_connectors_can_be_isolated(tmp_path):
                  json={"name": "t", "columns": [{"name": "id", "type": "int"}], "key": ["id"]})
         assert api.data("POST", "apps/test/data/files/t", 201, json={"id": 7})
         assert api.data("GET", "apps/test/data/files/t") == [{"id": 7}]
+
+
+def children(server):
+    tasks = pathlib.Path(f"/proc/{server.process.pid}/task").glob("*/children")
+    return [int(pid) for task in tasks for pid in task.read_text().split()]
+
+
+def test_metrics_of_isolated_connectors(tmp_path):
+    with temporary_server("--isolate", "sqlite") as server:
+        api = server.client()
+        isolated = lambda name: metric(server, rf'rowhouse_isolated_{name}\{{connector="sqlite",version="[^"]+"\}}')
+        api.data("POST", "apps", 201, json={"name": "test"})
+        api.data("POST", "apps/test/datasources", 201,
+                 json={"name": "files", "connector": "sqlite", "config": {"path": str(tmp_path / "f.db")}})
+        api.data("POST", "apps/test/datasources/files/tables", 201,
+                 json={"name": "t", "columns": [{"name": "id", "type": "int"}], "key": ["id"]})
+        processes = until(lambda: isolated("processes"), lambda n: n == len(children(server)))  # the one that described it has ended
+        started = isolated("started_total")
+        assert started >= 1 and isolated("restarted_total") == 0 and isolated("crashed_total") == 0
+        for pid in children(server):
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: isolated("crashed_total"), lambda n: n == processes)
+        until(lambda: api.get("apps/test/data/files/t"), lambda answer: answer.status_code == 200)
+        assert 1 <= isolated("restarted_total") == isolated("started_total") - started
+        assert isolated("processes") == len(children(server)) and isolated("killed_total") == 0
 
 
 def test_settings_are_shown(place):

@@ -8,15 +8,18 @@ ratio of the medians. Nothing here passes or fails: it writes tests/bench/result
 prints a table.
 """
 import contextlib
+import glob
 import http.client
 import json
 import os
 import re
 import resource
+import signal
 import socket
 import statistics
 import subprocess
 import sys
+import threading
 import time
 import urllib.parse
 
@@ -24,6 +27,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROUNDS = int(os.environ.get("RH_BENCH_ROUNDS", "3"))
 SECONDS = int(os.environ.get("RH_BENCH_SECONDS", "5"))
 ROWS = int(os.environ.get("RH_BENCH_ROWS", "1000000"))
+MANY = int(os.environ.get("RH_BENCH_SCAN_ROWS", "10000000"))
 CLIENTS = 8
 KEY = "bench-administrator-key"
 COLUMNS = "id, customer_id, status, total, created_at, note"
@@ -50,6 +54,11 @@ class Bench:
     def psql(self, sql):
         return run("psql", "-qXAt", "-v", "ON_ERROR_STOP=1", self.postgres, "-c", sql)
 
+    def mysql(self, sql):
+        url = urllib.parse.urlsplit(self.mariadb)
+        run("mariadb", "--no-defaults", "-h", url.hostname, "-P", str(url.port), "-u", url.username, url.path[1:],
+            "-e", sql)
+
     # -- data -------------------------------------------------------------------------------
     def load(self):
         self.psql("CREATE TABLE orders (id bigint PRIMARY KEY, customer_id bigint NOT NULL, status text NOT NULL,"
@@ -59,13 +68,12 @@ class Bench:
                   f" 'note number ' || i FROM generate_series(1, {ROWS}) i")
         self.psql("VACUUM ANALYZE orders")
         if self.mariadb:
-            url = urllib.parse.urlsplit(self.mariadb)
-            run("mariadb", "--no-defaults", "-h", url.hostname, "-P", str(url.port), "-u", url.username,
-                url.path[1:], "-e", "CREATE TABLE orders (id bigint PRIMARY KEY, customer_id bigint NOT NULL,"
-                " status varchar(20) NOT NULL, total decimal(10,2) NOT NULL, created_at datetime NOT NULL, note text);"
-                " INSERT INTO orders SELECT seq, seq % 5000, ELT(seq % 4 + 1, 'open', 'paid', 'late', 'sent'),"
-                " (seq % 100000) / 100, '2020-01-01' + INTERVAL seq MINUTE, CONCAT('note number ', seq)"
-                f" FROM seq_1_to_{ROWS}")
+            self.mysql("CREATE TABLE orders (id bigint PRIMARY KEY, customer_id bigint NOT NULL,"
+                       " status varchar(20) NOT NULL, total decimal(10,2) NOT NULL, created_at datetime NOT NULL,"
+                       " note text);"
+                       " INSERT INTO orders SELECT seq, seq % 5000, ELT(seq % 4 + 1, 'open', 'paid', 'late', 'sent'),"
+                       " (seq % 100000) / 100, '2020-01-01' + INTERVAL seq MINUTE, CONCAT('note number ', seq)"
+                       f" FROM seq_1_to_{ROWS}")
         import sqlite3
         db = sqlite3.connect(self.sqlite)
         db.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL, status TEXT NOT NULL,"
@@ -78,13 +86,13 @@ class Bench:
 
     # -- server -----------------------------------------------------------------------------
     @contextlib.contextmanager
-    def server(self):
+    def server(self, **settings):
         data = os.path.join(self.folder, f"data-{time.monotonic_ns()}")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         environment = dict(os.environ, ROWHOUSE_ADMIN_KEY=KEY, ROWHOUSE_DATA=data,
-                           ROWHOUSE_LISTEN=f"127.0.0.1:{port}", ROWHOUSE_LOG_LEVEL="error")
+                           ROWHOUSE_LISTEN=f"127.0.0.1:{port}", ROWHOUSE_LOG_LEVEL="error", **settings)
         begin = time.monotonic()
         process = subprocess.Popen([os.path.join(self.build, "bin", "rowhouse-server")],
                                    env=environment, stdout=subprocess.DEVNULL)
@@ -127,7 +135,7 @@ class Bench:
         with open(f"/proc/{self.pid}/status") as status:
             return int(re.search(rf"{field}:\s+(\d+)", status.read()).group(1))
 
-    def wrk(self, path_lua):
+    def wrk_output(self, path_lua):
         script = os.path.join(self.folder, "wrk.lua")
         with open(script, "w") as f:
             f.write(f'local headers = {{["Authorization"] = "Bearer {KEY}"}}\n'
@@ -137,11 +145,19 @@ class Bench:
                     f'  return wrk.format("GET", {path_lua}, headers)\nend\n'
                     "done = function(summary)\n"
                     '  io.write("errors " .. summary.errors.status .. "\\n")\nend\n')
-        out = run("wrk", "-t1", f"-c{CLIENTS}", f"-d{SECONDS}s", "-s", script,
+        out = run("wrk", "--latency", "-t1", f"-c{CLIENTS}", f"-d{SECONDS}s", "-s", script,
                   f"http://127.0.0.1:{self.port}").decode()
         if re.search(r"errors [1-9]", out):
             raise SystemExit("wrk saw errors:\n" + out)
-        return float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1))
+        return out
+
+    def wrk(self, path_lua):
+        return float(re.search(r"Requests/sec:\s+([\d.]+)", self.wrk_output(path_lua)).group(1))
+
+    def latency_us(self, path_lua):
+        """The 50th and the 99th percentile."""
+        found = re.findall(r"^\s+(?:50|99)%\s+([\d.]+)(us|ms|s)$", self.wrk_output(path_lua), re.M)
+        return [float(number) * {"us": 1, "ms": 1e3, "s": 1e6}[unit] for number, unit in found]
 
     def pgbench(self, sql):
         script = os.path.join(self.folder, "pgbench.sql")
@@ -208,12 +224,97 @@ class Bench:
                      lambda: self.cpu(tool("scan"), self.postgres, "orders", env=environment),
                      lambda: self.cpu(tool("raw_postgres"), self.postgres, "orders", "single"), False)
         if self.mariadb:
+            plain = self.mariadb + "?ssl_mode=disable"  # as the loop: its connection is not encrypted
             self.compare("scan CPU / libmariadb loop", "<= 1.15", "s CPU",
-                         lambda: self.cpu(tool("scan"), self.mariadb, "orders", env=environment),
+                         lambda: self.cpu(tool("scan"), plain, "orders", env=environment),
                          lambda: self.cpu(tool("raw_mysql"), self.mariadb, "orders"), False)
         self.compare("scan CPU / sqlite3 loop", "<= 1.15", "s CPU",
                      lambda: self.cpu(tool("scan"), "sqlite:" + self.sqlite, "orders", env=environment),
                      lambda: self.cpu(tool("raw_sqlite"), self.sqlite, "orders"), False)
+
+    @contextlib.contextmanager
+    def crashing(self):
+        """A datasource whose isolated connector is killed as often as it comes up."""
+        stop = threading.Event()
+        self.n_killed = 0
+
+        def children():
+            for task in glob.glob(f"/proc/{self.pid}/task/*/children"):
+                with contextlib.suppress(OSError), open(task) as file:
+                    yield from map(int, file.read().split())
+
+        def ask_once():
+            with contextlib.suppress(SystemExit, OSError, http.client.HTTPException):
+                self.call("GET", "/apps/bench/data/bad/t?limit=1")
+
+        def ask():
+            while not stop.wait(0.05):
+                ask_once()
+
+        def kill():
+            while not stop.wait(0.05):
+                for pid in children():
+                    with contextlib.suppress(OSError):
+                        os.kill(pid, signal.SIGKILL)
+                        self.n_killed += 1
+
+        ask_once()  # the connector has been described, and runs
+        threads = [threading.Thread(target=ask), threading.Thread(target=kill)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+
+    def crash(self):
+        path = '"/api/v1/apps/bench/data/pg/orders/" .. id'
+        quiet, noisy, killed = [], [], 0
+        with self.server(ROWHOUSE_ISOLATE="memory"):
+            self.setup_app()
+            self.call("POST", "/apps/bench/datasources",
+                      {"name": "bad", "connector": "memory", "config": {"name": "bad"}})
+            for _ in range(ROUNDS):
+                quiet.append(self.latency_us(path))
+                with self.crashing():
+                    noisy.append(self.latency_us(path))
+                killed += self.n_killed
+        for i, rank in enumerate(("p50", "p99")):
+            a, b = (statistics.median(x[i] for x in side) for side in (noisy, quiet))
+            self.report(f"row by key, another crashing / quiet, {rank}", "<= 1.1", f"{a / b:.2f}",
+                        f"{a:.0f} against {b:.0f} us, {killed} crashes in {ROUNDS * SECONDS} s")
+
+    def memory(self):
+        """The most that a scan of MANY rows holds above one of a single row."""
+        environment = dict(os.environ, ROWHOUSE_PLUGINS=os.path.join(self.build, "plugins"))
+
+        def peak_kib(url, table):
+            out = run(os.path.join(self.build, "bin", "bench_scan"), url, table, env=environment)
+            return int(out.split()[-2])
+
+        series = ("WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < {})"
+                  " INSERT INTO {} SELECT i, i % 100, 'text number ' || i FROM s")
+        columns = "(id bigint PRIMARY KEY, n int, t varchar(40))"
+        import sqlite3
+        path = os.path.join(self.folder, "many.db")
+        db = sqlite3.connect(path)
+        for name, n in (("many", MANY), ("one", 1)):
+            db.execute(f"CREATE TABLE {name} {columns.replace('bigint', 'INTEGER')}")
+            db.execute(series.format(n, name))
+        db.commit()
+        db.close()
+        sources = [("SQLite", "sqlite:" + path)]
+        if self.mariadb:
+            for name, n in (("many", MANY), ("one", 1)):
+                self.mysql(f"CREATE TABLE {name} {columns}; INSERT INTO {name}"
+                           f" SELECT seq, seq % 100, CONCAT('text number ', seq) FROM seq_1_to_{n}")
+            sources.append(("MariaDB", self.mariadb))
+        for name, url in sources:
+            one, many = peak_kib(url, "one"), peak_kib(url, "many")
+            self.report(f"memory of a scan of {MANY} rows, {name}", "< 32 MiB", f"{(many - one) / 1024:.1f} MiB",
+                        f"{many / 1024:.1f} MiB at most, {one / 1024:.1f} with one row")
 
     def isolation(self):
         environment = dict(os.environ, ROWHOUSE_PLUGINS=os.path.join(self.build, "plugins"))
@@ -290,7 +391,8 @@ class Bench:
 
 def main():
     bench = Bench(sys.argv[1], sys.argv[2])
-    names = sys.argv[3:] or ["idle", "scan", "page", "row", "isolation", "export", "insert", "lookup"]
+    names = sys.argv[3:] or ["idle", "scan", "page", "row", "isolation", "crash", "memory", "export", "insert",
+                             "lookup"]
     print(f"{ROWS} rows, {ROUNDS} rounds of {SECONDS} s, {CLIENTS} clients, {os.cpu_count()} cores", flush=True)
     bench.load()
     for name in names:

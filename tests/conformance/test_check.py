@@ -67,11 +67,21 @@ def test_a_failure_costs_the_level(sqlite):
 
 
 def test_a_deviation_is_allowed_and_shown(sqlite, write):
-    declared = write("deviations.json", {"cursors/end": "END is said once", "cursors/empty": "none"})
+    declared = write("deviations.json", {"cursors/end": "END is said once"})
     done = check(BAD, "--config", sqlite, "--suite", "cursors", "--deviations", declared)
     assert done.returncode == 0, done.stdout
     assert "deviation   cursors/end" in done.stdout and "END is said once" in done.stdout
-    assert "undeviating cursors/empty" in done.stdout
+
+
+def test_a_deviation_that_passes_is_a_failure(sqlite, write):
+    declared = write("deviations.json", {"cursors/end": "END is said once", "cursors/empty": "none"})
+    words = [BAD, "--config", sqlite, "--suite", "cursors", "--deviations", declared]
+    done = check(*words)
+    assert done.returncode == 1
+    assert "undeviating cursors/empty" in done.stdout and "declared to fail, but passes" in done.stdout
+    assert "1 failed, 1 deviations" in done.stdout and "level LOADABLE" not in done.stdout
+    tap = check(*words, "--format", "tap").stdout
+    assert any(line.startswith("not ok") and "cursors/empty" in line for line in tap.splitlines())
 
 
 def test_certificates_need_everything_proven(sqlite, memory):

@@ -1,5 +1,6 @@
 /* core/host/isolation: what a connector in a process of its own can do, and what it costs others
  * when it misbehaves. */
+#include "host/registry.h"
 #include "isolation/vandal.h"
 
 #include <poll.h>
@@ -433,6 +434,25 @@ START_TEST(tells_why_it_cannot_be_loaded)
 }
 END_TEST
 
+START_TEST(names_the_file_once)
+{
+    const char *folder = getenv("ISOLATION_CONNECTORS");
+    struct rh_registry_options options = {.folder = folder ? folder : "tests/isolation/plugins",
+                                          .isolated_ids = "*"};
+    const struct rh_library *library = NULL;
+    struct rh_registry *registry = NULL;
+    struct rh_error error = RH_ERROR_INIT;
+    const char *first;
+
+    ck_assert_int_eq(rh_registry_new(&options, &registry, &error), RH_OK);
+    ck_assert_int_eq(rh_registry_get(registry, RH_TEXT("crashes_at_load"), &library, &error),
+                     RH_CONTRACT);
+    first = strstr(error.message, "/crashes_at_load.so");
+    ck_assert_msg(first && !strstr(first + 1, "/crashes_at_load.so"), "%s", error.message);
+    rh_registry_free(registry);
+}
+END_TEST
+
 START_TEST(gives_up_on_what_loads_for_ever)
 {
     refused("hangs_at_load", RH_CONTRACT, "within 10 s");
@@ -653,7 +673,7 @@ TESTS_MAIN("isolation", describes_the_connector, hands_out_rows_in_any_measure,
            keeps_rows_while_other_calls_run, brings_statuses_and_texts, reads_a_feed,
            crashes_in_every_function, tells_how_it_died, kills_what_does_not_end,
            holds_memory_and_threads_to_their_limits, bears_a_flood_of_lines, cancels,
-           replaces_what_cannot_be_reset, tells_why_it_cannot_be_loaded,
+           replaces_what_cannot_be_reset, tells_why_it_cannot_be_loaded, names_the_file_once,
            gives_up_on_what_loads_for_ever, survives_being_killed_under_load,
            leaves_nothing_behind_after_a_thousand_crashes, starts_again_after_a_while,
            ends_with_the_host)

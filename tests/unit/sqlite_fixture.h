@@ -272,7 +272,7 @@ static inline void introspect(struct session *s)
     ck_assert_msg(rc == RH_OK, "%s", s->error.message);
 }
 
-static inline const struct rh_table *table_of(struct session *s, const char *name)
+static inline const struct rh_table *find_table(struct session *s, const char *name)
 {
     for (uint32_t i = 0; i < s->catalog.n_tables; i++) {
         const struct rh_table *table =
@@ -282,6 +282,15 @@ static inline const struct rh_table *table_of(struct session *s, const char *nam
             return table;
     }
     return NULL;
+}
+
+static inline const struct rh_table *table_of(struct session *s, const char *name)
+{
+    const struct rh_table *table = find_table(s, name);
+
+    if (!table)
+        ck_abort_msg("no table %s", name);
+    return table;
 }
 
 static inline uint32_t column_of(const struct rh_table *table, const char *name)

@@ -220,6 +220,7 @@ START_TEST(resets_after_reading)
     operation.abi.flags = 0;
     ck_assert_int_eq(locks_held(second), 1);
     ok(connector->reset(conn, op, &error));
+    ok(connector->ping(conn, op, &error)); /* isolated, a reset is not waited for until then */
     ck_assert_int_eq(locks_held(second), 0);
     connector->close(second);
 }

@@ -47,7 +47,7 @@ START_TEST(url_of_a_file)
     init(&b);
     ck_assert_int_eq(connect_with(&b, items, 1), RH_OK);
     introspect(&b);
-    ck_assert_ptr_nonnull(table_of(&b, "t"));
+    ck_assert_ptr_nonnull(find_table(&b, "t"));
     stop(&b);
     stop(&a);
 }
@@ -196,10 +196,10 @@ START_TEST(keys_and_indexes)
     sql(&s, "INSERT INTO t (id, n) VALUES (1, 1), (2, 2)");
     sql(&s, "CREATE TABLE \"order\" (\"select\" INT)");
     introspect(&s);
-    ck_assert_ptr_null(table_of(&s, "broken"));
-    ck_assert_ptr_null(table_of(&s, "f_data"));
-    ck_assert_ptr_null(table_of(&s, "sqlite_schema"));
-    ck_assert_ptr_nonnull(table_of(&s, "order"));
+    ck_assert_ptr_null(find_table(&s, "broken"));
+    ck_assert_ptr_null(find_table(&s, "f_data"));
+    ck_assert_ptr_null(find_table(&s, "sqlite_schema"));
+    ck_assert_ptr_nonnull(find_table(&s, "order"));
     ck_assert_uint_eq(table_of(&s, "f")->n_columns, 1);
 
     t = table_of(&s, "t");

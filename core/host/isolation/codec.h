@@ -43,6 +43,8 @@ enum rh_wire_type {
 /* With a type: the connection is reset before the question is looked at. Either way a connection
  * whose reset fails is replaced by a new one before its next call. */
 #define RH_WIRE_RESET_FIRST 0x80000000u
+/* With RH_WIRE_OPEN: the question is struct rh_wire_assumed and what belongs to it. */
+#define RH_WIRE_ASSUMING 0x40000000u
 
 /* ---- Control: one message each on a SOCK_SEQPACKET socket ----------------------------------- */
 
@@ -99,6 +101,14 @@ void rh_wire_put_changes(struct rh_wire_out *out, const struct rh_ddl_change *ch
 const struct rh_ddl_change *rh_wire_take_changes(struct rh_wire_in *in, uint32_t *ret_n);
 void rh_wire_put_feed(struct rh_wire_out *out, const struct rh_feed_spec *spec);
 const struct rh_feed_spec *rh_wire_take_feed(struct rh_wire_in *in);
+
+/* In place of a query to be opened: n queries, each a nested frame, with the plans that they are
+ * assumed to have; then the query, nested too, unless it is the last of them. The answer is CONFLICT,
+ * RH_PLAN_CHANGED, when one of the plans is another. */
+struct rh_wire_assumed {
+    uint32_t n;
+    uint32_t last_is_opened;
+};
 
 /* ---- Answers -------------------------------------------------------------------------------- */
 

@@ -16,7 +16,7 @@
 
 #define N_SLOTS 128u
 
-static pthread_mutex_t slots_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t slots_lock = PTHREAD_MUTEX_INITIALIZER; /* before an rh_isolated.lock */
 static struct rh_isolated *slots[N_SLOTS]; /* a slot does not change while it is taken */
 
 static int32_t connect_in(uint32_t slot, const struct rh_op *op, const struct rh_settings *settings,
@@ -201,7 +201,9 @@ static int adopt(struct rh_isolated *isolated, struct rh_wire_in *in,
     memcpy(library->sha256, isolated->image.sha256, sizeof(library->sha256));
     library->isolated = isolated;
     library->end = end_library;
+    pthread_mutex_lock(&slots_lock);
     isolated->library = library;
+    pthread_mutex_unlock(&slots_lock);
     *ret_library = library;
     return RH_OK;
 }
@@ -243,4 +245,23 @@ int rh_isolation_probe(const struct rh_image *image, struct rh_error *error)
 void rh_isolation_stats(struct rh_isolation_stats *ret_stats)
 {
     rh_watch_stats(ret_stats);
+}
+
+void rh_isolation_each(void (*use)(void *context, const struct rh_library *library,
+                                   const struct rh_isolation_stats *stats),
+                       void *context)
+{
+    pthread_mutex_lock(&slots_lock);
+    for (uint32_t i = 0; i < N_SLOTS; i++) {
+        struct rh_isolated *isolated = slots[i];
+        struct rh_isolation_stats stats;
+
+        if (!isolated || !isolated->library)
+            continue;
+        pthread_mutex_lock(&isolated->lock);
+        stats = isolated->stats;
+        pthread_mutex_unlock(&isolated->lock);
+        use(context, isolated->library, &stats);
+    }
+    pthread_mutex_unlock(&slots_lock);
 }

@@ -39,9 +39,24 @@ int rh_isolation_load(const struct rh_image *image, const struct rh_sandbox *san
  * process. Same errors. [any] */
 int rh_isolation_probe(const struct rh_image *image, struct rh_error *error);
 
+/*
+ * rh_query.flags, to `plan` of such a library alone, from a reader that opens the query next (or
+ * gives it up): the answer may be what was planned for a query that differs in its literals only.
+ * Then `open` may fail with CONFLICT, RH_PLAN_CHANGED ("plan-changed"): nothing has happened, and the
+ * reader plans again and opens.
+ */
+#define RH_QUERY_ASSUME 0x80000000u
+#define RH_PLAN_CHANGED "plan-changed"
+
 struct rh_isolation_stats {
-    uint64_t n_started, n_crashed, n_killed; /* processes, of all isolated connectors */
+    uint64_t n_started;           /* processes, among them one to describe each connector */
+    uint64_t n_restarted;         /* of those, in place of one that died unasked */
+    uint64_t n_crashed, n_killed; /* died of themselves; were killed by the host */
     uint32_t n_running;
 };
-/* [any] */
+/* Of all isolated connectors that there are and were. [any] */
 void rh_isolation_stats(struct rh_isolation_stats *ret_stats);
+/* Of each that there is. `use` may not load or free a library. [any] */
+void rh_isolation_each(void (*use)(void *context, const struct rh_library *library,
+                                   const struct rh_isolation_stats *stats),
+                       void *context);

@@ -195,7 +195,11 @@ static int start_locked(struct rh_isolated *isolated, struct rh_instance *instan
                         struct rh_error *error)
 {
     struct rh_process *process = new_process(isolated, instance);
-    int rc = process ? rh_watch_start_locked(process, error) : rh_fail_nomem(error);
+    int rc = RH_OK;
+
+    if (process)
+        process->is_restart = instance->n_failures > 0;
+    rc = process ? rh_watch_start_locked(process, error) : rh_fail_nomem(error);
 
     if (rc == RH_OK)
         instance->process = process;

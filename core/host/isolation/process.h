@@ -43,6 +43,7 @@ struct rh_isolated {
     pthread_cond_t changed;     /* a process changed its state or its watcher ended */
     struct rh_instance *instances;
     uint32_t n_watchers;
+    struct rh_isolation_stats stats;
     bool ending;
 };
 
@@ -65,6 +66,7 @@ struct rh_process {
     uint32_t n_conns;      /* proxies and who is about to be one */
     uint64_t idle_since_us, started_us;
     uint64_t next_conn; /* number of the next connection */
+    bool is_restart;    /* in place of one that died */
     const char *doom;   /* why it is killed; NULL while it is not */
     char death[RH_DEATH_BYTES];
     struct rh_error fault; /* why it could not be started */

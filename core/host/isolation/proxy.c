@@ -128,7 +128,7 @@ int rh_proxy_fail_frame(struct rh_conn *conn, enum rh_proxy_effect effect, struc
 }
 
 /* The answer to this call: nothing but it may be there. */
-static int receive(struct rh_conn *conn, enum rh_wire_type type, struct rh_wire_in *ret_in)
+static int receive(struct rh_conn *conn, uint32_t type, struct rh_wire_in *ret_in)
 {
     struct rh_wire_header header;
     int rc = rh_channel_receive(&conn->channel, &header, ret_in);
@@ -140,14 +140,15 @@ static int receive(struct rh_conn *conn, enum rh_wire_type type, struct rh_wire_
 }
 
 /* Reads, that leave nothing behind on a connection once their cursor is finished. */
-static bool is_read(enum rh_wire_type type)
+static bool is_read(uint32_t type)
 {
+    type &= ~RH_WIRE_ASSUMING;
     return type == RH_WIRE_PLAN || type == RH_WIRE_OPEN || type == RH_WIRE_NEXT ||
            type == RH_WIRE_PING || type == RH_WIRE_TABLES || type == RH_WIRE_EXPLAIN ||
            type == RH_WIRE_ESTIMATE;
 }
 
-int rh_proxy_ask(struct rh_conn *conn, const struct rh_op *op, enum rh_wire_type type,
+int rh_proxy_ask(struct rh_conn *conn, const struct rh_op *op, uint32_t type,
                  enum rh_proxy_effect effect, int32_t *ret_rc, struct rh_wire_in *ret_in,
                  struct rh_error *error)
 {
@@ -312,6 +313,7 @@ int32_t rh_proxy_connect(struct rh_isolated *isolated, const struct rh_op *op,
     pthread_mutex_init(&conn->lock, NULL);
     rh_channel_init(&conn->channel, -1);
     rh_wire_out_init(&conn->out);
+    rh_assume_init(&conn->assume);
     rc = acquire(isolated, conn, op, settings, error);
     if (rc == RH_OK) {
         link_conn(conn);
@@ -353,6 +355,7 @@ static void proxy_close(struct rh_conn *conn)
     }
     rh_channel_fini(&conn->channel);
     rh_wire_out_fini(&conn->out);
+    rh_assume_fini(&conn->assume);
     pthread_mutex_destroy(&conn->lock);
     free(conn);
 }
@@ -404,8 +407,8 @@ static int32_t proxy_tables(struct rh_conn *conn, const struct rh_op *op,
     return outcome;
 }
 
-static int32_t proxy_plan(struct rh_conn *conn, const struct rh_query *query,
-                          struct rh_plan *ret_plan, struct rh_error *error)
+static int32_t ask_plan(struct rh_conn *conn, const struct rh_query *query,
+                        struct rh_plan *ret_plan, struct rh_error *error)
 {
     struct rh_wire_in in;
     int32_t outcome;
@@ -420,6 +423,23 @@ static int32_t proxy_plan(struct rh_conn *conn, const struct rh_query *query,
     if (!rh_wire_take_plan(&in, ret_plan, query) || !rh_wire_is_done(&in))
         return rh_proxy_fail_frame(conn, RH_PROXY_READS, error);
     return outcome;
+}
+
+static int32_t proxy_plan(struct rh_conn *conn, const struct rh_query *query,
+                          struct rh_plan *ret_plan, struct rh_error *error)
+{
+    struct rh_query plain = *query;
+    int32_t rc;
+
+    plain.flags &= ~RH_QUERY_ASSUME;
+    if (!(query->flags & RH_QUERY_ASSUME))
+        return ask_plan(conn, &plain, ret_plan, error);
+    if (rh_assume_look(&conn->assume, &plain, ret_plan))
+        return RH_OK;
+    rc = ask_plan(conn, &plain, ret_plan, error);
+    if (rc == RH_OK)
+        rh_assume_keep(&conn->assume, &plain, ret_plan);
+    return rc;
 }
 
 static int32_t proxy_explain(struct rh_conn *conn, const struct rh_op *op,

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "host/isolation/assume.h"
 #include "host/isolation/process.h"
 
 #include <pthread.h>
@@ -30,6 +31,7 @@ struct rh_conn {
     bool reset_due;           /* with the next question */
     bool broken;              /* the process is gone, or said what it must not */
     struct rh_cursor *cursor; /* the one that is open */
+    struct rh_assume assume;
 };
 
 /* What may have happened when the answer is lost. */
@@ -44,11 +46,11 @@ enum rh_proxy_effect {
 /* Begins a question: empties the frame and, unless op is NULL, puts the operation on it. */
 void rh_proxy_begin(struct rh_conn *conn, const struct rh_op *op);
 /*
- * Sends it and waits for the answer. Returns OK with the connector's own outcome in *ret_rc and
+ * Sends it and waits for the answer. type: RH_WIRE_*, with its bits. Returns OK with the connector's own outcome in *ret_rc and
  * what follows it in *ret_in, valid until the next call. Otherwise the process is gone or has to
  * go, and the error tells: UNAVAILABLE, TIMEOUT, UNKNOWN_OUTCOME, RESOURCE.
  */
-int rh_proxy_ask(struct rh_conn *conn, const struct rh_op *op, enum rh_wire_type type,
+int rh_proxy_ask(struct rh_conn *conn, const struct rh_op *op, uint32_t type,
                  enum rh_proxy_effect effect, int32_t *ret_rc, struct rh_wire_in *ret_in,
                  struct rh_error *error);
 /* The answer could not be read: the process ends. Returns the error's class. */

@@ -86,6 +86,25 @@ static int fail_open(struct rh_error *error)
     return rh_fail(error, RH_INVALID, "the connection has an open cursor");
 }
 
+/* Along with what was assumed when it was planned; see assume.h. */
+static int ask_to_open(struct rh_conn *conn, const struct rh_op *op, const struct rh_query *query,
+                       int32_t *ret_outcome, struct rh_wire_in *ret_in, struct rh_error *error)
+{
+    uint32_t type = RH_WIRE_OPEN;
+    int rc;
+
+    if (conn->assume.n_pending) {
+        type |= RH_WIRE_ASSUMING;
+        rh_assume_put(&conn->assume, &conn->out, query);
+    } else {
+        rh_wire_put_query(&conn->out, query);
+    }
+    rc = rh_proxy_ask(conn, op, type, RH_PROXY_READS, ret_outcome, ret_in, error);
+    rh_assume_settle(&conn->assume, rc == RH_OK && *ret_outcome == RH_CONFLICT && error &&
+                                        strcmp(error->code, RH_PLAN_CHANGED) == 0);
+    return rc;
+}
+
 int32_t rh_proxy_open(struct rh_conn *conn, const struct rh_op *op, const struct rh_query *query,
                       struct rh_cursor **ret_cursor, struct rh_error *error)
 {
@@ -100,8 +119,7 @@ int32_t rh_proxy_open(struct rh_conn *conn, const struct rh_op *op, const struct
     if (!cursor)
         return rh_fail_nomem(error);
     rh_proxy_begin(conn, op);
-    rh_wire_put_query(&conn->out, query);
-    rc = rh_proxy_ask(conn, op, RH_WIRE_OPEN, RH_PROXY_READS, &outcome, &in, error);
+    rc = ask_to_open(conn, op, query, &outcome, &in, error);
     if (rc == RH_OK && outcome == RH_OK && !take_rows(cursor, &in))
         rc = rh_proxy_fail_frame(conn, RH_PROXY_READS, error);
     if (rc || outcome || !cursor->frame) {

@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,17 +34,34 @@
 #define DEFAULT_THREADS 64u
 #define DEFAULT_MEMORY ((uint64_t)512 << 20)
 
-static atomic_uint_fast64_t n_started, n_crashed, n_killed;
-static atomic_uint n_running;
+static pthread_mutex_t totals_lock = PTHREAD_MUTEX_INITIALIZER; /* a leaf */
+static struct rh_isolation_stats totals;
 
 void rh_watch_stats(struct rh_isolation_stats *ret_stats)
 {
-    *ret_stats = (struct rh_isolation_stats){
-        .n_started = atomic_load(&n_started),
-        .n_crashed = atomic_load(&n_crashed),
-        .n_killed = atomic_load(&n_killed),
-        .n_running = atomic_load(&n_running),
-    };
+    pthread_mutex_lock(&totals_lock);
+    *ret_stats = totals;
+    pthread_mutex_unlock(&totals_lock);
+}
+
+static void add(struct rh_isolation_stats *to, const struct rh_isolation_stats *more)
+{
+    to->n_started += more->n_started;
+    to->n_restarted += more->n_restarted;
+    to->n_crashed += more->n_crashed;
+    to->n_killed += more->n_killed;
+    to->n_running += more->n_running;
+}
+
+/* For its connector, and for all. */
+static void count(struct rh_process *process, struct rh_isolation_stats more)
+{
+    pthread_mutex_lock(&process->owner->lock);
+    add(&process->owner->stats, &more);
+    pthread_mutex_unlock(&process->owner->lock);
+    pthread_mutex_lock(&totals_lock);
+    add(&totals, &more);
+    pthread_mutex_unlock(&totals_lock);
 }
 
 void rh_watch_wake(struct rh_process *process)
@@ -133,8 +149,8 @@ static int boot(struct rh_process *process, struct rh_error *error)
     process->control = spawned.control;
     process->output = spawned.output;
     rh_channel_init(&process->boot, spawned.boot);
-    atomic_fetch_add(&n_started, 1);
-    atomic_fetch_add(&n_running, 1);
+    count(process, (struct rh_isolation_stats){
+                       .n_started = 1, .n_restarted = process->is_restart, .n_running = 1});
     rc = ask_to_boot(process, error);
     return rc ? rc : hear_of_boot(process, error);
 }
@@ -261,16 +277,14 @@ static bool reap(struct rh_process *process)
             break;
         }
     }
-    atomic_fetch_sub(&n_running, 1);
     pthread_mutex_lock(&process->owner->lock);
     unasked = process->state != RH_PROCESS_ENDING;
     doomed = process->doom != NULL;
     describe_death(process, status, &usage);
     pthread_mutex_unlock(&process->owner->lock);
-    if (doomed)
-        atomic_fetch_add(&n_killed, 1);
-    else if (unasked)
-        atomic_fetch_add(&n_crashed, 1);
+    count(process, (struct rh_isolation_stats){.n_killed = doomed,
+                                               .n_crashed = !doomed && unasked,
+                                               .n_running = (uint32_t)-1});
     return unasked;
 }
 

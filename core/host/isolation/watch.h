@@ -3,7 +3,7 @@
 
 #include "host/isolation/process.h"
 
-/* Processes of all connectors. Guarded by atomics. */
+/* Processes of all connectors. [any] */
 void rh_watch_stats(struct rh_isolation_stats *ret_stats);
 /* Starts the thread, which starts the process; counted in the owner's n_watchers. The thread holds
  * a reference. Under the owner's lock. RESOURCE. */

@@ -115,6 +115,18 @@ void rh_wire_put_values(struct rh_wire_out *out, const struct rh_value *values, 
     }
 }
 
+/* Its header has no type and no number. */
+void rh_wire_put_nested(struct rh_wire_out *out, const struct rh_wire_out *inner)
+{
+    struct rh_wire_header header = {.n_fixed = (uint32_t)inner->fixed.len,
+                                    .n_bytes = (uint32_t)inner->bytes.len};
+
+    rh_wire_put(out, &header, sizeof(header));
+    rh_buf_add(&out->fixed, inner->fixed.data, inner->fixed.len);
+    rh_buf_add(&out->fixed, inner->bytes.data, inner->bytes.len);
+    pad(&out->fixed);
+}
+
 /* ---- Reading ----------------------------------------------------------------------------- */
 
 void rh_wire_in_init(struct rh_wire_in *in, const struct rh_wire_header *header, char *payload)
@@ -140,6 +152,22 @@ void *rh_wire_take(struct rh_wire_in *in, size_t n, size_t size)
     in->fixed += total;
     in->n_fixed -= total;
     return at;
+}
+
+bool rh_wire_take_nested(struct rh_wire_in *in, struct rh_wire_in *ret_inner)
+{
+    const struct rh_wire_header *header = rh_wire_take(in, 1, sizeof(*header));
+    char *payload;
+
+    if (!header || header->n_fixed % 8) {
+        in->failed = true;
+        return false;
+    }
+    payload = rh_wire_take(in, (size_t)header->n_fixed + header->n_bytes, 1);
+    if (!payload)
+        return false;
+    rh_wire_in_init(ret_inner, header, payload);
+    return true;
 }
 
 static bool fix(struct rh_wire_in *in, const void *place, uint64_t len, const char **ret_data)

@@ -25,7 +25,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && sizeof(void *) == 8,
                "frames are for 64-bit little-endian machines");
 
 /* Changes with every change of a frame; the two ends have to be of one build. */
-#define RH_WIRE_VERSION 1u
+#define RH_WIRE_VERSION 2u
 
 /* Of one section. */
 #define RH_WIRE_MAX_BYTES ((size_t)256 << 20)
@@ -60,6 +60,8 @@ struct rh_text rh_wire_text(struct rh_wire_out *out, struct rh_text text);
 struct rh_text rh_wire_string(struct rh_wire_out *out, const char *string);
 /* Values, from whoever holds them: those with bytes have them added. */
 void rh_wire_put_values(struct rh_wire_out *out, const struct rh_value *values, size_t n);
+/* A frame within the frame, to be read on its own. */
+void rh_wire_put_nested(struct rh_wire_out *out, const struct rh_wire_out *inner);
 
 /* ---- Reading ----------------------------------------------------------------------------- */
 
@@ -84,6 +86,8 @@ const char *rh_wire_fix_string(struct rh_wire_in *in, struct rh_text text);
 /* The next n values, as rh_wire_put_values wrote them. Only what makes them safe to read is
  * checked; whether they are sound is rh_check_batch's question. */
 struct rh_value *rh_wire_take_values(struct rh_wire_in *in, uint64_t n);
+/* The next frame within the frame. False: malformed. */
+bool rh_wire_take_nested(struct rh_wire_in *in, struct rh_wire_in *ret_inner);
 /* Whether everything was read, and all of it was well-formed. */
 static inline bool rh_wire_is_done(const struct rh_wire_in *in)
 {

@@ -18,13 +18,18 @@
  *   schema              where the suite makes its tables; the source's default otherwise
  *   tables              [{"name", "columns": [name…], "rows": [[value…]…]}]: tables that are there
  *                       already, and all of their rows; for sources that cannot make tables
+ *   writable            {"table", "key", "number", "text"; "schema"}: a table of a source that cannot
+ *                       make tables, with its key's column and one column each of numbers and of
+ *                       text. Its rows are LOST: the tests of writing empty it, fill it and leave
+ *                       theirs in it. Keys are written as decimal numbers
  * A member that is null says that the source has no such thing (a file has no credentials); one
  * that is missing leaves its tests unproven.
  *
  * The suite's own tables begin with rh_check_ and are dropped, also after a crash. A connector that
  * cannot make tables is tested on those that it has, compared with itself.
  *
- * The deviations are a JSON object: test name → reason why the connector may fail it.
+ * The deviations are a JSON object: test name → reason why the connector fails it. One that passes
+ * all the same counts against it, for then the reason is not true.
  */
 #pragma once
 
@@ -103,7 +108,8 @@ int rh_conformance_run(const struct rh_conformance_options *options,
                        struct rh_conformance_report *ret_report, struct rh_error *error);
 void rh_conformance_report_free(struct rh_conformance_report *report);
 
-/* "pass", "fail", …; a deviation: "deviation", a declared one that passes: "undeviating". */
+/* "pass", "fail", …; a deviation: "deviation"; a declared one that passes, and so fails:
+ * "undeviating". */
 const char *rh_conformance_outcome_name(const struct rh_conformance_result *result);
 const char *rh_conformance_level_name(enum rh_conformance_level level);
 /* Whether it counts against the connector. */

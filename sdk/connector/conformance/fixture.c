@@ -4,6 +4,7 @@
  */
 #include "connector/conformance/fixture.h"
 
+#include "connector/conformance/writable.h"
 #include "host/check.h"
 
 #include <stdio.h>
@@ -195,6 +196,21 @@ bool rh_fixture_make(struct rh_trial *t, struct rh_conn *conn, const struct rh_s
     return true;
 }
 
+struct rh_value *rh_fixture_simple_cells(struct rh_trial *t, uint64_t n_rows)
+{
+    struct rh_value *cells = rh_trial_alloc(t, (n_rows * 3 + 1) * sizeof(*cells));
+
+    for (uint64_t i = 0; i < n_rows; i++) {
+        char *text = rh_trial_alloc(t, 24);
+        int length = snprintf(text, 24, "v%llu", (unsigned long long)i + 1);
+        cells[i * 3] = (struct rh_value){.type = RH_TYPE_INT, .as.i = (int64_t)i + 1};
+        cells[i * 3 + 1] = (struct rh_value){.type = RH_TYPE_INT, .as.i = (int64_t)(i + 1) % 10};
+        cells[i * 3 + 2] =
+            (struct rh_value){.type = RH_TYPE_TEXT, .len = (uint32_t)length, .as.data = text};
+    }
+    return cells;
+}
+
 const struct rh_table *rh_fixture_simple(struct rh_trial *t, struct rh_conn *conn, uint64_t n_rows)
 {
     static const struct rh_column columns[] = {
@@ -205,22 +221,21 @@ const struct rh_table *rh_fixture_simple(struct rh_trial *t, struct rh_conn *con
     static const uint32_t key[] = {0};
     const struct rh_table *told;
     struct rh_table table;
-    struct rh_value *cells = rh_trial_alloc(t, (n_rows * 3 + 1) * sizeof(*cells));
 
     rh_fixture_need(t);
     if (!rh_fixture_create(t, conn, columns, 3, key, 1, &table))
         rh_trial_fail_call(t, "making a table of INT and TEXT", RH_UNSUPPORTED, &t->error);
-    for (uint64_t i = 0; i < n_rows; i++) {
-        char *text = rh_trial_alloc(t, 24);
-        int length = snprintf(text, 24, "v%llu", (unsigned long long)i + 1);
-        cells[i * 3] = (struct rh_value){.type = RH_TYPE_INT, .as.i = (int64_t)i + 1};
-        cells[i * 3 + 1] = (struct rh_value){.type = RH_TYPE_INT, .as.i = (int64_t)(i + 1) % 10};
-        cells[i * 3 + 2] =
-            (struct rh_value){.type = RH_TYPE_TEXT, .len = (uint32_t)length, .as.data = text};
-    }
     told = rh_fixture_find(t, conn, table.schema, table.name);
-    rh_trial_ok(t, "insert", insert(t, conn, told, cells, n_rows));
+    rh_trial_ok(t, "insert", insert(t, conn, told, rh_fixture_simple_cells(t, n_rows), n_rows));
     return told;
+}
+
+const struct rh_table *rh_fixture_writable(struct rh_trial *t, struct rh_conn *conn,
+                                           uint64_t n_rows)
+{
+    if (!t->connector->write || rh_fixture_can_make(t))
+        return rh_fixture_simple(t, conn, n_rows);
+    return rh_writable_make(t, conn, n_rows);
 }
 
 const struct rh_table *rh_fixture_any(struct rh_trial *t, struct rh_conn *conn)
@@ -386,6 +401,9 @@ void rh_fixture_rows(struct rh_trial *t, struct rh_conn *conn, const struct rh_t
 
     rh_fixture_query(t, table, &query);
     rh_trial_ok(t, "reading a table", rh_fixture_read(t, conn, &query, 1000, ret_rows));
+    for (uint64_t i = 0; i < ret_rows->n_rows * ret_rows->n_cols; i++)
+        if (table == t->writable && i % ret_rows->n_cols < 2)
+            ret_rows->cells[i] = rh_writable_number(t, ret_rows->cells[i]);
     rh_fixture_sort(ret_rows);
 }
 
@@ -412,16 +430,34 @@ struct rh_write_spec rh_fixture_spec(const struct rh_table *table)
     };
 }
 
-int32_t rh_fixture_write(struct rh_trial *t, struct rh_conn *conn, rh_write_fn *function,
-                         const struct rh_write_spec *spec, struct rh_write_result *result)
+/* The spec with its cells as their columns hold them. */
+static struct rh_write_spec fit(struct rh_trial *t, const struct rh_write_spec *spec)
+{
+    uint64_t n = spec->n_rows * spec->n_columns;
+    struct rh_value *cells = rh_trial_alloc(t, (n + 1) * sizeof(*cells));
+    struct rh_write_spec fitting = *spec;
+
+    for (uint64_t i = 0; i < n; i++) {
+        const char *at = (const char *)spec->columns;
+        at += i % spec->n_columns * spec->column_stride;
+        cells[i] = rh_writable_fit(t, (const void *)at, spec->cells[i]);
+    }
+    fitting.cells = cells;
+    return fitting;
+}
+
+int32_t rh_fixture_write_as(struct rh_trial *t, struct rh_conn *conn, const struct rh_op *op,
+                            rh_write_fn *function, const struct rh_write_spec *spec,
+                            struct rh_write_result *result)
 {
     struct rh_write_result own = {.struct_size = sizeof(own)};
     struct rh_write_result *to = result ? result : &own;
+    struct rh_write_spec fitting = t->writable ? fit(t, spec) : *spec;
     int32_t rc;
 
     if (!to->statuses)
         to->statuses = rh_trial_alloc(t, (spec->n_rows + 1) * sizeof(*to->statuses));
-    rc = function(conn, &t->op, spec, to, rh_trial_error(t));
+    rc = function(conn, op, &fitting, to, rh_trial_error(t));
     rh_trial_check_error(t, "a write", rc, &t->error);
     /* Rows for themselves: the first that failed speaks for the call. */
     for (uint64_t i = 0; !result && rc == RH_OK && i < spec->n_rows; i++)
@@ -429,6 +465,13 @@ int32_t rh_fixture_write(struct rh_trial *t, struct rh_conn *conn, rh_write_fn *
             rc = own.statuses[i].error_class;
             rh_fail(&t->error, rc, "row %llu: %.*s", (unsigned long long)i,
                     RH_TEXT_ARG(own.statuses[i].message));
+            t->error.constraint = own.statuses[i].constraint;
         }
     return rc;
+}
+
+int32_t rh_fixture_write(struct rh_trial *t, struct rh_conn *conn, rh_write_fn *function,
+                         const struct rh_write_spec *spec, struct rh_write_result *result)
+{
+    return rh_fixture_write_as(t, conn, &t->op, function, spec, result);
 }

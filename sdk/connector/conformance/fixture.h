@@ -25,6 +25,12 @@ bool rh_fixture_create(struct rh_trial *t, struct rh_conn *conn, const struct rh
 /* (id INT, n INT, v TEXT), with the key id, n_rows rows: id 1 .. n_rows, n = id % 10, v = "v<id>".
  * As introspection tells it. */
 const struct rh_table *rh_fixture_simple(struct rh_trial *t, struct rh_conn *conn, uint64_t n_rows);
+/* The cells of these rows. */
+struct rh_value *rh_fixture_simple_cells(struct rh_trial *t, uint64_t n_rows);
+/* The same in a table that may be written: a simple one when the connector makes tables, else the
+ * one that the configuration names (writable.h); unproven when it names none. */
+const struct rh_table *rh_fixture_writable(struct rh_trial *t, struct rh_conn *conn,
+                                           uint64_t n_rows);
 /* A table with rows: simple when it can be made, else the first one of the source that has any;
  * skips when there is none. */
 const struct rh_table *rh_fixture_any(struct rh_trial *t, struct rh_conn *conn);
@@ -71,3 +77,6 @@ struct rh_write_spec rh_fixture_spec(const struct rh_table *table);
 /* Calls the function of the group and checks outcome and error. result: may be NULL. */
 int32_t rh_fixture_write(struct rh_trial *t, struct rh_conn *conn, rh_write_fn *function,
                          const struct rh_write_spec *spec, struct rh_write_result *result);
+int32_t rh_fixture_write_as(struct rh_trial *t, struct rh_conn *conn, const struct rh_op *op,
+                            rh_write_fn *function, const struct rh_write_spec *spec,
+                            struct rh_write_result *result);

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "connector/conformance/fixture.h"
 #include "connector/conformance/suites.h"
+#include "connector/conformance/writable.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -36,7 +37,7 @@ static void start(struct rh_trial *t, struct following *ret_f)
     f.feed = t->connector->feed;
     f.writer = rh_trial_connect(t);
     f.reader = rh_trial_connect(t);
-    f.table = rh_fixture_simple(t, f.writer, N_ROWS);
+    f.table = rh_fixture_writable(t, f.writer, N_ROWS);
     *ret_f = f;
 }
 
@@ -94,14 +95,16 @@ static void look_at(struct following *f, const struct rh_feed_batch *batch, stru
 {
     for (uint64_t i = 0; i < batch->rows.n_rows; i++) {
         const struct rh_value *row = &batch->rows.cells[i * batch->rows.n_cols];
+        struct rh_value id = rh_writable_number(f->t, row[0]);
         if (batch->kinds[i] != RH_CHANGE_PUT && batch->kinds[i] != RH_CHANGE_DELETE)
             rh_trial_fail(f->t, "a change of the kind %u", batch->kinds[i]);
-        if (row[0].type != RH_TYPE_INT)
+        if (id.type != RH_TYPE_INT)
             rh_trial_fail(f->t, "a change without the row's key");
         seen->n_puts += batch->kinds[i] == RH_CHANGE_PUT;
         seen->n_deletes += batch->kinds[i] == RH_CHANGE_DELETE;
-        if (row[0].as.i >= 10 && row[0].as.i < 26)
-            seen->last_n[row[0].as.i - 10] = batch->kinds[i] == RH_CHANGE_PUT ? row[1].as.i : -2;
+        if (id.as.i >= 10 && id.as.i < 26)
+            seen->last_n[id.as.i - 10] =
+                batch->kinds[i] == RH_CHANGE_PUT ? rh_writable_number(f->t, row[1]).as.i : -2;
     }
 }
 

@@ -95,16 +95,15 @@ static void write_past(struct rh_trial *t)
         {.type = RH_TYPE_INT, .as.i = 900}, {.type = RH_TYPE_NULL}, {.type = RH_TYPE_NULL}};
     struct rh_write_result result = {.struct_size = sizeof(result)};
     struct rh_conn *conn = start(t), *other;
-    const struct rh_table *table = rh_fixture_simple(t, conn, 3);
+    const struct rh_table *table = rh_fixture_writable(t, conn, 3);
     struct rh_write_spec spec = rh_fixture_spec(table);
     struct rh_op op = t->op;
     int32_t rc;
 
     spec.n_rows = 1;
     spec.cells = cells;
-    result.statuses = rh_trial_alloc(t, sizeof(*result.statuses));
     op.deadline_us = rh_clock_us() - RH_TRIAL_SECOND;
-    rc = t->connector->write->insert(conn, &op, &spec, &result, rh_trial_error(t));
+    rc = rh_fixture_write_as(t, conn, &op, t->connector->write->insert, &spec, &result);
     rh_trial_expect(t, "insert behind its deadline", rc, RH_TIMEOUT);
     t->connector->close(conn);
     other = rh_trial_connect(t);

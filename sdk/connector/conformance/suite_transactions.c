@@ -23,7 +23,7 @@ static void start(struct rh_trial *t, struct two *ret_two)
     two.tx = t->connector->tx;
     two.one = rh_trial_connect(t);
     two.other = rh_trial_connect(t);
-    two.table = rh_fixture_simple(t, two.one, N_ROWS);
+    two.table = rh_fixture_writable(t, two.one, N_ROWS);
     *ret_two = two;
 }
 

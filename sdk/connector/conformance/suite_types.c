@@ -445,13 +445,16 @@ static void invalid_text(struct rh_trial *t)
 
     make_column(t, (struct rh_column){.type = RH_TYPE_TEXT}, &test);
     for (size_t i = 0; i < N(values); i++) {
+        const struct rh_value *kept;
         struct rh_rows_read rows;
         if (!put(&test, (int64_t)i + 1, &values[i]))
             continue;
         rh_fixture_rows(t, test.conn, test.table, &rows);
+        kept = get(&test, &rows, (int64_t)i + 1);
+        if (!kept)
+            rh_trial_fail(t, "text that is not UTF-8 was taken, and its row is not there");
         rh_trial_fail(t, "text that is not UTF-8 was taken, and came back as %s of %u bytes",
-                      rh_type_name(get(&test, &rows, (int64_t)i + 1)->type),
-                      get(&test, &rows, (int64_t)i + 1)->len);
+                      rh_type_name(kept->type), kept->len);
     }
     rh_trial_ping(t, test.conn, "text that was not UTF-8");
 }

@@ -1,6 +1,7 @@
 /* Writing: what the write group claims, works; what it does not, changes nothing. */
 #include "connector/conformance/fixture.h"
 #include "connector/conformance/suites.h"
+#include "connector/conformance/writable.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 
 static const uint32_t first[] = {0}, second[] = {1};
 
-/* What most tests need: a table of rh_fixture_simple, the columns in the order id, n, v. */
+/* What most tests need: a table of rh_fixture_writable, the columns in the order id, n, v. */
 struct writing {
     struct rh_trial *t;
     const struct rh_write *group;
@@ -33,7 +34,7 @@ static void start(struct rh_trial *t, struct writing *ret_w)
         rh_trial_skip(t, "it does not claim to write");
     w.group = t->connector->write;
     w.conn = rh_trial_connect(t);
-    w.table = rh_fixture_simple(t, w.conn, N_ROWS);
+    w.table = rh_fixture_writable(t, w.conn, N_ROWS);
     rh_fixture_rows(t, w.conn, w.table, &w.before);
     *ret_w = w;
 }
@@ -229,24 +230,26 @@ static void no_match(struct rh_trial *t)
 /* The conjunct `n = 3`, as far as the connector claims it EXACT. */
 static void where_three(struct writing *w, struct rh_query *ret_where)
 {
-    static const struct rh_value three = {.type = RH_TYPE_INT, .as.i = 3};
+    const struct rh_column *column = rh_fixture_column(w->table, 1);
+    struct rh_value *three = rh_trial_alloc(w->t, sizeof(*three));
     static const struct rh_node node = {.op = RH_OP_EQ, .column = 1, .n = 1};
     static const uint32_t conjunct = 0;
     struct rh_plan plan = {.struct_size = sizeof(plan), .est_rows = -1};
     struct rh_trial *t = w->t;
     uint8_t verdict = RH_VERDICT_NONE;
 
+    *three = rh_writable_fit(t, column, INT(3));
     rh_fixture_query(t, w->table, ret_where);
     ret_where->conjuncts = &conjunct;
     ret_where->n_conjuncts = ret_where->n_nodes = ret_where->n_values = 1;
     ret_where->nodes = &node;
-    ret_where->values = &three;
+    ret_where->values = three;
     plan.verdicts = &verdict;
     plan.needs = rh_trial_alloc(t, 16 * sizeof(*plan.needs));
     if (t->connector->plan)
         rh_trial_ok(t, "plan", t->connector->plan(w->conn, ret_where, &plan, rh_trial_error(t)));
     else
-        verdict = (uint8_t)rh_library_upper(t->library, RH_OP_EQ, RH_TYPE_INT);
+        verdict = (uint8_t)rh_library_upper(t->library, RH_OP_EQ, column->type);
     if (verdict != RH_VERDICT_EXACT)
         rh_trial_skip(t, "it claims no condition on integers to be exact");
     ret_where->n_select = 0;
@@ -313,6 +316,12 @@ static void set_remove(struct rh_trial *t)
 
 /* ---- What comes back ------------------------------------------------------------------------- */
 
+static int64_t returned(const struct writing *w, const struct rh_write_result *result, uint32_t row,
+                        uint32_t column)
+{
+    return rh_writable_number(w->t, result->returned.cells[row * 3 + column]).as.i;
+}
+
 static void returning(struct rh_trial *t)
 {
     struct rh_value cells[30 * 3];
@@ -336,10 +345,9 @@ static void returning(struct rh_trial *t)
         rh_trial_fail(t, "30 rows written, %llu rows of %u cells returned",
                       (unsigned long long)result.returned.n_rows, result.returned.n_cols);
     for (uint32_t i = 0; i < 30; i++)
-        if (result.returned.cells[i * 3].as.i != cells[i * 3].as.i ||
-            result.returned.cells[i * 3 + 1].as.i != (int64_t)i)
+        if (returned(&w, &result, i, 0) != cells[i * 3].as.i || returned(&w, &result, i, 1) != i)
             rh_trial_fail(t, "returned row %u has the id %lld of another input row", i,
-                          (long long)result.returned.cells[i * 3].as.i);
+                          (long long)returned(&w, &result, i, 0));
 }
 
 /* ---- Constraints ----------------------------------------------------------------------------- */
@@ -377,7 +385,7 @@ static void not_null(struct rh_trial *t)
     struct writing w;
 
     start(t, &w);
-    if (!rh_fixture_create(t, w.conn, columns, 2, first, 1, &made))
+    if (!t->connector->ddl || !rh_fixture_create(t, w.conn, columns, 2, first, 1, &made))
         rh_trial_skip(t, "it has no columns that are NOT NULL");
     w.table = rh_fixture_find(t, w.conn, made.schema, made.name);
     rh_fixture_rows(t, w.conn, w.table, &w.before);
@@ -520,17 +528,17 @@ static void read_only(struct rh_trial *t)
     result.statuses = rh_trial_alloc(t, sizeof(*result.statuses));
     spec = spec_of(&w, NULL, 0, cells, 1);
     refused(&w, "an insert in a read-only operation",
-            w.group->insert(w.conn, &op, &spec, &result, rh_trial_error(t)));
+            rh_fixture_write_as(t, w.conn, &op, w.group->insert, &spec, &result));
     spec = spec_of(&w, first, 1, known, 1);
     refused(&w, "an update in a read-only operation",
-            w.group->update(w.conn, &op, &spec, &result, rh_trial_error(t)));
+            rh_fixture_write_as(t, w.conn, &op, w.group->update, &spec, &result));
     spec.resolve = RH_RESOLVE_MERGE;
     refused(&w, "an upsert in a read-only operation",
-            w.group->upsert(w.conn, &op, &spec, &result, rh_trial_error(t)));
+            rh_fixture_write_as(t, w.conn, &op, w.group->upsert, &spec, &result));
     spec = spec_of(&w, first, 1, known, 1);
     spec.n_columns = 1;
     refused(&w, "a delete in a read-only operation",
-            w.group->remove(w.conn, &op, &spec, &result, rh_trial_error(t)));
+            rh_fixture_write_as(t, w.conn, &op, w.group->remove, &spec, &result));
 }
 
 static void unknown_columns(struct rh_trial *t)
@@ -544,6 +552,8 @@ static void unknown_columns(struct rh_trial *t)
     start(t, &w);
     columns[0] = *rh_fixture_column(w.table, 0);
     columns[1] = *rh_fixture_column(w.table, 1);
+    if (columns[1].flags & RH_COLUMN_INFERRED)
+        rh_trial_skip(t, "its columns are inferred: any name may be written");
     columns[1].name = RH_TEXT("rh_check_no_such_column");
     spec = spec_of(&w, NULL, 0, cells, 1);
     spec.columns = columns;

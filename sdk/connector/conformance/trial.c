@@ -26,10 +26,12 @@
 static void send_record(struct rh_trial *t, char what, const char *text)
 {
     char record[MESSAGE_BYTES];
-    size_t n, done = 0;
+    size_t n = strnlen(text, sizeof(record) - 2), done = 0;
 
-    snprintf(record, sizeof(record), "%c%s", what, text);
-    n = strlen(record) + 1;
+    record[0] = what;
+    memcpy(record + 1, text, n);
+    record[1 + n] = 0;
+    n += 2;
     while (done < n) {
         ssize_t w = write(t->pipe, record + done, n - done);
         if (w < 0 && errno != EINTR)

@@ -31,8 +31,9 @@ struct rh_trial {
     struct rh_settings settings;
     struct rh_op op; /* of most calls: a minute, cannot be cancelled */
     struct rh_error error;
-    struct rh_text schema; /* of the suite's tables; no text until known */
-    uint32_t n_tables;     /* made so far */
+    struct rh_text schema;           /* of the suite's tables; no text until known */
+    const struct rh_table *writable; /* the configuration's, while a test uses it */
+    uint32_t n_tables;               /* made so far */
 };
 
 /* One test. */

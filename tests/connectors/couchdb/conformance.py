@@ -44,17 +44,19 @@ def fill():
     call("PUT", "/things/_design%2Fview", {"language": "javascript"})
     docs = [{c: v for c, v in zip(COLUMNS, row) if v is not ABSENT} for row in ROWS]
     assert all("error" not in outcome for outcome in call("POST", "/things/_bulk_docs", {"docs": docs}))
+    call("PUT", "/written", {})
 
 
 def configuration():
     rows = [[None if v is ABSENT else v for v in row] for row in ROWS]
     return {
-        "settings": {"url": f"{SERVER}/things"},
+        "settings": {"url": SERVER},
         "wrong_credentials": {"url": f"http://rowhouse:wrong@{HOST}/things"},
         "unreachable": {"url": "http://127.0.0.1:1"},
         "through": {"to": HOST, "settings": {"url": "http://rowhouse:s3cret@{host}:{port}/things"}},
         "slow": None,
         "echo": None,
+        "writable": {"table": "written", "key": "_id", "number": "n", "text": "s"},
         "tables": [{"name": "things", "columns": COLUMNS, "rows": rows}],
     }
 

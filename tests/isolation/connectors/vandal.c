@@ -1,6 +1,7 @@
 /*
  * A connector that misbehaves on request: the setting `at` names a function, `do` what happens
- * there, `arg` with what. Otherwise it has one table `t`, whose rows are the numbers 1 to 50.
+ * there, `arg` with what. Otherwise it has one table `t`, whose rows are the numbers 1 to 50. It says
+ * that it finds even numbers, and returns all rows all the same.
  */
 #include <rowhouse/connector.h>
 
@@ -357,6 +358,11 @@ static void vandal_cancel(struct rh_conn *conn)
 static int32_t vandal_plan(struct rh_conn *conn, const struct rh_query *query,
                            struct rh_plan *ret_plan, struct rh_error *error)
 {
+    for (uint32_t i = 0; i < query->n_conjuncts; i++) {
+        const struct rh_node *node = &query->nodes[query->conjuncts[i]];
+        bool even = node->op == RH_OP_EQ && query->values[node->first].as.i % 2 == 0;
+        ret_plan->verdicts[i] = even ? RH_VERDICT_EXACT : RH_VERDICT_NONE;
+    }
     return misbehave(conn, "plan", NULL, error);
 }
 

@@ -1,0 +1,22 @@
+/*
+ * A table that the configuration allows the suite to write, for connectors that write but make no
+ * tables: documents, REST.
+ *
+ * The tests write (id INT, n INT, v TEXT) and know nothing of it. Here a number becomes what its
+ * column holds (a text as the key of a document, a double, a decimal), and on the way back a number
+ * again.
+ */
+#pragma once
+
+#include "connector/conformance/fixture.h"
+
+/* The table of the configuration's "writable", emptied and filled as rh_fixture_simple does it,
+ * with its columns in the order id, n, v; the trial's t->writable from then on. Unproven when the
+ * configuration has none. */
+const struct rh_table *rh_writable_make(struct rh_trial *t, struct rh_conn *conn, uint64_t n_rows);
+/* A value as the column holds it: the numbers of tests, NULL and texts. As it is unless
+ * t->writable is set. */
+struct rh_value rh_writable_fit(struct rh_trial *t, const struct rh_column *column,
+                                struct rh_value value);
+/* The number that a cell of the columns id and n holds, as INT; anything else as it is. */
+struct rh_value rh_writable_number(const struct rh_trial *t, struct rh_value cell);

@@ -2,7 +2,7 @@
  * rowhouse connectors: which connectors there are, which were refused and why, what each can do.
  */
 #include "cli/cli.h"
-#include "cli/describe.h"
+#include "cli/capabilities.h"
 
 #include "base/err.h"
 #include "base/text.h"
@@ -18,7 +18,7 @@ static int describe_one(struct rh_cli *cli, const char *id)
     struct rh_error error = RH_ERROR_INIT;
     if (rh_registry_get(cli->registry, rh_text_of(id), &library, &error) != RH_OK)
         return rh_cli_fail(&error);
-    rh_cli_describe(library, stdout);
+    rh_cli_capabilities(library, stdout);
     return RH_CLI_OK;
 }
 
@@ -33,7 +33,7 @@ static int describe_all(const struct rh_registry_entry *entries, uint32_t n)
         }
         if (i)
             putchar('\n');
-        rh_cli_describe(entries[i].library, stdout);
+        rh_cli_capabilities(entries[i].library, stdout);
     }
     return status;
 }

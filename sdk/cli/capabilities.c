@@ -2,7 +2,7 @@
  * Everything comes from the connector's own tables: the JSON Schema of its settings, its operators,
  * its groups and its limits.
  */
-#include "cli/describe.h"
+#include "cli/capabilities.h"
 
 #include "base/text.h"
 #include "base/type.h"
@@ -209,7 +209,7 @@ static void describe_limits(const struct rh_limits *limits, FILE *to)
     describe_limit("connections", limits->connections, to);
 }
 
-void rh_cli_describe(const struct rh_library *library, FILE *to)
+void rh_cli_capabilities(const struct rh_library *library, FILE *to)
 {
     const struct rh_connector *c = &library->connector;
     fprintf(to, "## %.*s\n\n`%.*s` %.*s: reads", RH_TEXT_ARG(c->title), RH_TEXT_ARG(c->id),

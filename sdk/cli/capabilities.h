@@ -8,4 +8,4 @@
 
 #include <stdio.h>
 
-void rh_cli_describe(const struct rh_library *library, FILE *to);
+void rh_cli_capabilities(const struct rh_library *library, FILE *to);

@@ -1,0 +1,1 @@
+def respond(handler, request): handler.answer(404)

@@ -1,0 +1,1 @@
+def respond(request): return 404, b"", []

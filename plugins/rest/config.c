@@ -25,8 +25,8 @@ static int check_auth(const struct rh_http_options *options, struct rh_error *er
     if (options->auth == RH_HTTP_AUTH_OAUTH2_REFRESH)
         rc = need(options->token, "refresh_token", error);
     else
-        rc = need(options->auth == RH_HTTP_AUTH_BASIC ? options->user : options->secret,
-                  options->auth == RH_HTTP_AUTH_BASIC ? "user" : "secret", error);
+        rc = need(options->auth == RH_HTTP_AUTH_BASIC ? options->user : options->secret, "secret",
+                  error);
     if (rc == RH_OK && options->auth >= RH_HTTP_AUTH_OAUTH2_CLIENT && !options->token_url.len)
         rc = rh_fail(error, RH_CONFIG, "the description's auth has no token_url");
     return rc;
@@ -39,6 +39,10 @@ static void choose_user(const struct rh_rest_description *api, struct rh_http_op
 
     if (is_name || !options->user.len)
         options->user = api->user;
+    if (api->auth == RH_HTTP_AUTH_BASIC && !options->user.len) { /* a key alone, as Stripe has it */
+        options->user = options->secret;
+        options->secret = rh_text_make(NULL, 0);
+    }
 }
 
 int rh_rest_config_take(struct rh_conn *conn, const struct rh_settings *settings,

@@ -287,12 +287,12 @@ static void write_json(struct rh_buf *to, const struct rh_json *value)
     }
 }
 
-/* The attributes of an element around rows: `"../@name":"value",…`. */
+/* The attributes of an element around rows: `"^@name":"value",…`. */
 static void keep_outer(struct rh_xml *xml, const struct rh_xml_node *node)
 {
     rh_buf_clear(&xml->outer);
     for (const struct rh_json *member = node->json.child; member; member = member->next) {
-        rh_buf_add_str(&xml->outer, xml->outer.len ? ",\"../" : "\"../");
+        rh_buf_add_str(&xml->outer, xml->outer.len ? ",\"^" : "\"^");
         size_t start = xml->outer.len;
         rh_json_add_string(&xml->outer, member->key);
         if (xml->outer.failed)

@@ -11,7 +11,7 @@
  *   element with text alone        its text; with nothing at all: null
  *   text beside attributes or      "#text", when it is more than white space
  *   elements
- *   attributes of the element      "../@name"
+ *   attributes of the element      "^@name"
  *   around the row
  *
  * Used as rh_json_stream is:

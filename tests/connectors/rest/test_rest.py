@@ -13,7 +13,7 @@ ROOT = HERE.parents[2]
 sys.path[:0] = [str(HERE), str(ROOT / "tests" / "api")]
 from client import BUILD, Server, check_end  # noqa: E402
 import public_apis  # noqa: E402
-from description import peer  # noqa: E402
+from description import make, peer  # noqa: E402
 
 PEER = os.environ.get("ROWHOUSE_TEST_REST")
 pytestmark = pytest.mark.skipif(not PEER, reason="ROWHOUSE_TEST_REST is not set")
@@ -269,3 +269,72 @@ def test_secrets_are_not_shown(api, github):
     problem = bad.ask("issues", 502, where=REPO)
     assert "wr0ng" not in json.dumps(problem) and problem["code"] == "datasource-auth"
     assert "ghp_s3cret" not in api.get("apps/t/datasources/github").text
+
+
+# ---- rowhouse describe -------------------------------------------------------------------------
+
+def describe(*words, status=0):
+    done = subprocess.run([BUILD / "bin" / "rowhouse", "describe", *words], capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stderr
+    return json.loads(done.stdout) if status == 0 else done.stderr
+
+
+OPENAPI = {
+    "openapi": "3.0.3", "info": {"title": "Shop", "version": "1"}, "servers": [{"url": "https://shop.example/"}],
+    "components": {
+        "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        "parameters": {"page": {"name": "page", "in": "query", "schema": {"type": "integer"}}},
+        "schemas": {
+            "Named": {"properties": {"id": {"type": "integer", "readOnly": True}, "name": {"type": "string"}}},
+            "Item": {"allOf": [{"$ref": "#/components/schemas/Named"}, {"properties": {
+                "price": {"type": "number"}, "at": {"type": "string", "format": "date-time"}, "tags": {"type": "array"}}}]},
+            "Circle": {"$ref": "#/components/schemas/Circle"}}},
+    "paths": {
+        "/items": {
+            "parameters": [{"$ref": "#/components/parameters/page"}],
+            "get": {"summary": "All items", "parameters": [
+                {"name": "per_page", "in": "query", "schema": {"maximum": 50}}, {"name": "name", "in": "query"},
+                {"name": "verbose", "in": "query"}], "responses": {"200": {"content": {"application/json": {"schema": {
+                    "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Item"}}}}}}}}},
+            "post": {}},
+        "/items/{itemId}": {"get": {}, "patch": {}, "delete": {}},
+        "/circle": {"get": {"responses": {"200": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Circle"}}}}}}},
+    },
+}
+
+
+def test_describe_openapi(api, tmp_path):
+    file = tmp_path / "openapi.json"
+    file.write_text(json.dumps(OPENAPI))
+    description = describe(file, "--base", f"{PEER}/shop")
+    assert description == {
+        "base": f"{PEER}/shop", "auth": {"type": "bearer"}, "resources": {"items": {
+            "path": "/items", "rows": "items", "about": "All items", "key": ["id"],
+            "columns": {"id": {"type": "int", "write": False}, "name": "text", "price": "decimal", "at": "timestamp", "tags": "json"},
+            "parameters": {"name": {}}, "page": {"style": "page", "name": "page", "size": "per_page", "max": 50},
+            "one": {"path": "/items/{id}"}, "update": {"path": "/items/{id}"}, "delete": {"path": "/items/{id}"},
+            "insert": {"path": "/items"}}}}
+    make("items", "id", {"id": "int", "name": "text", "price": "decimal"}, [{"id": n, "name": f"n{n % 3}"} for n in range(70)])
+    items = Source(api, "described", {"description": description, "secret": "s3cret"})
+    assert [r["id"] for r in items.rows("items", where={"name": "n1"}, order=["id"])] == list(range(1, 70, 3))
+    assert [r["id"] for r in items.rows("items", where={"id": 7})] == [7] and requests() == ["GET /shop/items/7"]
+
+
+def test_describe_refuses(tmp_path):
+    file = tmp_path / "api.yaml"
+    file.write_text("openapi: 3.0.3\n")
+    assert "convert the document to JSON first" in describe(file, status=1)
+    file.write_text('{"swagger": "2.0"}')
+    assert "no OpenAPI 3 document" in describe(file, status=1)
+    assert "either a file or --curl" in describe(status=2)
+    assert "curl's --data is not understood" in describe("--curl", "curl --data x http://a.example/", status=1)
+    assert "a quote that is not closed" in describe("--curl", "curl 'http://a.example/", status=1)
+
+
+def test_describe_curl():
+    assert describe("--curl", """curl -s -H 'Accept: application/json' -H "Authorization: Bearer s3cret" \\
+        'https://api.example.com/v1/items/7/parts?all=true'""") == {
+        "base": "https://api.example.com", "auth": {"type": "bearer"}, "headers": {"Accept": "application/json"},
+        "resources": {"parts": {"path": "/v1/items/7/parts?all=true", "rows": ""}}}
+    assert describe("--curl", "curl -u me:s3cret https://api.example.com")["auth"] == {"type": "basic", "user": "me"}
+    assert describe("--curl", "curl -H 'X-Api-Key: s3cret' https://api.example.com/a")["auth"] == {"type": "header", "name": "X-Api-Key"}

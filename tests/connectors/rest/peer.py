@@ -14,6 +14,7 @@ The shop wants the bearer token "s3cret". A collection NAME with the key KEY has
 
     GET    /shop/NAME?page=&per_page=&COLUMN=&COLUMN_from=&COLUMN_to=&KEYs=a,b&search=
     POST   /shop/NAME       201 with the row; 409 when the key is there; 422 for another type
+    POST   /shop/NAME/search?page=&per_page=    the same conditions as a JSON object; lists are arrays
     GET PATCH DELETE  /shop/NAME/KEY    404 when it is not there
 """
 import datetime
@@ -103,6 +104,13 @@ class Collection:
         rows = [row for row in self.rows.values() if all(holds(row) for holds in conditions)]
         return 200, {"items": rows[(page - 1) * per_page:page * per_page], "page": page, "total": len(rows)}
 
+    def search(self, query, body):
+        if set(body) & {"page", "per_page"} or {name for name, _ in query} - {"page", "per_page"}:
+            raise Refused(400, "conditions are in the body, pages in the URL")
+        texts = {name: ",".join(map(str, value)) if isinstance(value, list) else
+                 json.dumps(value) if isinstance(value, bool) else str(value) for name, value in body.items()}
+        return self.list([*query, *texts.items()])
+
     def insert(self, row):
         self.check(row)
         if row.get(self.key) is None:
@@ -140,6 +148,8 @@ def shop(request):
     collection = SHOP[parts[0]]
     if len(parts) == 1 and request.method == "GET":
         return collection.list(request.query)
+    if len(parts) == 2 and parts[1] == "search" and request.method == "POST":
+        return collection.search(request.query, request.json())
     if request.query:
         raise Refused(400, "unknown parameter")
     if len(parts) == 1 and request.method == "POST":

@@ -12,6 +12,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 sys.path[:0] = [str(HERE), str(ROOT / "tests" / "api")]
 from client import BUILD, Server, check_end  # noqa: E402
+import description  # noqa: E402
 import public_apis  # noqa: E402
 from description import make, peer  # noqa: E402
 
@@ -56,12 +57,12 @@ def requests():
     def one(request):
         path, mark, query = request["target"].partition("?")
         return f"{request['method']} {path}{mark}{'&'.join(sorted(query.split('&')))}"
-    return [r for r in map(one, peer("GET", "/peer/log")) if not r.endswith(("/user", "?limit=1"))]
+    return [r for r in map(one, peer("GET", "/peer/log")) if not r.endswith(("/user", "?limit=1", "/shop/"))]
 
 
 def example(api, name, prefix, called=None, **settings):
-    description = json.loads((EXAMPLES / f"{name}.json").read_text())
-    return Source(api, called or name, {"description": description, "url": f"{PEER}/{prefix}", **settings})
+    described_api = json.loads((EXAMPLES / f"{name}.json").read_text())
+    return Source(api, called or name, {"description": described_api, "url": f"{PEER}/{prefix}", **settings})
 
 
 # ---- Public APIs -----------------------------------------------------------------------------
@@ -163,6 +164,66 @@ def test_ecb_xml(api):
     ecb = example(api, "ecb-daily", "ecb")
     assert ecb.rows("rates", order=["currency"], where={"currency": {"starts": "N"}}) == \
         [{"currency": "NOK", "rate": rate_of("NOK", 59), "day": "2024-02-29"}]
+
+
+# ---- The shop --------------------------------------------------------------------------------
+
+TYPES = {"id": "int", "kind": "text", "n": "int", "ok": "bool"}
+ITEMS = [{"id": i, "kind": "abc"[i % 3], "n": i % 10, "ok": i % 2 == 0} for i in range(250)]
+
+
+def shop_of(api, name, **more):
+    """A collection with its resource, changed by `more`."""
+    make(name, "id", TYPES, ITEMS)
+    resource = {**description.resource(name, "id", TYPES), **more}
+    return Source(api, name, description.settings({name: {k: v for k, v in resource.items() if v is not None}}))
+
+
+def test_lists_of_keys_are_batched(api):
+    shop = shop_of(api, "batched")
+    rows = shop.rows("batched", where={"id": {"in": list(range(100, 200))}}, order=["id"], limit=1000)
+    assert [r["id"] for r in rows] == list(range(100, 200))
+    assert len(requests()) == 3 and all("ids=1" in r for r in requests()), "40 in a request"
+
+
+def test_lookups_are_kept_for_as_long_as_is_said(api):
+    shop = shop_of(api, "kept", cache=60, parameters={})
+    for _ in range(2):
+        assert [r["id"] for r in shop.rows("kept", where={"id": {"in": [3, 5]}}, order=["id"])] == [3, 5]
+    assert requests() == [], "the second time"
+    assert shop.api.patch(shop.path + "/kept/3", json={"kind": "new"}).status_code == 200
+    assert shop.rows("kept", where={"id": 3}, select=["kind"]) == [{"kind": "new"}]
+
+
+def test_conditions_in_a_body(api):
+    shop = shop_of(api, "searched", path="/searched/search", method="POST", one=None, parameters={
+        "kind": {"in": "body", "exact": True}, "n_from": {"in": "body", "column": "n", "op": "gte"}, "ok": {"in": "body", "value": True},
+        "ids": {"in": "body", "column": "id", "list": "repeat"}})
+    rows = shop.rows("searched", where={"kind": "b", "n": {"gte": 8}}, order=["id"], limit=1000)
+    assert [r["id"] for r in rows] == [i["id"] for i in ITEMS if i["kind"] == "b" and i["n"] >= 8 and i["ok"]]
+    assert json.loads(peer("GET", "/peer/log")[-1]["body"]) == {"kind": "b", "n_from": 8, "ok": True}
+    assert len(shop.rows("searched", where={"id": {"in": [2, 4, 6]}})) == 3
+
+
+def test_one_of_several_keys_is_needed(api):
+    shop = shop_of(api, "either", any_of=[["kind", "n"]], one=None)
+    problem = shop.ask("either", 422, where={"ok": True})
+    assert problem["code"] == "needs-filter" and "kind or n" in problem["detail"], problem
+    assert len(shop.rows("either", where={"n": 3}, limit=1000)) == 25
+
+
+def test_a_full_list_wants_no_request_more(api):
+    pages = {"style": "offset", "name": "page", "size": "per_page", "max": 100}
+    shop = shop_of(api, "paged", page={**pages, "style": "page", "short_is_last": True})
+    assert len(shop.rows("paged", limit=1000)) == 250 and len(requests()) == 3
+    shop = shop_of(api, "unsaid", page={**pages, "style": "page"})
+    assert len(shop.rows("unsaid", limit=1000)) == 250 and len(requests()) == 4, "an empty page is the last"
+
+
+def test_a_limit_is_the_size_of_the_page(api):
+    shop = shop_of(api, "limited", key=None, one=None, update=None, delete=None)
+    assert len(shop.rows("limited", limit=7, where={"ok": True})) == 7
+    assert requests() == ["GET /shop/limited?ok=true&page=1&per_page=8"], "one more tells whether there is another page"
 
 
 # ---- What no API should answer -----------------------------------------------------------------

@@ -60,6 +60,7 @@ struct rh_cli_command {
 extern const struct rh_cli_command rh_cli_query;
 extern const struct rh_cli_command rh_cli_tables;
 extern const struct rh_cli_command rh_cli_connectors;
+extern const struct rh_cli_command rh_cli_describe;
 
 /* Parses the words after the command's name. False after having told what is wrong. */
 bool rh_cli_parse(const struct rh_cli_command *command, int argc, char **argv,

@@ -27,6 +27,7 @@ static const struct rh_cli_command *const commands[] = {
     &rh_cli_query,
     &rh_cli_tables,
     &rh_cli_connectors,
+    &rh_cli_describe,
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

@@ -444,6 +444,12 @@ static uint32_t count_returned_fields(const struct rh_redis_write *w)
     return n;
 }
 
+static bool reads_value(const struct rh_redis_write *w)
+{
+    return w->table.kind != RH_REDIS_SET &&
+           (w->table.kind != RH_REDIS_HASH || count_returned_fields(w));
+}
+
 /* TTL, then what the kind needs. An entry is read from its stream. */
 static void send_read(struct rh_redis_write *w, const struct rh_redis_change *row)
 {
@@ -500,12 +506,13 @@ int rh_redis_change_return(struct rh_redis_write *write, const struct rh_redis_c
     struct rh_redis_row made = {.values = row->values, .text = row->member};
     const struct rh_redis_reply *value = NULL;
     struct rh_json *document = NULL;
+    bool has_value = reads_value(write);
     int rc = RH_OK;
 
-    if (row->at_read + 1 >= done->n)
-        return rh_fail(error, RH_INTERNAL, "the answer of EXEC is too short");
+    if (row->at_read + has_value >= done->n)
+        return rh_fail(error, RH_PROTOCOL, "the answer of EXEC is too short");
     made.ttl = done->items[row->at_read];
-    value = done->items[row->at_read + 1];
+    value = has_value ? done->items[row->at_read + 1] : NULL;
     switch (write->table.kind) {
     case RH_REDIS_HASH:
         made.fields = value;

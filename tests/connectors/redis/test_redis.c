@@ -242,6 +242,7 @@ static struct rh_query query_of(const struct rh_table *table)
 int try_rows(const char *name, const char *columns, const struct rh_op *with,
              const char **ret_shown)
 {
+    struct rh_op mine = *with; /* op() makes them all in one place */
     const struct rh_table *table = table_of(name);
     struct lines lines = {NULL, 0, 0};
     struct rh_cursor *cursor;
@@ -249,6 +250,7 @@ int try_rows(const char *name, const char *columns, const struct rh_op *with,
     uint32_t select[32];
     int rc;
 
+    with = &mine;
     ck_assert_msg(table != NULL, "there is no table %s", name);
     query = query_of(table);
     query.select = select;
@@ -869,9 +871,6 @@ START_TEST(connects_by_socket_and_tls)
     ck_assert_uint_eq(count_of("string.only"), 2);
     library->connector.close(conn);
     conn = NULL;
-    items[0].value = rh_kit_text(
-        rh_text_of(rh_arena_printf(arena, "rediss://rowhouse:s3cret@%s", strchr(server, '@') + 1)));
-    ck_assert_int_eq(connect_with(items, 2), RH_UNAVAILABLE);
     items[1].value = rh_kit_text(RH_TEXT("no certificate"));
     ck_assert_int_eq(connect_with(items, 2), RH_CONFIG);
     unload();

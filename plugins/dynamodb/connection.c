@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define PROBLEM_BYTES ((size_t)256 << 10)
+#define MESSAGE_BYTES 350u /* of DynamoDB's own words */
 #define SCHEMA_BYTES ((size_t)64 << 20)
 #define FIRST_WAIT_US UINT64_C(25000)
 #define LONGEST_WAIT_US UINT64_C(1000000)
@@ -139,37 +140,58 @@ static const struct problem {
     {"ServiceUnavailable", RH_UNAVAILABLE, RH_RETRY_IF_IDEMPOTENT},
 };
 
-static const struct problem *problem_of(const struct rh_json *answer)
+/* "ResourceNotFoundException" */
+static struct rh_text exception_of(const struct rh_json *answer)
 {
     const struct rh_json *type = rh_json_member(answer, "__type");
     struct rh_text name = type && type->kind == RH_JSON_STRING ? type->text : (struct rh_text){0};
     const char *hash = name.len ? memrchr(name.data, '#', name.len) : NULL;
 
-    if (hash)
-        name = rh_text_make(hash + 1, name.len - (size_t)(hash + 1 - name.data));
-    if (rh_text_ends(name, "Exception"))
-        name.len -= strlen("Exception");
+    return hash ? rh_text_make(hash + 1, name.len - (size_t)(hash + 1 - name.data)) : name;
+}
+
+static const struct problem *problem_of(struct rh_text exception)
+{
+    if (rh_text_ends(exception, "Exception"))
+        exception.len -= strlen("Exception");
     for (size_t i = 0; i < sizeof(problems) / sizeof(problems[0]); i++)
-        if (rh_text_is(name, problems[i].name))
+        if (rh_text_is(exception, problems[i].name))
             return &problems[i];
     return NULL;
 }
 
-static int fail(struct rh_error *error, const struct rh_http_answer *answer, struct rh_text body,
-                const struct problem *problem, const char *what)
+/* Services write it both ways. */
+static struct rh_text message_of(const struct rh_json *answer)
 {
-    int rc = rh_http_fail(error, answer->status, body, "%s", what);
+    const struct rh_json *message = rh_json_member(answer, "message");
 
+    message = message ? message : rh_json_member(answer, "Message");
+    return message && message->kind == RH_JSON_STRING ? message->text : RH_TEXT("");
+}
+
+static int fail(struct rh_error *error, const struct rh_http_answer *answer, struct rh_text body,
+                const struct rh_json *parsed, const char *what)
+{
+    struct rh_text exception = exception_of(parsed), message = message_of(parsed);
+    const struct problem *problem = problem_of(exception);
+    int rc;
+
+    if (message.len > MESSAGE_BYTES)
+        message.len = MESSAGE_BYTES;
+    if (problem)
+        rc = rh_fail(error, problem->error_class, "%s: %.*s (%.*s)", what, RH_TEXT_ARG(message),
+                     RH_TEXT_ARG(exception));
+    else
+        rc = rh_http_fail(error, answer->status, body, "%s", what);
     if (!error)
-        return problem ? problem->error_class : rc;
-    error->retry_after_ms = answer->retry_after_ms;
-    if (!problem)
         return rc;
-    error->error_class = problem->error_class;
-    error->retry = problem->retry;
-    if (problem->error_class == RH_CONSTRAINT)
+    error->retry_after_ms = answer->retry_after_ms;
+    error->native_code = answer->status;
+    if (problem)
+        error->retry = problem->retry;
+    if (problem && problem->error_class == RH_CONSTRAINT)
         error->constraint = RH_CONSTRAINT_UNIQUE;
-    return problem->error_class;
+    return rc;
 }
 
 /* ---- Requests ------------------------------------------------------------------------------ */
@@ -268,7 +290,7 @@ static int explain_failure(struct rh_conn *conn, const struct rh_op *op,
     body.failed = false;
     rc = parse(arena, &body, ret_answer, error);
     if (rc == RH_OK)
-        rc = fail(error, answer, rh_buf_text(&body), problem_of(*ret_answer), what);
+        rc = fail(error, answer, rh_buf_text(&body), *ret_answer, what);
     rh_buf_free(&body);
     return rc;
 }

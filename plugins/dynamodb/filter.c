@@ -233,26 +233,34 @@ static void add_leaf(struct rh_dynamodb_terms *terms, const struct rh_node *node
     }
 }
 
+static bool is_sent(const struct rh_query *query, const struct rh_dynamodb_scan *scan,
+                    uint32_t position)
+{
+    struct rh_dynamodb_cost ignored = {0};
+
+    return verdict(query, scan, &query->nodes[position], &ignored) != RH_VERDICT_NONE;
+}
+
+/* Parentheses around a single condition would be redundant, which is an error. */
 void rh_dynamodb_add_filter(const struct rh_query *query, const struct rh_dynamodb_scan *scan,
                             uint32_t position, struct rh_dynamodb_terms *terms, struct rh_buf *to)
 {
     const struct rh_node *node = &query->nodes[position];
-    bool any = false;
+    uint32_t n_sent = 0, n = 0;
 
     if (!is_group(node)) {
         add_leaf(terms, node, to);
         return;
     }
-    rh_buf_add_char(to, '(');
+    for (uint32_t i = 0; i < node->n; i++)
+        n_sent += is_sent(query, scan, node->first + i);
+    rh_buf_add_str(to, n_sent > 1 ? "(" : "");
     for (uint32_t i = 0; i < node->n; i++) {
-        struct rh_dynamodb_cost ignored = {0};
-
-        if (!verdict(query, scan, &query->nodes[node->first + i], &ignored))
+        if (!is_sent(query, scan, node->first + i))
             continue;
-        if (any)
+        if (n++)
             rh_buf_add_str(to, node->op == RH_OP_AND ? " AND " : " OR ");
         rh_dynamodb_add_filter(query, scan, node->first + i, terms, to);
-        any = true;
     }
-    rh_buf_add_char(to, ')');
+    rh_buf_add_str(to, n_sent > 1 ? ")" : "");
 }

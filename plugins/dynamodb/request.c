@@ -82,6 +82,14 @@ static bool add_filter(struct writing *w)
     return any;
 }
 
+static bool is_selected_before(const struct rh_query *query, uint32_t at)
+{
+    for (uint32_t i = 0; i < at; i++)
+        if (query->select[i] == query->select[at])
+            return true;
+    return false;
+}
+
 static void add_projection(struct writing *w)
 {
     const struct rh_query *query = w->query;
@@ -90,6 +98,8 @@ static void add_projection(struct writing *w)
         return;
     rh_buf_add_str(w->head, ",\"ProjectionExpression\":\"");
     for (uint32_t i = 0; i < query->n_select; i++) {
+        if (is_selected_before(query, i))
+            continue;
         if (i)
             rh_buf_add_char(w->head, ',');
         rh_dynamodb_add_name(&w->terms, query->select[i], w->head);

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define BATCH_BYTES ((size_t)64 << 10)
-#define MAX_ATTEMPTS 10u /* at keys of which none comes */
+#define MAX_ATTEMPTS 6u /* at keys of which none comes */
 #define MOST_PER_PAGE 10000u
 
 struct rh_cursor *rh_dynamodb_cursor_new(struct rh_conn *conn, uint32_t n_columns)

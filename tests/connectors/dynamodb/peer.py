@@ -101,7 +101,7 @@ class Peer(http.server.BaseHTTPRequestHandler):
     def forward(self, body):
         connection = http.client.HTTPConnection(self.server_name, timeout=60)
         connection.request("POST", "/", body, {n: v for n, v in self.headers.items()
-                                               if n.lower() not in ("host", "accept-encoding")})
+                                               if n.lower() not in ("host", "accept-encoding", "content-length")})
         answer = connection.getresponse()
         data = answer.read()
         connection.close()

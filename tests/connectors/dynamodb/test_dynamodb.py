@@ -231,8 +231,8 @@ def test_keys_left_over_are_asked_for_again(things):
     things.peer.faults({"unprocessed": 1}, {"unprocessed": 0}, {"unprocessed": 1})
     assert sorted(r["id"] for r in things.rows(where={"id": {"in": [1, 2, 3]}})) == [1, 2, 3]
     assert things.peer.actions() == ["BatchGetItem"] * 4
-    things.peer.faults({"unprocessed": 0, "times": 9})
-    assert len(things.rows(where={"id": {"in": [1, 2, 3]}})) == 3
+    things.peer.faults({"unprocessed": 0, "times": 1000})
+    things.problem(429, "rate-limited", where={"id": {"in": [1, 2, 3]}})
 
 
 @pytest.mark.parametrize("circle", [1, 3])

@@ -1,0 +1,4 @@
+#include "mongodb.h"
+void rh_mongodb_feed_free(struct rh_mongodb_feed *feed)
+{
+}

@@ -11,7 +11,6 @@
 
 #define MAX_TABLES 4096
 #define ARENA_BYTES ((size_t)1 << 30)
-#define KEY_INDEX "rowhouse_key" /* of tables that Rowhouse has made: see ddl.c */
 #define MAX_INDEXES 64
 #define MAX_KEY 32
 
@@ -139,7 +138,7 @@ struct indexes {
     uint32_t n_columns;
     struct rh_index items[MAX_INDEXES];
     uint32_t n;
-    const uint32_t *key; /* of KEY_INDEX */
+    const uint32_t *key; /* of RH_MONGODB_KEY */
     uint32_t n_key;
 };
 
@@ -202,7 +201,7 @@ static int add_index(void *context, const bson_t *index, struct rh_error *error)
         to->flags |= RH_INDEX_UNIQUE;
     if (has(index, "sparse") || has(index, "partialFilterExpression"))
         to->flags |= RH_INDEX_PARTIAL;
-    if (strcmp(name, KEY_INDEX) == 0 && to->flags == RH_INDEX_UNIQUE) {
+    if (strcmp(name, RH_MONGODB_KEY) == 0 && to->flags == RH_INDEX_UNIQUE) {
         x->key = columns;
         x->n_key = n;
     }
@@ -240,8 +239,13 @@ static int add_indexes(struct listing *l, const struct found *found, struct rh_t
     memcpy(indexes, x.items, x.n * sizeof(*indexes));
     table->indexes = indexes;
     table->n_indexes = x.n;
-    table->key = x.n_key ? x.key : own_key;
-    table->n_key = x.n_key ? x.n_key : 1;
+    if (x.n_key) {
+        table->key = x.key;
+        table->n_key = x.n_key;
+    } else if (table->n_columns && rh_text_is(table->columns[0].name, RH_MONGODB_ID)) {
+        table->key = own_key;
+        table->n_key = 1;
+    }
     return RH_OK;
 }
 

@@ -106,6 +106,36 @@ int rh_mongodb_command(struct rh_conn *conn, enum rh_mongodb_access access, cons
     return rh_mongodb_fail(conn, &failure, wrote, what, error);
 }
 
+int rh_mongodb_check_collection(struct rh_conn *conn, struct rh_text name, struct rh_error *error)
+{
+    bson_t command = BSON_INITIALIZER, filter, reply;
+    bson_iter_t iter, batch;
+    uint32_t server = 0;
+    bool found = false;
+    int rc;
+
+    BSON_APPEND_INT32(&command, "listCollections", 1);
+    bson_append_document_begin(&command, "filter", -1, &filter);
+    bson_append_utf8(&filter, "name", -1, name.data, (int)name.len);
+    bson_append_document_end(&command, &filter);
+    BSON_APPEND_BOOL(&command, "nameOnly", true);
+    rc = rh_mongodb_command(conn, RH_MONGODB_READ, NULL, &command, "cannot look for the collection",
+                            &server, &reply, error);
+    bson_destroy(&command);
+    if (rc)
+        return rc;
+    if (bson_iter_init(&iter, &reply) &&
+        bson_iter_find_descendant(&iter, "cursor.firstBatch", &batch) &&
+        BSON_ITER_HOLDS_ARRAY(&batch) && bson_iter_recurse(&batch, &iter))
+        while (!found && bson_iter_next(&iter))
+            found = BSON_ITER_HOLDS_DOCUMENT(&iter) && bson_iter_recurse(&iter, &batch) &&
+                    bson_iter_find(&batch, "name") && BSON_ITER_HOLDS_UTF8(&batch) &&
+                    rh_text_is(name, bson_iter_utf8(&batch, NULL));
+    bson_destroy(&reply);
+    return found ? RH_OK
+                 : rh_fail(error, RH_NOT_FOUND, "there is no table \"%.*s\"", RH_TEXT_ARG(name));
+}
+
 /* ---- Life ------------------------------------------------------------------------------------ */
 
 /* A server without sessions is one of its kind, not an error. */

@@ -132,7 +132,7 @@ int rh_mongodb_fail(struct rh_conn *conn, const bson_error_t *failure, bool wrot
         rh_fail(error, RH_TIMEOUT, "%s: the deadline passed", what);
     else if (conn->ended)
         rh_fail(error, RH_CANCELLED, "%s: cancelled", what);
-    else if (error_class == RH_AUTH)
+    else if (error_class == RH_AUTH && failure->domain != MONGOC_ERROR_SCRAM)
         rh_fail(error, RH_AUTH, "%s: the server refused user or password", what);
     else
         rh_fail(error, error_class, "%s: %s", what, failure->message);

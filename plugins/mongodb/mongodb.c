@@ -33,6 +33,11 @@ static const struct rh_connector connector = {
     .cancel = rh_mongodb_cancel,
     .plan = rh_mongodb_plan,
     .explain = rh_mongodb_explain,
+    .write = &rh_mongodb_write,
+    .tx = &rh_mongodb_tx,
+    .native = &rh_mongodb_native,
+    .ddl = &rh_mongodb_ddl,
+    .feed = &rh_mongodb_changes,
 };
 
 int32_t rh_connector_v1(uint32_t host_minor, const struct rh_connector **ret_connector)

@@ -117,6 +117,9 @@ enum rh_mongodb_access { RH_MONGODB_READ, RH_MONGODB_WRITE };
 int rh_mongodb_command(struct rh_conn *conn, enum rh_mongodb_access access, const char *database,
                        const bson_t *command, const char *what, uint32_t *server, bson_t *ret_reply,
                        struct rh_error *error);
+/* NOT_FOUND when there is no such collection: MongoDB reads nothing from it, and makes it when it is
+ * written to. */
+int rh_mongodb_check_collection(struct rh_conn *conn, struct rh_text name, struct rh_error *error);
 /* Milliseconds until the deadline, at least 1: for maxTimeMS. */
 int64_t rh_mongodb_left_ms(const struct rh_conn *conn);
 /* The library's stream initiator; connection: struct rh_conn. */
@@ -127,6 +130,10 @@ int rh_mongodb_fail(struct rh_conn *conn, const bson_error_t *failure, bool wrot
                     struct rh_error *error);
 /* Class of a server's error code, and which constraint. */
 int rh_mongodb_class(int64_t code, uint32_t *ret_constraint);
+
+/* The title of validators that Rowhouse has made, and the index that is their tables' key. */
+#define RH_MONGODB_OURS "rowhouse"
+#define RH_MONGODB_KEY "rowhouse_key"
 
 /* ---- Types of columns (schema.c) ----------------------------------------------------------- */
 
@@ -156,13 +163,14 @@ struct rh_mongodb_schema {
     struct rh_arena *arena; /* borrowed */
     void *fields;           /* of struct field, in the order in which they were seen */
     uint32_t n_fields, cap_fields;
+    bool is_ours; /* the collection was made by Rowhouse */
 };
 int rh_mongodb_schema_add(struct rh_mongodb_schema *schema, const bson_t *document,
                           struct rh_error *error);
 /* options: of listCollections. */
 int rh_mongodb_schema_declare(struct rh_mongodb_schema *schema, const bson_t *options,
                               struct rh_error *error);
-/* In the op's arena; `_id` comes first, ids tells what is known of it. */
+/* In the op's arena; `_id` comes first, if it is shown; ids tells what is known of it. */
 int rh_mongodb_schema_columns(const struct rh_mongodb_schema *schema, const struct rh_host *host,
                               struct rh_arena *arena, uint32_t ids, struct rh_column **ret_columns,
                               uint32_t *ret_n, struct rh_error *error);

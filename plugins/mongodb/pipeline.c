@@ -206,6 +206,12 @@ static bool add_projection(const struct rh_column *columns, uint32_t n, bson_t *
         if (!rh_mongodb_is_plain(columns[i].name))
             return false;
     for (uint32_t i = 0; i < n; i++) {
+        bool again = false;
+
+        for (uint32_t k = 0; k < i && !again; k++)
+            again = rh_text_equal(columns[k].name, columns[i].name);
+        if (again)
+            continue;
         id = id || rh_text_is(columns[i].name, RH_MONGODB_ID);
         bson_append_int32(to, columns[i].name.data, (int)columns[i].name.len, 1);
     }

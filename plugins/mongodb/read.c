@@ -298,6 +298,13 @@ static bool has_twins(const struct rh_cursor *cursor)
     return false;
 }
 
+static bool is_empty(const struct rh_cursor *cursor)
+{
+    bson_iter_t iter = cursor->batch;
+
+    return !cursor->id && !(cursor->more && bson_iter_next(&iter));
+}
+
 /* A cursor for the query, and its command with a deadline. */
 static int prepare(struct rh_conn *conn, const struct rh_query *query, bson_t *command,
                    struct rh_cursor **ret_cursor, struct rh_error *error)
@@ -338,6 +345,8 @@ int32_t rh_mongodb_open(struct rh_conn *conn, const struct rh_op *op, const stru
     if (rc == RH_OK && query->limit)
         rc = rh_mongodb_cursor_run(cursor, RH_MONGODB_READ, &command, "cannot read the documents",
                                    error);
+    if (rc == RH_OK && is_empty(cursor))
+        rc = rh_mongodb_check_collection(conn, query->table, error);
     bson_destroy(&command);
     if (rc && cursor)
         rh_mongodb_finish(cursor);

@@ -10,7 +10,7 @@
  *
  * A validator counts when it is strict (no document is stored that it refuses), says with $jsonSchema
  * that the document is an object, and gives a property one bsonType, or one and "null". Its columns are not
- * marked as inferred.
+ * marked as inferred. A collection that Rowhouse has made (ddl.c) shows `_id` only when it was declared.
  */
 #include "mongodb.h"
 
@@ -266,6 +266,7 @@ int rh_mongodb_schema_declare(struct rh_mongodb_schema *schema, const bson_t *op
         !bson_iter_find(&iter, "properties") || !BSON_ITER_HOLDS_DOCUMENT(&iter) ||
         !bson_iter_recurse(&iter, &properties))
         return RH_OK;
+    schema->is_ours = is_titled(&root, RH_MONGODB_OURS);
     lists = bson_iter_recurse(&root, &iter) && bson_iter_find(&iter, "required") &&
             BSON_ITER_HOLDS_ARRAY(&iter) && bson_iter_recurse(&iter, &required);
     while (bson_iter_next(&properties)) {
@@ -305,6 +306,16 @@ static struct rh_column column_of(struct rh_text name, const struct field *field
     return column;
 }
 
+static struct rh_column id_column(const struct field *own, uint32_t ids)
+{
+    struct field id = {.kinds = own && own->kinds ? own->kinds : RH_MONGODB_OID};
+    struct rh_column column = column_of(RH_TEXT(RH_MONGODB_ID), &id);
+
+    column.flags |= RH_COLUMN_NOT_NULL | RH_COLUMN_DEFAULT;
+    column.native_id |= ids;
+    return column;
+}
+
 int rh_mongodb_schema_columns(const struct rh_mongodb_schema *schema, const struct rh_host *host,
                               struct rh_arena *arena, uint32_t ids, struct rh_column **ret_columns,
                               uint32_t *ret_n, struct rh_error *error)
@@ -312,17 +323,13 @@ int rh_mongodb_schema_columns(const struct rh_mongodb_schema *schema, const stru
     const struct field *fields = schema->fields;
     struct rh_column *columns =
         host->alloc(arena, ((uint64_t)schema->n_fields + 1) * sizeof(*columns));
-    uint32_t n = 1;
+    const struct field *own = find_field(schema, RH_TEXT(RH_MONGODB_ID));
+    uint32_t n = 0;
 
     if (!columns)
         return rh_fail_nomem(error);
-    const struct field *own = find_field(schema, RH_TEXT(RH_MONGODB_ID));
-    struct field id = {.kinds = own ? own->kinds : RH_MONGODB_OID};
-    if (!(id.kinds & RH_MONGODB_KINDS))
-        id.kinds = RH_MONGODB_OID;
-    columns[0] = column_of(RH_TEXT(RH_MONGODB_ID), &id);
-    columns[0].flags |= RH_COLUMN_NOT_NULL | RH_COLUMN_DEFAULT;
-    columns[0].native_id |= ids;
+    if (!schema->is_ours || (own && own->declared))
+        columns[n++] = id_column(own, ids);
     for (uint32_t i = 0; i < schema->n_fields; i++) {
         char *name;
 

@@ -2,7 +2,7 @@
 """The conformance suite on the connector mongodb: conformance.py ROWHOUSE PLUGIN [OPTION…]
 
 Fills a collection of the server at ROWHOUSE_TEST_MONGODB with documents that are hard to tell apart, and
-runs `rowhouse connector check` on it.
+runs `rowhouse connector check` on it, or on the peer at ROWHOUSE_TEST_MONGODB_PEER that stands before it.
 """
 import json
 import os
@@ -12,8 +12,6 @@ import tempfile
 
 from wire import Binary, Client, Date, I32, ObjectId
 
-SERVER = os.environ["ROWHOUSE_TEST_MONGODB"]
-HOST = SERVER.split("/")[2]
 ABSENT = object()
 COLUMNS = ["_id", "n", "s", "b", "f", "j", "o"]
 OIDS = ["507f1f77bcf86cd7994390%02x" % i for i in range(20)]
@@ -46,20 +44,14 @@ def documents():
     return found
 
 
-def shown(value):
-    if value is ABSENT or value is None:
-        return None
-    if isinstance(value, ObjectId):
-        return value.hex
-    return value
-
-
-def configuration(settings):
+def configuration(server):
+    host = server.split("@")[-1].removeprefix("mongodb://")
+    login = "rowhouse:s3cret@" if "@" in server else ""
     return {
-        "settings": settings,
-        "wrong_credentials": None,
+        "settings": {"url": f"{server}/check"},
+        "wrong_credentials": {"url": f"mongodb://rowhouse:wrong@{host}/check"} if login else None,
         "unreachable": {"url": "mongodb://127.0.0.1:1/check"},
-        "through": {"to": HOST, "settings": {"url": "mongodb://{host}:{port}/check"}},
+        "through": {"to": host, "settings": {"url": f"mongodb://{login}{{host}}:{{port}}/check?directConnection=true"}},
         "slow": None,
         "echo": None,
         "tables": [{"name": "things", "columns": ["_id"], "rows": [[OIDS[i]] for i in range(len(ROWS))]}],
@@ -67,9 +59,10 @@ def configuration(settings):
 
 
 def main():
-    Client(SERVER).insert("check", "things", documents())
+    Client(os.environ["ROWHOUSE_TEST_MONGODB"]).insert("check", "things", documents())
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(configuration({"url": f"{SERVER}/check"}), file)
+        json.dump(configuration(os.environ.get("ROWHOUSE_TEST_MONGODB_PEER") or os.environ["ROWHOUSE_TEST_MONGODB"]),
+                  file)
         file.flush()
         sys.exit(subprocess.run([sys.argv[1], "connector", "check", sys.argv[2], "--config", file.name,
                                  *sys.argv[3:]], check=False).returncode)

@@ -5,6 +5,7 @@ Documents are dicts. Python's int is an int64 (I32 an int32), datetime is left o
 import socket
 import struct
 import urllib.parse
+from decimal import Decimal
 from typing import NamedTuple
 
 
@@ -33,6 +34,13 @@ class Raw(NamedTuple):
 
 class Malformed(Exception):
     pass
+
+
+def decimal(value):
+    """The number as a Decimal128."""
+    sign, digits, exponent = Decimal(repr(value)).as_tuple()
+    low = int("".join(map(str, digits))) | (exponent + 6176) << 113 | sign << 127
+    return Raw(19, low.to_bytes(16, "little"))
 
 
 # ---- BSON ------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@
 
 #define SCRATCH_BYTES ((size_t)64 << 20)
 #define GRACE_US 250000 /* for the last word to a server */
+#define SPARE_MS 500    /* at most, for the server's own time-out to arrive before ours */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -51,6 +52,7 @@ int64_t rh_mongodb_left_ms(const struct rh_conn *conn)
     uint64_t ms =
         conn->op && conn->op->deadline_us > now_us ? (conn->op->deadline_us - now_us) / 1000 : 0;
 
+    ms -= ms / 10 < SPARE_MS ? ms / 10 : SPARE_MS;
     return ms < 1 ? 1 : ms > INT32_MAX ? INT32_MAX : (int64_t)ms;
 }
 
@@ -84,7 +86,7 @@ int rh_mongodb_command(struct rh_conn *conn, enum rh_mongodb_access access, cons
         database = conn->config.database;
     if (!*server)
         rc = select_server(conn, access, what, server, error);
-    if (rc == RH_OK && conn->session &&
+    if (rc == RH_OK && conn->session && access != RH_MONGODB_LOOK &&
         !mongoc_client_session_append(conn->session, &options, &failure))
         rc = rh_mongodb_fail(conn, &failure, false, what, error);
     if (rc) {
@@ -119,7 +121,7 @@ int rh_mongodb_check_collection(struct rh_conn *conn, struct rh_text name, struc
     bson_append_utf8(&filter, "name", -1, name.data, (int)name.len);
     bson_append_document_end(&command, &filter);
     BSON_APPEND_BOOL(&command, "nameOnly", true);
-    rc = rh_mongodb_command(conn, RH_MONGODB_READ, NULL, &command, "cannot look for the collection",
+    rc = rh_mongodb_command(conn, RH_MONGODB_LOOK, NULL, &command, "cannot look for the collection",
                             &server, &reply, error);
     bson_destroy(&command);
     if (rc)

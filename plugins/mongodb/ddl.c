@@ -57,20 +57,42 @@ static int check_name(struct ddl *d, struct rh_text name)
                    RH_TEXT_ARG(name));
 }
 
-/* {"required": […], "properties": {…}} */
-static int append_schema(struct ddl *d, const struct rh_table *table, bson_t *to)
+static int check_columns(struct ddl *d, const struct rh_table *table)
+{
+    for (uint32_t i = 0; i < table->n_columns; i++) {
+        const struct rh_column *column = column_of(table, i);
+        bson_t property = BSON_INITIALIZER;
+        int rc = RH_OK;
+
+        if (!rh_mongodb_is_plain(column->name))
+            rc = rh_fail(d->error, RH_UNSUPPORTED, "\"%.*s\" is a path to MongoDB, not a field",
+                         RH_TEXT_ARG(column->name));
+        else if (column->flags & (RH_COLUMN_GENERATED | RH_COLUMN_IDENTITY) ||
+                 column->default_text.data)
+            rc = rh_fail(d->error, RH_UNSUPPORTED,
+                         "MongoDB has no defaults and no counted fields: \"%.*s\"",
+                         RH_TEXT_ARG(column->name));
+        if (rc == RH_OK)
+            rc = rh_mongodb_schema_property(column, &property, d->error);
+        bson_destroy(&property);
+        if (rc)
+            return rc;
+    }
+    return RH_OK;
+}
+
+/* {"required": […], "properties": {…}}; the columns have been checked. */
+static void append_schema(const struct rh_table *table, bson_t *to)
 {
     bson_t list, properties, property;
     uint32_t n = 0;
-    int rc = RH_OK;
 
     BSON_APPEND_UTF8(to, "title", RH_MONGODB_OURS);
     BSON_APPEND_UTF8(to, "bsonType", "object");
     bson_append_array_begin(to, "required", -1, &list);
     for (uint32_t i = 0; i < table->n_columns; i++) {
         char key[16];
-        if (!(column_of(table, i)->flags & RH_COLUMN_NOT_NULL) &&
-            !rh_text_is(column_of(table, i)->name, RH_MONGODB_ID))
+        if (!(column_of(table, i)->flags & RH_COLUMN_NOT_NULL))
             continue;
         snprintf(key, sizeof(key), "%u", n++);
         append_name(&list, key, column_of(table, i)->name);
@@ -79,24 +101,12 @@ static int append_schema(struct ddl *d, const struct rh_table *table, bson_t *to
         BSON_APPEND_UTF8(&list, "0", RH_MONGODB_ID);
     bson_append_array_end(to, &list);
     bson_append_document_begin(to, "properties", -1, &properties);
-    for (uint32_t i = 0; i < table->n_columns && rc == RH_OK; i++) {
-        const struct rh_column *column = column_of(table, i);
-        if (!rh_mongodb_is_plain(column->name)) {
-            return rh_fail(d->error, RH_UNSUPPORTED, "\"%.*s\" is no name for a field",
-                           RH_TEXT_ARG(column->name));
-        }
-        if (column->flags & (RH_COLUMN_GENERATED | RH_COLUMN_IDENTITY) ||
-            (column->default_text.data && !rh_text_is(column->name, RH_MONGODB_ID))) {
-            return rh_fail(d->error, RH_UNSUPPORTED,
-                           "MongoDB has no defaults and no counted fields: \"%.*s\"",
-                           RH_TEXT_ARG(column->name));
-        }
-        rh_mongodb_begin_document(&properties, column->name, &property);
-        rc = rh_mongodb_schema_property(column, &property, d->error);
+    for (uint32_t i = 0; i < table->n_columns; i++) {
+        rh_mongodb_begin_document(&properties, column_of(table, i)->name, &property);
+        (void)rh_mongodb_schema_property(column_of(table, i), &property, NULL);
         bson_append_document_end(&properties, &property);
     }
     bson_append_document_end(to, &properties);
-    return rc;
 }
 
 static int create_index(struct ddl *d, const struct rh_table *table, struct rh_text name,
@@ -170,11 +180,13 @@ static int create_table(struct ddl *d, const struct rh_table *table)
 
     if (rc == RH_OK && table->n_foreign_keys)
         rc = rh_fail(d->error, RH_UNSUPPORTED, "MongoDB has no foreign keys");
+    if (rc == RH_OK)
+        rc = check_columns(d, table);
     append_name(&command, "create", table->name);
     bson_append_document_begin(&command, "validator", -1, &validator);
     bson_append_document_begin(&validator, "$jsonSchema", -1, &schema);
     if (rc == RH_OK)
-        rc = append_schema(d, table, &schema);
+        append_schema(table, &schema);
     bson_append_document_end(&validator, &schema);
     bson_append_document_end(&command, &validator);
     if (rc == RH_OK)
@@ -255,6 +267,8 @@ static int32_t apply(struct rh_conn *conn, const struct rh_op *op,
     char *copy = NULL;
     int rc = conn->cursor ? rh_fail(error, RH_INVALID, "the connection has an open cursor") : RH_OK;
 
+    if (rc == RH_OK && op->flags & RH_OP_READ_ONLY && !d.dry_run)
+        rc = rh_fail(error, RH_PERMISSION, "nothing may be changed in a read-only operation");
     if (rc == RH_OK)
         rc = rh_mongodb_begin(conn, op, error);
     if (rc)

@@ -12,8 +12,8 @@
 #include <time.h>
 
 #define TOKEN_BYTES 4096
-#define SPARE_MS 500    /* before the deadline, for the answer to arrive */
 #define LONGEST_MS 5000 /* of one wait at the server */
+#define EARLY_MS 50     /* before a server is asked again that does not wait */
 #define MAX_CHANGES 10000
 
 struct rh_mongodb_feed {
@@ -157,6 +157,15 @@ static int watch(struct rh_cursor *cursor, struct rh_text since, struct rh_error
     return rc == RH_OK && !since.data ? keep_batch_token(cursor, &found, error) : rc;
 }
 
+static bool has_id(const struct rh_feed_spec *spec)
+{
+    for (uint32_t i = 0; i < spec->n_columns; i++)
+        if (rh_text_is(rh_mongodb_column(spec->columns, spec->column_stride, i)->name,
+                       RH_MONGODB_ID))
+            return true;
+    return false;
+}
+
 static int32_t feed_open(struct rh_conn *conn, const struct rh_op *op,
                          const struct rh_feed_spec *spec, struct rh_cursor **ret_cursor,
                          struct rh_error *error)
@@ -169,6 +178,11 @@ static int32_t feed_open(struct rh_conn *conn, const struct rh_op *op,
     if (rc)
         return rc;
     rc = rh_mongodb_check_collection(conn, spec->table, error);
+    if (rc == RH_OK && !has_id(spec)) {
+        rh_fail(error, RH_UNSUPPORTED, "MongoDB tells of a deletion no more than its _id, and the "
+                                       "table does not show that");
+        rc = rh_error_hint(error, "follow a collection whose key is _id");
+    }
     if (rc == RH_OK)
         rc = rh_mongodb_cursor_new(conn, spec->table, spec->columns, spec->n_columns,
                                    spec->column_stride, &cursor, error);
@@ -257,18 +271,26 @@ static int make_room(struct rh_mongodb_feed *feed, uint32_t n, struct rh_error *
 /* What is left of the batch, else one more that the server waits for. */
 static int wait_for(struct rh_cursor *cursor, uint32_t max_changes, struct rh_error *error)
 {
-    int64_t ms = rh_mongodb_left_ms(cursor->conn) - SPARE_MS;
+    struct rh_conn *conn = cursor->conn;
+    int64_t ms = rh_mongodb_left_ms(conn);
+    uint64_t until_us;
     int rc = take_changes(cursor, max_changes, error);
 
-    if (rc || cursor->rows.n_rows || cursor->more)
-        return rc;
-    if (!cursor->id)
-        return gone(error, "the server has ended the feed");
     ms = ms < 1 ? 1 : ms > LONGEST_MS ? LONGEST_MS : ms;
-    rc = rh_mongodb_cursor_more(cursor, max_changes, ms, error);
-    if (rc == RH_NOT_FOUND)
-        return rh_error_code(error, "feed-gone");
-    return rc ? rc : take_changes(cursor, max_changes, error);
+    until_us = conn->host->now_us(conn->host) + (uint64_t)ms * 1000;
+    while (rc == RH_OK && !cursor->rows.n_rows && !cursor->more) {
+        if (!cursor->id)
+            return gone(error, "the server has ended the feed");
+        rc = rh_mongodb_cursor_more(cursor, max_changes, ms, error);
+        if (rc == RH_NOT_FOUND)
+            return rh_error_code(error, "feed-gone");
+        if (rc == RH_OK)
+            rc = take_changes(cursor, max_changes, error);
+        if (rc || cursor->rows.n_rows || conn->host->now_us(conn->host) >= until_us)
+            break;
+        rc = rh_mongodb_pause(conn, EARLY_MS, error); /* it did not wait */
+    }
+    return rc;
 }
 
 static int32_t feed_next(struct rh_cursor *cursor, const struct rh_op *op, uint32_t max_changes,

@@ -1,7 +1,8 @@
 /*
  * BSON as relaxed Extended JSON (MongoDB's specification) and back, so that what is nested keeps its
  * types: {"$oid": …}, {"$date": …}, {"$numberDecimal": …}, {"$binary": {…}} and so on. Numbers are numbers:
- * a double keeps a point or an exponent, so it comes back as one.
+ * an int64, or a double when that gives the same digits back, or a Decimal128; what would so come back as
+ * another type is {"$numberDecimal": …}, and a whole double has a point.
  *
  * The library's own writer cuts off what is nested deeply and reads long numbers as doubles; this one
  * refuses.
@@ -10,11 +11,13 @@
 
 #include "base/number.h"
 #include "connector/civil.h"
+#include "connector/decimal.h"
 #include "connector/json_text.h"
 
 #include <math.h>
 #include <string.h>
 
+#define PLAIN_BYTES 64 /* of a decimal that is written as a number */
 #define YEAR_10000_MS INT64_C(253402300800000)
 
 /* ---- BSON to JSON ---------------------------------------------------------------------------- */
@@ -173,12 +176,31 @@ static int add_other(struct rh_buf *buf, const bson_iter_t *value, unsigned dept
     }
 }
 
+/* As a number, when that is read back as a decimal: when it is no integer and no double. */
+static void add_decimal(struct rh_buf *buf, const bson_iter_t *value)
+{
+    char text[BSON_DECIMAL128_STRING], plain[PLAIN_BYTES], shortest[RH_NUMBER_F64_SIZE];
+    bson_decimal128_t decimal;
+    struct rh_text number;
+    int64_t whole;
+    double f;
+
+    bson_iter_decimal128(value, &decimal);
+    bson_decimal128_to_string(&decimal, text);
+    number = rh_text_make(plain, rh_decimal_from_number(plain, sizeof(plain), rh_text_of(text)));
+    if (number.len && !rh_text_to_i64(number, &whole) &&
+        !(rh_number_to_f64(number, &f) &&
+          rh_number_equal(number, rh_text_make(shortest, rh_number_from_f64(f, shortest)))))
+        rh_buf_add_text(buf, number);
+    else
+        rh_buf_addf(buf, "{\"$numberDecimal\":\"%s\"}", text);
+}
+
 static int add_value(struct rh_buf *buf, const bson_iter_t *value, unsigned depth,
                      struct rh_error *error)
 {
-    char text[BSON_DECIMAL128_STRING];
-    bson_decimal128_t decimal;
     const char *string;
+    char hex[25];
     uint32_t n;
 
     switch (bson_iter_type(value)) {
@@ -198,17 +220,15 @@ static int add_value(struct rh_buf *buf, const bson_iter_t *value, unsigned dept
         add_double(buf, bson_iter_double(value));
         return RH_OK;
     case BSON_TYPE_DECIMAL128:
-        bson_iter_decimal128(value, &decimal);
-        bson_decimal128_to_string(&decimal, text);
-        rh_buf_addf(buf, "{\"$numberDecimal\":\"%s\"}", text);
+        add_decimal(buf, value);
         return RH_OK;
     case BSON_TYPE_UTF8:
         string = bson_iter_utf8(value, &n);
         rh_json_add_string(buf, rh_text_make(string, n));
         return RH_OK;
     case BSON_TYPE_OID:
-        bson_oid_to_string(bson_iter_oid(value), text);
-        rh_buf_addf(buf, "{\"$oid\":\"%s\"}", text);
+        bson_oid_to_string(bson_iter_oid(value), hex);
+        rh_buf_addf(buf, "{\"$oid\":\"%s\"}", hex);
         return RH_OK;
     case BSON_TYPE_DATE_TIME:
         add_date(buf, bson_iter_date_time(value));

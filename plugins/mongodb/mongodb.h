@@ -109,7 +109,11 @@ void rh_mongodb_cancel(struct rh_conn *conn);
 int rh_mongodb_begin(struct rh_conn *conn, const struct rh_op *op, struct rh_error *error);
 void rh_mongodb_end(struct rh_conn *conn);
 
-enum rh_mongodb_access { RH_MONGODB_READ, RH_MONGODB_WRITE };
+enum rh_mongodb_access {
+    RH_MONGODB_READ,
+    RH_MONGODB_WRITE,
+    RH_MONGODB_LOOK, /* at collections and indexes: outside of the transaction, where that is refused */
+};
 
 /* Runs a command. database NULL: the configured one. *server: where; 0: to be selected, and then set.
  * On RH_OK the reply is the caller's to destroy; it is checked for ok, not for writeErrors. A write
@@ -120,7 +124,9 @@ int rh_mongodb_command(struct rh_conn *conn, enum rh_mongodb_access access, cons
 /* NOT_FOUND when there is no such collection: MongoDB reads nothing from it, and makes it when it is
  * written to. */
 int rh_mongodb_check_collection(struct rh_conn *conn, struct rh_text name, struct rh_error *error);
-/* Milliseconds until the deadline, at least 1: for maxTimeMS. */
+/* Waits, at most until the deadline. CANCELLED, TIMEOUT. */
+int rh_mongodb_pause(struct rh_conn *conn, int ms, struct rh_error *error);
+/* Milliseconds until shortly before the deadline, at least 1: for maxTimeMS. */
 int64_t rh_mongodb_left_ms(const struct rh_conn *conn);
 /* The library's stream initiator; connection: struct rh_conn. */
 mongoc_stream_t *rh_mongodb_stream_open(const mongoc_uri_t *uri, const mongoc_host_list_t *host,

@@ -13,6 +13,7 @@
 #define BATCH_BYTES ((size_t)64 << 10)
 #define MAX_EXPECTED 4096
 #define BATCH 1000
+#define MAX_BATCH 10000
 #define GRACE_US 250000
 
 /* ---- Life ------------------------------------------------------------------------------------ */
@@ -147,7 +148,9 @@ int rh_mongodb_cursor_more(struct rh_cursor *cursor, uint32_t max_rows, int64_t 
     BSON_APPEND_INT64(&command, "getMore", id);
     bson_append_utf8(&command, "collection", -1, cursor->collection.data,
                      (int)cursor->collection.len);
-    BSON_APPEND_INT64(&command, "batchSize", max_rows ? max_rows : BATCH);
+    if (max_rows < BATCH)
+        max_rows = BATCH;
+    BSON_APPEND_INT64(&command, "batchSize", max_rows < MAX_BATCH ? max_rows : MAX_BATCH);
     if (max_ms > 0)
         BSON_APPEND_INT64(&command, "maxTimeMS", max_ms);
     rc = rh_mongodb_command(cursor->conn, RH_MONGODB_READ, NULL, &command,
@@ -380,7 +383,7 @@ static int fill(struct rh_cursor *cursor, uint32_t max_rows, struct rh_error *er
             rc = rh_mongodb_add_row(cursor, &document, error);
             cursor->n_rows += rc == RH_OK;
         } else if (rc == RH_END && cursor->id && !cursor->rows.n_rows) {
-            rc = rh_mongodb_cursor_more(cursor, max_rows > BATCH ? max_rows : BATCH, 0, error);
+            rc = rh_mongodb_cursor_more(cursor, max_rows, 0, error);
         }
     }
     return rc;

@@ -85,6 +85,15 @@ static int wait_for(struct rh_conn *conn, struct pollfd *fds, nfds_t n, int64_t 
     }
 }
 
+int rh_mongodb_pause(struct rh_conn *conn, int ms, struct rh_error *error)
+{
+    struct pollfd fds[2];
+
+    if (wait_for(conn, fds, 0, ms) == 0)
+        return RH_OK;
+    return rh_fail(error, conn->ended ? conn->ended : RH_INTERNAL, "the wait was ended");
+}
+
 static bool wait_one(struct stream *s, short events, int64_t timeout_ms)
 {
     struct pollfd fds[3] = {{.fd = s->fd, .events = events}};

@@ -196,6 +196,8 @@ static int append_json_text(bson_t *to, struct rh_text key, struct rh_text text,
     struct rh_json *value = NULL;
     int rc = arena ? rh_json_parse(arena, text, &value, error) : rh_fail_nomem(error);
 
+    if (rc == RH_OK && value->kind == RH_JSON_NULL)
+        rc = rh_fail(error, RH_DATA, "MongoDB has one null only, which is NULL");
     if (rc == RH_OK)
         rc = rh_mongodb_append_json(to, key, value, error);
     rh_arena_free(arena);

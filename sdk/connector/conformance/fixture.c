@@ -136,8 +136,10 @@ static bool insert_narrowed(struct rh_trial *t, struct rh_conn *conn, const stru
 static void fill(struct rh_trial *t, struct rh_conn *conn, const struct rh_table *table,
                  struct rh_value *cells, uint32_t *n_rows)
 {
+    /* Rows for themselves would be there in part, and one of them again. */
+    bool by_row = t->connector->write->atomicity == RH_ATOMIC_ROW;
     struct rh_rows_read rows;
-    int32_t rc = insert(t, conn, table, cells, *n_rows);
+    int32_t rc = by_row ? RH_DATA : insert(t, conn, table, cells, *n_rows);
     uint32_t kept = 0, n = table->n_columns;
 
     if (rc != RH_OK && !is_refusal(rc))

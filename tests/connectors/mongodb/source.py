@@ -1,0 +1,21 @@
+"""The table on a server with MongoDB's protocol: a collection with a document for every row, whose prices
+are decimals and whose times are dates."""
+import datetime
+import os
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from wire import Client, Date, decimal  # noqa: E402
+
+NEEDS = "ROWHOUSE_TEST_MONGODB"
+
+
+def document(row):
+    added = datetime.datetime.fromisoformat(row["added"].replace("Z", "+00:00"))
+    return {**row, "price": decimal(row["price"]), "added": Date(int(added.timestamp() * 1000))}
+
+
+def make(name, rows, folder):
+    Client(os.environ[NEEDS]).insert("same", name, [document(row) for row in rows])
+    return {"config": {"url": os.environ[NEEDS] + "/same"}, "filled": True}

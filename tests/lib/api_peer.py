@@ -147,6 +147,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = respond
 
 
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], OSError):  # clients may go as they like
+            super().handle_error(request, client_address)
+
+
 class Peer:
     variable = ""  # the environment variable that tells where it is
     prefix = ""    # of its URLs
@@ -159,8 +167,8 @@ class Peer:
         return {self.variable: f"http://127.0.0.1:{self.port}{self.prefix}"}
 
     def serve(self):
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads, server.peer = True, self
+        server = Server(("127.0.0.1", 0), Handler)
+        server.peer = self
         self.port = server.server_address[1]
         threading.Thread(target=server.serve_forever, daemon=True).start()
 

@@ -16,12 +16,15 @@ def call(method, path, body=None):
 
 
 def make_table(name, fields, rows):
-    """fields: name → type, or (type, options)."""
+    """fields: name → type, or (type, options). Returns the rows' ids."""
     described = [{"name": n, "type": t} if isinstance(t, str) else {"name": n, "type": t[0], "options": t[1]}
                  for n, t in fields.items()]
     call("POST", f"/meta/bases/{BASE}/tables", {"name": name, "fields": described})
+    ids = []
     for i in range(0, len(rows), 10):
-        call("POST", f"/{BASE}/{name}", {"records": [{"fields": row} for row in rows[i:i + 10]]})
+        made = call("POST", f"/{BASE}/{name}", {"records": [{"fields": row} for row in rows[i:i + 10]]})
+        ids += [record["id"] for record in made["records"]]
+    return ids
 
 
 def settings(**more):

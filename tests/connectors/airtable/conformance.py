@@ -35,7 +35,8 @@ ROWS = [
 
 def configuration():
     rows = [{c: v for c, v in zip(FIELDS, row) if v is not None} for row in ROWS]
-    client.make_table("things", FIELDS, rows)
+    ids = client.make_table("things", FIELDS, rows)
+    in_order = [row for _, row in sorted(zip(ids, ROWS), key=lambda pair: pair[0])]  # as the suite does
     host = client.settings()["url"].removeprefix("http://").removesuffix("/v0")
     return {
         "settings": client.settings(),
@@ -45,7 +46,7 @@ def configuration():
         "slow": None,
         "echo": None,
         "tables": [{"name": "things", "columns": list(FIELDS),
-                    "rows": [[False if c == "b" and v is None else v for c, v in zip(FIELDS, row)] for row in ROWS]}],
+                    "rows": [[False if c == "b" and v is None else v for c, v in zip(FIELDS, row)] for row in in_order]}],
     }
 
 

@@ -35,7 +35,7 @@
     "  \"x-placeholder\": \"appXXXXXXXXXXXXXX\", \"description\": \"The base's id or its name\"}," \
     " \"tables\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}, \"title\": \"Tables\"," \
     "  \"x-order\": 3, \"description\": \"Only these are shown, by name or id\"},"                 \
-    " \"rate\": {\"type\": \"integer\", \"title\": \"Requests per minute\", \"default\": 300,"     \
+    " \"rate\": {\"type\": \"integer\", \"title\": \"Requests per minute\", \"default\": 150,"     \
     "  \"minimum\": 0, \"maximum\": 60000, \"x-order\": 4, \"x-group\": \"advanced\","             \
     "  \"description\": \"Airtable takes 5 a second from a base, and none for 30 seconds after"    \
     " more. 0: not limited here\"},"                                                               \

@@ -35,7 +35,7 @@ int rh_airtable_config_init(struct rh_airtable_config *ret_config,
                             const struct rh_settings *settings, struct rh_error *error)
 {
     struct rh_airtable_config config = {
-        .rate = (uint32_t)rh_kit_setting_int(settings, "rate", 300),
+        .rate = (uint32_t)rh_kit_setting_int(settings, "rate", 150),
         .retries = (uint32_t)rh_kit_setting_int(settings, "retries", 2),
     };
     int rc;

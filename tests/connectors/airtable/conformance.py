@@ -26,7 +26,7 @@ ROWS = [
     ("a_b", 2, 1.5, None, "1970-01-01", None, "back\\slash", None),
     ("a.b*c", 5, 100, True, "9989-12-31", "1970-01-01T00:00:00Z", None, None),
     ("line\nbreak", 7, 3, None, None, "2001-09-09T01:46:40Z", "x", None),
-    ("quote\"d 'text' \\ {n}", None, 0.1, True, "2024-02-28", None, "X", ["p"]),
+    ("quote\"d 'text' \\ {n}", None, 0.125, True, "2024-02-28", None, "X", ["p"]),
     (None, 1, 123456789.125, None, None, None, None, None),
     (" x ", -7, -0.5, True, "0999-01-01", "2024-02-29T00:00:00Z", "x", None),
     ("\U0001F600 r", 12, 2.5, None, "2024-02-29", "2024-02-29T12:00:00Z", "x", ["q"]),

@@ -113,7 +113,7 @@ int rh_googlesheets_config_init(struct rh_googlesheets_config *ret_config,
         (rc = copy(&config.sheets, settings, "sheets", error)) == RH_OK &&
         (rc = copy(&config.key_column, settings, "key_column", error)) == RH_OK &&
         (rc = copy(&config.url, settings, "url", error)) == RH_OK &&
-        (rc = copy(&config.token_url, settings, "token_url", error)) == RH_OK &&
+        (rc = copy(&config.token_url, settings, "auth_url", error)) == RH_OK &&
         (rc = copy(&config.ca, settings, "ca", error)) == RH_OK && account.len)
         rc = take_account(&config, account, error);
     if (rc == RH_OK && !config.url)

@@ -66,7 +66,7 @@
     "  \"description\": \"0: as many as Google takes\"},"                                          \
     " \"url\": {\"type\": \"string\", \"title\": \"API\", \"x-order\": 14,"                        \
     "  \"default\": \"https://sheets.googleapis.com\", \"x-group\": \"advanced\"},"                \
-    " \"token_url\": {\"type\": \"string\", \"title\": \"Token endpoint\", \"x-order\": 15,"       \
+    " \"auth_url\": {\"type\": \"string\", \"title\": \"Token endpoint\", \"x-order\": 15,"        \
     "  \"default\": \"https://oauth2.googleapis.com/token\", \"x-group\": \"advanced\","           \
     "  \"description\": \"For a refresh token\"},"                                                 \
     " \"ca\": {\"type\": \"string\", \"title\": \"Certificate authority\", \"x-order\": 16,"       \

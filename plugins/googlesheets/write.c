@@ -451,6 +451,31 @@ static void add_room(const struct write *w, uint32_t end, struct rh_buf *body)
                     id, end, end + n, end > w->conn->config.header_row ? "true" : "false");
 }
 
+static const char *format_of(const struct rh_column *column)
+{
+    return column->type == RH_TYPE_DATE       ? "DATE"
+           : column->type == RH_TYPE_TIME     ? "TIME"
+           : column->type == RH_TYPE_DATETIME ? "DATE_TIME"
+                                              : NULL;
+}
+
+/* A number is a date by its format, and the row above may have none. */
+static void add_formats(const struct write *w, uint32_t end, struct rh_buf *body)
+{
+    for (uint32_t i = 0; i < w->spec->n_columns; i++) {
+        const char *format = format_of(column_of(w, i));
+
+        if (format && w->places[i] != RH_NO_COLUMN)
+            rh_buf_addf(body,
+                        ",{\"repeatCell\":{\"range\":{\"sheetId\":%lld,\"startRowIndex\":%u,"
+                        "\"endRowIndex\":%u,\"startColumnIndex\":%u,\"endColumnIndex\":%u},"
+                        "\"cell\":{\"userEnteredFormat\":{\"numberFormat\":{\"type\":\"%s\"}}},"
+                        "\"fields\":\"userEnteredFormat.numberFormat\"}}",
+                        (long long)w->sheet.id, end, end + (uint32_t)w->spec->n_rows, w->places[i],
+                        w->places[i] + 1, format);
+    }
+}
+
 static int add_insertion(const struct write *w, uint32_t end, struct rh_buf *body,
                          struct rh_error *error)
 {
@@ -468,6 +493,7 @@ static int add_insertion(const struct write *w, uint32_t end, struct rh_buf *bod
         rc = add_row(w, r, body, error);
     }
     rh_buf_add_str(body, "]}}");
+    add_formats(w, end, body);
     for (uint64_t r = 0; w->conn->config.row_ids && r < w->spec->n_rows; r++) {
         rh_buf_add_char(body, ',');
         rh_googlesheets_add_marking(&w->sheet, end + (uint32_t)r, body);
@@ -476,18 +502,17 @@ static int add_insertion(const struct write *w, uint32_t end, struct rh_buf *bod
     return rc;
 }
 
-/* Replies come in the order of the requests: room, cells, marks. */
+/* Replies come in the order of the requests: those of the marks in that of the rows. */
 static void take_marks(struct write *w, const struct rh_json *answer)
 {
     const struct rh_json *reply = rh_googlesheets_first(answer, "replies");
 
-    reply = reply ? reply->next : NULL;
-    reply = reply ? reply->next : NULL;
-    for (uint64_t r = 0; reply && r < w->spec->n_rows; r++, reply = reply->next) {
+    for (uint64_t r = 0; reply && r < w->spec->n_rows; reply = reply->next) {
         const struct rh_json *made = rh_json_member(reply, "createDeveloperMetadata");
         int64_t id = rh_googlesheets_int(rh_json_member(made, "developerMetadata"), "metadataId");
 
-        w->targets[r].mark = id > 0 ? id : 0;
+        if (made)
+            w->targets[r++].mark = id > 0 ? id : 0;
     }
 }
 

@@ -423,6 +423,18 @@ class Sheets(api_peer.Peer):
         return {}
 
     @staticmethod
+    def do_repeatCell(book, asked):
+        check(asked, ("range", "cell", "fields"), "")
+        span = check(asked["range"], ("sheetId", "startRowIndex", "endRowIndex", "startColumnIndex", "endColumnIndex"), "range")
+        shown = check(asked["cell"], ("userEnteredFormat",), "cell")["userEnteredFormat"]["numberFormat"]["type"]
+        if asked["fields"] != "userEnteredFormat.numberFormat" or shown not in ("DATE", "TIME", "DATE_TIME"):
+            raise BadRequest("fields")
+        for row in book.sheet(span["sheetId"]).rows[span["startRowIndex"]:span["endRowIndex"]]:
+            for column in range(span["startColumnIndex"], span["endColumnIndex"]):
+                row.cells.setdefault(column, Cell()).format = shown
+        return {}
+
+    @staticmethod
     def entered(value):
         if value is None:
             return None

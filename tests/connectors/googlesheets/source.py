@@ -1,5 +1,4 @@
 """The table in a spreadsheet: a scripted peer with Google's API."""
-import datetime
 import importlib.util
 import pathlib
 
@@ -11,12 +10,6 @@ NEEDS = client.NEEDS
 COLUMNS = ["code", "name", "kind", "price", "stock", "active", "added"]
 
 
-def entered(name, value):
-    if name == "added" and value:
-        return value  # a sheet's dates have no zone: as text, timestamps stay what they are
-    return value
-
-
 def make(name, rows, folder):
-    client.make_sheet(name, COLUMNS, [[entered(c, row.get(c)) for c in COLUMNS] for row in rows])
+    client.make_sheet(name, COLUMNS, [[row.get(c) for c in COLUMNS] for row in rows])  # times as text: a sheet's have no zone
     return {"config": client.settings(row_ids=True), "filled": True}

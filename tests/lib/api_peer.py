@@ -127,6 +127,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with peer.lock:
             if peer.keep_log:
                 peer.log.append({"method": self.command, "path": self.path, "body": body.decode("utf-8", "replace")})
+        known = (self.command, self.path, body)
+        if peer.replay and known in peer.answers:
+            self.send_json(200, peer.answers[known])
+            return
         fault = self.fault()
         if fault is not None and "cut" not in fault:
             self.fail(fault)
@@ -137,6 +141,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             headers = ()
         except Refusal as refusal:
             status, value, headers = refusal.status, refusal.value, refusal.headers
+        if peer.replay and status == 200:
+            value = peer.answers[known] = json.dumps(value).encode()
         if fault is None:
             self.send_json(status, value, headers)
             return
@@ -162,6 +168,7 @@ class Peer:
     def __init__(self):
         self.lock, self.faults, self.log, self.keep_log = threading.RLock(), [], [], True
         self.port = 0
+        self.replay, self.answers = False, {}  # for measurements: what was answered once is answered again
 
     def environment(self):
         return {self.variable: f"http://127.0.0.1:{self.port}{self.prefix}"}

@@ -22,6 +22,7 @@ static const char *peer;
 static const char *key_file(void)
 {
     FILE *file = fopen(getenv("ROWHOUSE_TEST_GOOGLESHEETS_KEY"), "r");
+    const char *quoted;
     struct rh_buf json;
     char text[8192];
     size_t n;
@@ -31,9 +32,10 @@ static const char *key_file(void)
     fclose(file);
     rh_buf_init(&json, 65536);
     rh_json_add_string(&json, rh_text_make(text, n));
-    rh_buf_add_char(&json, 0);
     ck_assert(!json.failed);
-    return json.data;
+    quoted = rh_arena_dup(api_arena, json.data, json.len);
+    rh_buf_free(&json);
+    return quoted;
 }
 
 static const char *settings(const char *more)

@@ -1,6 +1,7 @@
 /*
- * bench_scan URL TABLE: reads every row of a table through the row SDK and touches every cell.
- * Prints rows, a checksum, and the most memory that it has held; the caller measures the rest.
+ * bench_scan URL TABLE, or bench_scan CONNECTOR SETTINGS TABLE (a JSON object): reads every row of a
+ * table through the row SDK and touches every cell. Prints rows, a checksum, and the most memory that it
+ * has held; the caller measures the rest.
  */
 #include "base/clock.h"
 #include "base/err.h"
@@ -34,6 +35,22 @@ static unsigned long long peak_kib(void)
     return kib;
 }
 
+static int make(struct rh_registry *registry, int argc, char **argv,
+                struct rh_datasource **ret_datasource, struct rh_error *error)
+{
+    json_t *settings;
+    int rc;
+    if (argc == 3)
+        return rh_datasource_from_url(registry, rh_text_of(argv[1]), ret_datasource, error);
+    settings = json_loads(argv[2], 0, NULL);
+    if (!settings)
+        return rh_fail(error, RH_INVALID, "the settings are not JSON");
+    rc = rh_datasource_new(registry, "bench", rh_text_of(argv[1]), settings, NULL, NULL,
+                           ret_datasource, error);
+    json_decref(settings);
+    return rc;
+}
+
 int main(int argc, char **argv)
 {
     struct rh_error error = RH_ERROR_INIT;
@@ -48,14 +65,13 @@ int main(int argc, char **argv)
     struct rh_arena *arena = rh_arena_new((size_t)64 << 20);
     uint64_t rows = 0, sum = 0;
     int rc;
-    if (argc != 3)
+    if (argc != 3 && argc != 4)
         return 2;
     rh_operation_init(&op, arena, NULL, rh_clock_us() + 600u * 1000000u);
     if ((rc = rh_registry_new(NULL, &registry, &error)) != RH_OK ||
-        (rc = rh_datasource_from_url(registry, rh_text_of(argv[1]), &datasource, &error)) !=
-            RH_OK ||
+        (rc = make(registry, argc, argv, &datasource, &error)) != RH_OK ||
         (rc = rh_session_open(datasource, &op, &session, &error)) != RH_OK ||
-        (rc = rh_read_open(&session, rh_text_of(argv[2]), &spec, &options, &read, &error)) !=
+        (rc = rh_read_open(&session, rh_text_of(argv[argc - 1]), &spec, &options, &read, &error)) !=
             RH_OK) {
         fprintf(stderr, "%s\n", error.message);
         return 1;

@@ -4,16 +4,18 @@
  * the server tells the last.
  *
  * With table_field: a deleted document does not say which table it was in, so its deletion is told to
- * the readers of every table.
+ * the readers of every table, but for declared ones, where the _id tells.
  */
 #include "couchdb.h"
 
+#include "base/number.h"
 #include "connector/json_cell.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define TOKEN_BYTES 4096
+#define TOKEN_BEGINS "seq:" /* then JSON: PouchDB's is a number, CouchDB's a string */
 #define ANSWER_BYTES ((size_t)256 << 20)
 #define LONGEST_MS 30000 /* of one request; proxies cut longer silences */
 #define SPARE_MS 1000    /* before the deadline, for the answer to arrive */
@@ -35,17 +37,40 @@ void rh_couchdb_feed_free(struct rh_couchdb_feed *feed)
     free(feed);
 }
 
-/* The token of an answer; JSON, since PouchDB's is a number and CouchDB's a string. */
+/* The token of an answer. */
 static int keep_token(struct rh_couchdb_feed *feed, const struct rh_json *answer,
                       struct rh_error *error)
 {
     const struct rh_json *token = rh_json_member(answer, "last_seq");
 
-    if (!token || token->source.len > TOKEN_BYTES)
+    if (!token || token->source.len > TOKEN_BYTES - strlen(TOKEN_BEGINS))
         return rh_fail(error, RH_PROTOCOL, "the server's list of changes has no usable last_seq");
     rh_buf_clear(&feed->token);
+    rh_buf_add_str(&feed->token, TOKEN_BEGINS);
     rh_buf_add_text(&feed->token, token->source);
     return feed->token.failed ? rh_fail_nomem(error) : RH_OK;
+}
+
+static int fail_gone(struct rh_error *error)
+{
+    rh_error_clear(error);
+    rh_fail(error, RH_NOT_FOUND, "the token is not one of this feed");
+    return rh_error_code(error, "feed-gone");
+}
+
+/* What the server calls the token. Borrows from it and from the arena. */
+static int read_token(struct rh_arena *arena, struct rh_text token, struct rh_text *ret_since,
+                      struct rh_error *error)
+{
+    struct rh_json *json = NULL;
+    size_t n = strlen(TOKEN_BEGINS);
+
+    if (!rh_text_starts(token, TOKEN_BEGINS) ||
+        rh_json_parse(arena, rh_text_make(token.data + n, token.len - n), &json, error) ||
+        (json->kind != RH_JSON_NUMBER && json->kind != RH_JSON_STRING))
+        return fail_gone(error);
+    *ret_since = json->text;
+    return RH_OK;
 }
 
 /* since: a token, or "now". */
@@ -53,7 +78,6 @@ static int ask(struct rh_cursor *cursor, const struct rh_op *op, const char *fee
                struct rh_text since, uint32_t limit, uint64_t timeout_ms,
                struct rh_json **ret_answer, struct rh_error *error)
 {
-    struct rh_json *token = NULL;
     struct rh_http_request request;
     int rc;
 
@@ -62,25 +86,17 @@ static int ask(struct rh_cursor *cursor, const struct rh_op *op, const char *fee
     rh_couchdb_add_database(cursor->conn, cursor->table, &cursor->url);
     rh_buf_addf(&cursor->url, "/_changes?include_docs=true&feed=%s&limit=%u&timeout=%llu", feed,
                 (unsigned)limit, (unsigned long long)timeout_ms);
-    if (!rh_text_is(since, "now")) {
-        rc = rh_json_parse(cursor->feed->arena, since, &token, error);
-        if (rc || (token->kind != RH_JSON_NUMBER && token->kind != RH_JSON_STRING)) {
-            rh_error_clear(error);
-            rh_fail(error, RH_NOT_FOUND, "the token is not one of this feed");
-            return rh_error_code(error, "feed-gone");
-        }
-        since = token->text;
-    }
+    if (!rh_text_is(since, "now") &&
+        (rc = read_token(cursor->feed->arena, since, &since, error)) != RH_OK)
+        return rc;
     rh_http_add_parameter(&cursor->url, RH_TEXT("since"), since);
     if (cursor->url.failed)
         return rh_fail_nomem(error);
     request = rh_couchdb_request("GET", &cursor->url, rh_text_make(NULL, 0), true);
     rc = rh_couchdb_fetch(cursor->conn, op, &request, "cannot read the changes",
                           cursor->feed->arena, ret_answer, error);
-    if (rc == RH_INVALID) { /* 400: a token of another database */
-        error->error_class = RH_NOT_FOUND;
-        return rh_error_code(error, "feed-gone");
-    }
+    if (rc == RH_INVALID) /* 400: a token of another database */
+        return fail_gone(error);
     return rc == RH_OK ? keep_token(cursor->feed, *ret_answer, error) : rc;
 }
 
@@ -89,6 +105,7 @@ static int32_t feed_open(struct rh_conn *conn, const struct rh_op *op,
                          struct rh_error *error)
 {
     struct rh_cursor *cursor = NULL;
+    struct rh_text since;
     struct rh_json *answer;
     int rc;
 
@@ -101,6 +118,7 @@ static int32_t feed_open(struct rh_conn *conn, const struct rh_op *op,
                                spec->column_stride, NULL, spec->n_columns, &cursor, error);
     if (rc)
         return rc;
+    cursor->scan.declared = spec->n_columns && cursor->columns[0].native_id & RH_COUCHDB_DECLARED;
     cursor->feed = calloc(1, sizeof(*cursor->feed));
     if (cursor->feed) {
         rh_buf_init(&cursor->feed->token, TOKEN_BYTES);
@@ -110,13 +128,29 @@ static int32_t feed_open(struct rh_conn *conn, const struct rh_op *op,
         rc = rh_fail_nomem(error);
     else if (!spec->since.data)
         rc = ask(cursor, op, "normal", RH_TEXT("now"), 1, SPARE_MS, &answer, error);
-    else if (spec->since.len <= TOKEN_BYTES)
+    else if ((rc = read_token(cursor->feed->arena, spec->since, &since, error)) == RH_OK)
         rh_buf_add_text(&cursor->feed->token, spec->since);
     if (rc)
         rh_couchdb_finish(cursor);
     else
         *ret_cursor = cursor;
     return rc;
+}
+
+/* The key of a declared table from its text. */
+static void add_key(struct rh_cursor *cursor, struct rh_value *cell, const struct rh_column *column,
+                    struct rh_text key)
+{
+    bool is_string = rh_text_is(rh_couchdb_native_type(column->type), "string");
+    struct rh_json json = {.kind = is_string                  ? RH_JSON_STRING
+                                   : rh_text_is(key, "true")  ? RH_JSON_TRUE
+                                   : rh_text_is(key, "false") ? RH_JSON_FALSE
+                                                              : RH_JSON_NUMBER,
+                           .text = key,
+                           .source = key};
+
+    if (json.kind != RH_JSON_NUMBER || rh_number_length(key) == key.len)
+        rh_json_cell(&cursor->rows, cell, column, &json);
 }
 
 /* A deletion tells the _id, and nothing else for certain. */
@@ -127,10 +161,11 @@ static int add_change(struct rh_cursor *cursor, const struct rh_json *change,
     const struct rh_json *deleted = rh_json_member(change, "deleted");
     const struct rh_json *document = rh_json_member(change, "doc");
     struct rh_text id = rh_couchdb_string(change, "id");
+    struct rh_text key = rh_couchdb_key_of(cursor, id);
     bool is_deleted = deleted && deleted->kind == RH_JSON_TRUE;
     struct rh_value *cells;
 
-    if (!id.data || rh_text_starts(id, "_design/") ||
+    if (!key.data || rh_text_starts(id, "_design/") ||
         (!is_deleted && !rh_couchdb_is_row(cursor->conn, cursor->table, document)))
         return RH_OK;
     if (cursor->rows.n_rows >= feed->cap)
@@ -144,6 +179,8 @@ static int add_change(struct rh_cursor *cursor, const struct rh_json *change,
     for (uint32_t i = 0; cells && i < cursor->n_columns; i++)
         if (rh_text_is(cursor->columns[i].name, RH_COUCHDB_ID))
             rh_rowset_bytes(&cursor->rows, &cells[i], RH_TYPE_TEXT, id.data, id.len);
+        else if (cursor->columns[i].native_id & RH_COUCHDB_KEY)
+            add_key(cursor, &cells[i], &cursor->columns[i], key);
     return RH_OK;
 }
 

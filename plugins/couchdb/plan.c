@@ -19,11 +19,32 @@
 
 #define EXPLAIN_BYTES ((size_t)1 << 20)
 
-static bool is_id(const struct rh_query *query, uint32_t column)
+static const struct rh_column *column_of(const struct rh_query *query, uint32_t column)
 {
-    return column < query->n_columns &&
-           rh_text_is(rh_couchdb_column(query->columns, query->column_stride, column)->name,
-                      RH_COUCHDB_ID);
+    return column < query->n_columns
+               ? rh_couchdb_column(query->columns, query->column_stride, column)
+               : NULL;
+}
+
+static bool is_declared(const struct rh_query *query)
+{
+    return query->n_columns && column_of(query, 0)->native_id & RH_COUCHDB_DECLARED;
+}
+
+/* Do equal values of it have equal _ids? */
+static bool is_key(const struct rh_query *query, uint32_t position)
+{
+    const struct rh_column *column = column_of(query, position);
+
+    return column &&
+           (column->native_id & RH_COUCHDB_DECLARED ? (column->native_id & RH_COUCHDB_KEY) != 0
+                                                    : rh_text_is(column->name, RH_COUCHDB_ID));
+}
+
+/* And are they in the same order? */
+static bool is_id(const struct rh_query *query, uint32_t position)
+{
+    return is_key(query, position) && column_of(query, position)->type == RH_TYPE_TEXT;
 }
 
 /* The order is by _id and nothing else that could matter: _id is unique. */
@@ -43,7 +64,7 @@ static bool is_range(const struct rh_query *query, const struct rh_node *node)
 
 static bool is_keys(const struct rh_query *query, const struct rh_node *node)
 {
-    return is_id(query, node->column) && (node->op == RH_OP_EQ || node->op == RH_OP_IN);
+    return is_key(query, node->column) && (node->op == RH_OP_EQ || node->op == RH_OP_IN);
 }
 
 static bool is_grouped(const struct rh_query *query)
@@ -73,7 +94,10 @@ static enum rh_couchdb_way way_of(const struct rh_query *query, uint32_t *ret_ke
     }
     if (keys)
         return RH_COUCHDB_KEYS;
-    return !query->n_conjuncts && is_id_order(query) ? RH_COUCHDB_RANGE : RH_COUCHDB_FIND;
+    if (query->n_conjuncts)
+        return RH_COUCHDB_FIND;
+    return is_id_order(query) || (is_declared(query) && !query->n_order) ? RH_COUCHDB_RANGE
+                                                                         : RH_COUCHDB_FIND;
 }
 
 /* A condition that fits to those that were claimed before it. */
@@ -102,7 +126,8 @@ int32_t rh_couchdb_plan(struct rh_conn *conn, const struct rh_query *query,
         else
             ret_plan->verdicts[i] = done ? RH_VERDICT_EXACT : RH_VERDICT_NONE;
     }
-    if (ordered && (way == RH_COUCHDB_RANGE || (way == RH_COUCHDB_FIND && wants_few(query))))
+    if (ordered && (way == RH_COUCHDB_RANGE ||
+                    (way == RH_COUCHDB_FIND && !is_declared(query) && wants_few(query))))
         ret_plan->n_order = query->n_order;
     if (!is_grouped(query))
         ret_plan->accepts = RH_ACCEPT_LIMIT;
@@ -148,6 +173,7 @@ int rh_couchdb_scan_of(const struct rh_query *query, struct rh_couchdb_scan *ret
     int rc = RH_OK;
 
     scan.way = way_of(query, &scan.keys);
+    scan.declared = is_declared(query);
     if (is_grouped(query) || query->n_having || query->offset || (query->flags & 0xffffu) ||
         (query->n_order && (!is_id_order(query) || scan.way == RH_COUCHDB_KEYS)))
         return rh_fail(error, RH_UNSUPPORTED, "CouchDB was not asked what it can do");

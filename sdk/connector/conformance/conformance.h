@@ -17,7 +17,8 @@
  *   echo                native text that returns its one text parameter: "SELECT $1::text"
  *   schema              where the suite makes its tables; the source's default otherwise
  *   tables              [{"name", "columns": [name…], "rows": [[value…]…]}]: tables that are there
- *                       already, and all of their rows; for sources that cannot make tables
+ *                       already, and all of their rows; for sources that cannot make tables, or
+ *                       whose tables are not all like those that they make
  * A member that is null says that the source has no such thing (a file has no credentials); one
  * that is missing leaves its tests unproven.
  *

@@ -17,7 +17,7 @@
 
 bool rh_fixture_can_make(const struct rh_trial *t)
 {
-    return t->connector->ddl && t->connector->write;
+    return t->connector->ddl && t->connector->write && !json_object_get(t->config, "tables");
 }
 
 void rh_fixture_need(struct rh_trial *t)
@@ -135,8 +135,9 @@ static bool insert_narrowed(struct rh_trial *t, struct rh_conn *conn, const stru
 static void fill(struct rh_trial *t, struct rh_conn *conn, const struct rh_table *table,
                  struct rh_value *cells, uint32_t *n_rows)
 {
+    bool by_row = t->connector->write->atomicity == RH_ATOMIC_ROW; /* what is good stays */
     struct rh_rows_read rows;
-    int32_t rc = insert(t, conn, table, cells, *n_rows);
+    int32_t rc = by_row ? RH_DATA : insert(t, conn, table, cells, *n_rows);
     uint32_t kept = 0, n = table->n_columns;
 
     if (rc != RH_OK && !is_refusal(rc))
@@ -429,6 +430,7 @@ int32_t rh_fixture_write(struct rh_trial *t, struct rh_conn *conn, rh_write_fn *
             rc = own.statuses[i].error_class;
             rh_fail(&t->error, rc, "row %llu: %.*s", (unsigned long long)i,
                     RH_TEXT_ARG(own.statuses[i].message));
+            t->error.constraint = own.statuses[i].constraint;
         }
     return rc;
 }

@@ -21,11 +21,36 @@ static int fail_number(const struct rh_column *column, struct rh_error *error)
                                 "text keeps all");
 }
 
+static bool is_double(struct rh_text text)
+{
+    char shortest[RH_NUMBER_F64_SIZE];
+    double number;
+
+    return rh_number_to_f64(text, &number) &&
+           rh_number_equal(text, rh_text_make(shortest, rh_number_from_f64(number, shortest)));
+}
+
+/* Are all numbers of a JSON text, which is well-formed? */
+static bool are_doubles(struct rh_text json)
+{
+    for (uint64_t i = 0; i < json.len; i++) {
+        struct rh_text rest = rh_text_make(json.data + i, json.len - i);
+        size_t n = strchr("-0123456789", json.data[i]) ? rh_number_length(rest) : 0;
+
+        if (n && !is_double(rh_text_make(rest.data, n)))
+            return false;
+        i += n ? n - 1 : 0;
+        if (json.data[i] != '"')
+            continue;
+        for (i++; i < json.len && json.data[i] != '"'; i++)
+            i += json.data[i] == '\\';
+    }
+    return true;
+}
+
 static bool is_kept(const struct rh_value *value)
 {
     struct rh_text text = rh_kit_value_text(value);
-    char shortest[RH_NUMBER_F64_SIZE];
-    double number;
 
     switch (value->type) {
     case RH_TYPE_INT:
@@ -33,10 +58,9 @@ static bool is_kept(const struct rh_value *value)
     case RH_TYPE_UINT:
         return value->as.u <= (uint64_t)MAX_EXACT;
     case RH_TYPE_DECIMAL:
-        return rh_text_is(text, "NaN") || /* JSON's own matter */
-               (rh_number_to_f64(text, &number) &&
-                rh_number_equal(text,
-                                rh_text_make(shortest, rh_number_from_f64(number, shortest))));
+        return rh_text_is(text, "NaN") || is_double(text); /* NaN is JSON's own matter */
+    case RH_TYPE_JSON:
+        return are_doubles(text);
     default:
         return true;
     }

@@ -83,7 +83,7 @@ static int open_store(struct rh_api *api, const char *data, struct rh_error *err
     if (rc != RH_OK)
         goto out;
     rh_operation_init(&op, arena, NULL, rh_clock_us() + OPEN_US);
-    rc = rh_store_open(rh_datasource_pool(api->store_source), &op, &api->store, error);
+    rc = rh_store_open(rh_datasource_pool(api->store_source), NULL, &op, &api->store, error);
 
 out:
     if (rc != RH_OK)

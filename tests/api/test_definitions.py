@@ -289,7 +289,7 @@ def test_a_refused_connector_is_listed_with_its_reason(tmp_path):
     import client
     folder = tmp_path / "plugins"
     folder.mkdir()
-    for name in ("sqlite.so",):
+    for name in ("sqlite.so", "couchdb.so"):
         (folder / name).symlink_to(client.BUILD / "plugins" / name)
     (folder / "broken.so").write_text("not a shared object")
     with temporary_server("--plugins", str(folder)) as server:

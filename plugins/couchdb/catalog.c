@@ -228,7 +228,9 @@ static bool take_index(struct listing *l, const struct rh_json *json, struct rh_
     return ret_index->n_columns > 0 && ret_index->name.len > 0;
 }
 
-static int describe_indexes(struct listing *l, const struct rh_json *list, struct rh_table *table,
+/* Tells plan.c of the indexes, which sees no more than columns. */
+static int describe_indexes(struct listing *l, const struct rh_json *list,
+                            struct rh_column *columns, struct rh_table *table,
                             struct rh_error *error)
 {
     struct rh_index *indexes;
@@ -238,15 +240,19 @@ static int describe_indexes(struct listing *l, const struct rh_json *list, struc
     indexes = l->conn->host->alloc(l->op->arena, (uint64_t)list->n * sizeof(*indexes));
     if (!indexes)
         return rh_fail_nomem(error);
-    for (const struct rh_json *json = list->child; json; json = json->next)
-        table->n_indexes += take_index(l, json, table, &indexes[table->n_indexes]);
+    for (const struct rh_json *json = list->child; json; json = json->next) {
+        if (!take_index(l, json, table, &indexes[table->n_indexes]))
+            continue;
+        columns[indexes[table->n_indexes++].columns[0]].native_id |= RH_COUCHDB_INDEXED;
+    }
     table->indexes = indexes;
     return RH_OK;
 }
 
 /* What was declared, copied out of the listing. */
 static int describe_declared(struct listing *l, const struct rh_couchdb_table *declared,
-                             struct rh_table *table, struct rh_error *error)
+                             struct rh_column **ret_columns, struct rh_table *table,
+                             struct rh_error *error)
 {
     const struct rh_column *from = rh_couchdb_columns(declared);
     uint32_t n = declared->columns.n;
@@ -273,7 +279,7 @@ static int describe_declared(struct listing *l, const struct rh_couchdb_table *d
     }
     if (declared->n_key)
         memcpy(key, declared->key, declared->n_key * sizeof(*key));
-    table->columns = columns;
+    table->columns = *ret_columns = columns;
     table->n_columns = n;
     table->key = key;
     table->n_key = declared->n_key;
@@ -291,7 +297,8 @@ static struct rh_column own_column(const char *name, uint32_t flags)
 }
 
 /* _id and _rev first, then what was inferred. */
-static int describe_inferred(struct listing *l, const struct found *found, struct rh_table *table,
+static int describe_inferred(struct listing *l, const struct found *found,
+                             struct rh_column **ret_columns, struct rh_table *table,
                              struct rh_error *error)
 {
     static const uint32_t key[] = {0};
@@ -314,7 +321,7 @@ static int describe_inferred(struct listing *l, const struct found *found, struc
             column.len && !memchr(column.data, 0, column.len))
             columns[n++] = inferred[i];
     }
-    table->columns = columns;
+    table->columns = *ret_columns = columns;
     table->n_columns = n;
     table->key = key;
     table->n_key = 1;
@@ -332,14 +339,15 @@ static int describe(struct listing *l, const struct found *found, struct rh_tabl
         .foreign_key_stride = sizeof(struct rh_foreign_key),
         .est_rows = found->est_rows,
     };
+    struct rh_column *columns = NULL;
     int rc;
 
     if (!table.name.data)
         return rh_fail_nomem(error);
-    rc = found->declared ? describe_declared(l, found->declared, &table, error)
-                         : describe_inferred(l, found, &table, error);
+    rc = found->declared ? describe_declared(l, found->declared, &columns, &table, error)
+                         : describe_inferred(l, found, &columns, &table, error);
     if (rc == RH_OK)
-        rc = describe_indexes(l, found->indexes, &table, error);
+        rc = describe_indexes(l, found->indexes, columns, &table, error);
     if (rc == RH_OK)
         *ret_table = table;
     return rc;

@@ -188,6 +188,15 @@ int rh_couchdb_fetch(struct rh_conn *conn, const struct rh_op *op,
     return rc;
 }
 
+int rh_couchdb_as_unknown(int rc, struct rh_error *error)
+{
+    if (rc == RH_OK || !error || (error->retry != RH_RETRY_IF_IDEMPOTENT && rc != RH_PROTOCOL))
+        return rc;
+    error->error_class = RH_UNKNOWN_OUTCOME;
+    rh_error_prefix(error, "whether the documents were written is not known");
+    return RH_UNKNOWN_OUTCOME;
+}
+
 struct rh_text rh_couchdb_copy(const struct rh_conn *conn, const struct rh_op *op,
                                struct rh_text text)
 {

@@ -105,6 +105,8 @@ struct rh_http_request rh_couchdb_request(const char *method, const struct rh_bu
 int rh_couchdb_fetch(struct rh_conn *conn, const struct rh_op *op,
                      const struct rh_http_request *request, const char *what,
                      struct rh_arena *arena, struct rh_json **ret_answer, struct rh_error *error);
+/* For a request that writes: when its answer was lost, UNKNOWN_OUTCOME. */
+int rh_couchdb_as_unknown(int rc, struct rh_error *error);
 /* A copy in the op's arena; no text: none, or out of memory. */
 struct rh_text rh_couchdb_copy(const struct rh_conn *conn, const struct rh_op *op,
                                struct rh_text text);
@@ -128,7 +130,8 @@ const struct rh_column *rh_couchdb_column(const struct rh_column *columns, uint3
 
 /* Bits of rh_column.native_id beside those of the types that values have. */
 #define RH_COUCHDB_DECLARED 0x10000u
-#define RH_COUCHDB_KEY 0x20000u /* the one key column of a declared table */
+#define RH_COUCHDB_KEY 0x20000u     /* the one key column of a declared table */
+#define RH_COUCHDB_INDEXED 0x40000u /* an index begins with it */
 
 struct rh_couchdb_table {
     struct rh_text name; /* no text: it was dropped */
@@ -192,6 +195,8 @@ extern const struct rh_operator rh_couchdb_operators[RH_COUCHDB_N_OPERATORS];
 uint8_t rh_couchdb_verdict(const struct rh_query *query, uint32_t position);
 /* May both be in one selector? */
 bool rh_couchdb_agree(const struct rh_query *query, uint32_t position, uint32_t other);
+/* Does it leave so few documents that an index is of use? */
+bool rh_couchdb_narrows(const struct rh_node *node);
 /* Appends it as a selector, `{…}`; the verdict was not NONE. DATA, and the buffer's own failure. */
 int rh_couchdb_add_selector(const struct rh_query *query, uint32_t position, struct rh_buf *body,
                             struct rh_error *error);
@@ -235,6 +240,7 @@ int32_t rh_couchdb_explain(struct rh_conn *conn, const struct rh_op *op,
 /* ---- Rows (read.c) ------------------------------------------------------------------------- */
 
 struct rh_couchdb_feed;
+struct rh_couchdb_answer;
 
 struct rh_cursor {
     struct rh_conn *conn;
@@ -257,6 +263,8 @@ struct rh_cursor {
     struct rh_buf after; /* the last _id of the page before */
     /* following changes */
     struct rh_couchdb_feed *feed;
+    /* the answer to a native query; then it is nothing else */
+    struct rh_couchdb_answer *answer;
 };
 
 int32_t rh_couchdb_open(struct rh_conn *conn, const struct rh_op *op, const struct rh_query *query,
@@ -278,6 +286,13 @@ void rh_couchdb_add_row(struct rh_rowset *rows, const struct rh_column *columns,
 int rh_couchdb_add_request(const struct rh_conn *conn, const struct rh_query *query,
                            const struct rh_couchdb_scan *scan, uint64_t page, struct rh_text after,
                            struct rh_buf *url, struct rh_buf *body, struct rh_error *error);
+
+/* ---- Native queries (native.c) ------------------------------------------------------------- */
+
+extern const struct rh_native rh_couchdb_native;
+int32_t rh_couchdb_answer_next(struct rh_cursor *cursor, uint32_t max_rows,
+                               struct rh_batch *ret_batch, struct rh_error *error);
+void rh_couchdb_answer_free(struct rh_couchdb_answer *answer);
 
 /* ---- Writing and changes (check.c, write.c, feed.c) ---------------------------------------- */
 

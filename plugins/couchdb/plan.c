@@ -77,6 +77,20 @@ static bool wants_few(const struct rh_query *query)
     return query->limit != RH_NO_LIMIT || query->flags & RH_QUERY_ROW_GOAL;
 }
 
+/* Is there an index that leads to what is asked for? */
+static bool is_indexed(const struct rh_query *query)
+{
+    for (uint32_t i = 0; i < query->n_conjuncts; i++) {
+        const struct rh_node *node = &query->nodes[query->conjuncts[i]];
+        const struct rh_column *column = column_of(query, node->column);
+
+        if (column && column->native_id & RH_COUCHDB_INDEXED && rh_couchdb_narrows(node) &&
+            rh_couchdb_verdict(query, query->conjuncts[i]))
+            return true;
+    }
+    return false;
+}
+
 /* The way, and for KEYS the node. */
 static enum rh_couchdb_way way_of(const struct rh_query *query, uint32_t *ret_keys)
 {
@@ -126,8 +140,8 @@ int32_t rh_couchdb_plan(struct rh_conn *conn, const struct rh_query *query,
         else
             ret_plan->verdicts[i] = done ? RH_VERDICT_EXACT : RH_VERDICT_NONE;
     }
-    if (ordered && (way == RH_COUCHDB_RANGE ||
-                    (way == RH_COUCHDB_FIND && !is_declared(query) && wants_few(query))))
+    if (ordered && (way == RH_COUCHDB_RANGE || (way == RH_COUCHDB_FIND && !is_declared(query) &&
+                                                wants_few(query) && !is_indexed(query))))
         ret_plan->n_order = query->n_order;
     if (!is_grouped(query))
         ret_plan->accepts = RH_ACCEPT_LIMIT;

@@ -147,15 +147,6 @@ static void add_fields(const struct rh_conn *conn, const struct rh_query *query,
     rh_buf_add_char(body, ']');
 }
 
-/* Does it leave so few documents that an index is of use? */
-static bool narrows(const struct rh_node *node)
-{
-    uint32_t base = RH_OP_BASE(node->op);
-
-    return !(node->op & RH_OP_NOT) && base != RH_OP_OR && base != RH_OP_NULL &&
-           base != RH_OP_ABSENT && (base != RH_OP_IN || node->n == 1);
-}
-
 /*
  * The server chooses the index itself. With a condition on _id that says nothing it takes _all_docs,
  * so that is there only where no other condition narrows, or the order is by _id.
@@ -169,7 +160,7 @@ static int add_selector(const struct rh_conn *conn, const struct rh_query *query
     int rc = RH_OK;
 
     for (uint32_t i = 0; i < query->n_conjuncts && !query->n_order; i++)
-        narrow = narrow || narrows(&query->nodes[query->conjuncts[i]]);
+        narrow = narrow || rh_couchdb_narrows(&query->nodes[query->conjuncts[i]]);
     rh_buf_add_str(body, "{\"$and\":[");
     if (!narrow) {
         rh_buf_add_str(body, "{\"_id\":{\"$gt\":null}}");
@@ -445,6 +436,8 @@ int32_t rh_couchdb_next(struct rh_cursor *cursor, const struct rh_op *op, uint32
 
     if (rc)
         return rc;
+    if (cursor->answer)
+        return rh_couchdb_answer_next(cursor, max_rows, ret_batch, error);
     rh_rowset_clear(&cursor->rows, max_rows);
     while (rc == RH_OK && cursor->left && rh_rowset_has_room(&cursor->rows)) {
         rc = next_document(cursor, op, &document, error);
@@ -470,6 +463,7 @@ void rh_couchdb_finish(struct rh_cursor *cursor)
 {
     end_page(cursor);
     rh_couchdb_feed_free(cursor->feed);
+    rh_couchdb_answer_free(cursor->answer);
     rh_rowset_fini(&cursor->rows);
     rh_arena_free(cursor->document_arena);
     rh_buf_free(&cursor->url);

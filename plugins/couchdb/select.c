@@ -228,6 +228,14 @@ bool rh_couchdb_agree(const struct rh_query *query, uint32_t position, uint32_t 
     return a->column != b->column || (is_range(a) && is_range(b)) || (is_match(a) && is_match(b));
 }
 
+bool rh_couchdb_narrows(const struct rh_node *node)
+{
+    uint32_t base = RH_OP_BASE(node->op);
+
+    return !(node->op & RH_OP_NOT) && base != RH_OP_OR && base != RH_OP_NULL &&
+           base != RH_OP_ABSENT && (base != RH_OP_IN || node->n == 1);
+}
+
 /* ---- Selectors ----------------------------------------------------------------------------- */
 
 /* {"name":{"$op":value}}, as far as the value. */

@@ -539,16 +539,6 @@ static int take_outcomes(struct write *w, const struct rh_json *answer, struct r
     return RH_OK;
 }
 
-/* Nothing tells what became of a request whose answer was lost. */
-static int as_unknown(int rc, struct rh_error *error)
-{
-    if (rc == RH_OK || !error || (error->retry != RH_RETRY_IF_IDEMPOTENT && rc != RH_PROTOCOL))
-        return rc;
-    error->error_class = RH_UNKNOWN_OUTCOME;
-    rh_error_prefix(error, "whether the documents were written is not known");
-    return RH_UNKNOWN_OUTCOME;
-}
-
 static int store(struct write *w, bool *ret_any, struct rh_error *error)
 {
     struct rh_json *answer = NULL;
@@ -579,9 +569,10 @@ static int store(struct write *w, bool *ret_any, struct rh_error *error)
     if (rc == RH_OK && (url.failed || body.failed))
         rc = rh_fail(error, RH_RESOURCE, "the documents are too large for one request");
     if (rc == RH_OK && *ret_any) {
-        rc = as_unknown(rh_couchdb_fetch(w->conn, w->op, &request, "cannot write the documents",
-                                         w->arena, &answer, error),
-                        error);
+        rc = rh_couchdb_as_unknown(rh_couchdb_fetch(w->conn, w->op, &request,
+                                                    "cannot write the documents", w->arena, &answer,
+                                                    error),
+                                   error);
         if (rc == RH_OK)
             rc = take_outcomes(w, answer, error);
     }

@@ -1,6 +1,6 @@
 /*
- * Tables: one request for the names of the databases, and for each three at most: what is declared,
- * its indexes, a sample. The number of requests grows with the databases, since CouchDB has none over
+ * Tables: one request for the names of the databases, and for each four at most: what is declared,
+ * a sample, its indexes, itself. The number of requests grows with the databases, since CouchDB has none over
  * several of them; with table_field there is one database.
  *
  * What is declared is neither sampled nor marked as inferred. The sample is the first documents by
@@ -34,6 +34,7 @@ struct found {
     const struct rh_couchdb_table *declared; /* NULL: inferred */
     struct rh_json_infer infer;
     const struct rh_json *indexes; /* of its database; NULL: none */
+    bool partitioned;              /* its database is */
     int64_t est_rows;
 };
 
@@ -110,6 +111,8 @@ static int sample(struct listing *l, struct found *table, struct rh_error *error
         if (rc == RH_OK)
             rc = look_at(l, table, row, error);
     }
+    if (rc == RH_END && !documents.stream.found)
+        rc = rh_fail(error, RH_PROTOCOL, "the server's answer has no list of documents");
     if (rc == RH_END)
         total = rh_json_member(documents.stream.envelope, "total_rows");
     if (table && total)
@@ -168,6 +171,26 @@ static int find_declared(struct listing *l, struct found *table, struct rh_error
         found->declared = &tables[i];
     }
     return RH_OK;
+}
+
+static int find_partitions(struct listing *l, struct rh_text name, bool *ret_partitioned,
+                           struct rh_error *error)
+{
+    const struct rh_json *partitioned;
+    struct rh_json *answer = NULL;
+    struct rh_http_request request;
+    struct rh_buf url;
+    int rc;
+
+    rh_buf_init(&url, 65536);
+    rh_couchdb_add_database(l->conn, name, &url);
+    request = rh_couchdb_request("GET", &url, rh_text_make(NULL, 0), true);
+    rc = rh_couchdb_fetch(l->conn, l->op, &request, "cannot look at the database", l->arena,
+                          &answer, error);
+    rh_buf_free(&url);
+    partitioned = rh_json_member(rh_json_member(answer, "props"), "partitioned");
+    *ret_partitioned = partitioned && partitioned->kind == RH_JSON_TRUE;
+    return rc;
 }
 
 static int find_indexes(struct listing *l, struct rh_text name, const struct rh_json **ret_indexes,
@@ -310,15 +333,20 @@ static int describe_inferred(struct listing *l, const struct found *found,
     rc = rh_json_infer_columns(&found->infer, host, l->op->arena, &inferred, &n_inferred, error);
     if (rc)
         return rc;
-    columns = host->alloc(l->op->arena, ((uint64_t)n_inferred + 2) * sizeof(*columns));
+    columns = host->alloc(l->op->arena, ((uint64_t)n_inferred + 3) * sizeof(*columns));
     if (!columns)
         return rh_fail_nomem(error);
     columns[0] = own_column(RH_COUCHDB_ID, RH_COLUMN_DEFAULT | RH_COLUMN_BINARY_ORDER);
     columns[1] = own_column(RH_COUCHDB_REV, RH_COLUMN_GENERATED);
+    if (found->partitioned) {
+        columns[n] = own_column(RH_COUCHDB_PARTITION, RH_COLUMN_GENERATED);
+        columns[n++].native_id |= RH_COUCHDB_IS_PARTITION;
+    }
     for (uint32_t i = 0; i < n_inferred; i++) {
         struct rh_text column = inferred[i].name;
         if (!rh_text_is(column, RH_COUCHDB_ID) && !rh_text_is(column, RH_COUCHDB_REV) &&
-            column.len && !memchr(column.data, 0, column.len))
+            !rh_text_is(column, RH_COUCHDB_PARTITION) && column.len &&
+            !memchr(column.data, 0, column.len))
             columns[n++] = inferred[i];
     }
     table->columns = *ret_columns = columns;
@@ -373,17 +401,25 @@ static int describe_all(struct listing *l, struct rh_catalog *ret_catalog, struc
 /* All of one database; table NULL: with table_field, its documents say which there are. */
 static int look_into(struct listing *l, struct found *table, struct rh_error *error)
 {
+    struct rh_text name = table ? table->name : rh_text_make(NULL, 0);
     const struct rh_json *indexes = NULL;
+    bool partitioned = false;
     int rc = find_declared(l, table, error);
 
     if (rc == RH_OK && l->conn->config.sample && !(table && table->declared))
         rc = sample(l, table, error);
     if (rc == RH_OK)
-        rc = find_indexes(l, table ? table->name : rh_text_make(NULL, 0), &indexes, error);
-    if (table)
-        table->indexes = indexes;
-    for (uint32_t i = 0; !table && i < l->found.n; i++)
-        ((struct found **)l->found.items)[i]->indexes = indexes;
+        rc = find_indexes(l, name, &indexes, error);
+    if (rc == RH_OK && l->conn->config.sample)
+        rc = find_partitions(l, name, &partitioned, error);
+    for (uint32_t i = 0; i < l->found.n; i++) {
+        struct found *found = ((struct found **)l->found.items)[i];
+
+        if (table && found != table)
+            continue;
+        found->indexes = indexes;
+        found->partitioned = partitioned;
+    }
     return rc;
 }
 

@@ -25,6 +25,7 @@
 
 #define RH_COUCHDB_ID "_id"
 #define RH_COUCHDB_REV "_rev"
+#define RH_COUCHDB_PARTITION "_partition" /* what stands before the colon of _id */
 #define RH_COUCHDB_DOCUMENT_BYTES ((size_t)64 << 20)
 
 /* ---- Settings (config.c) ------------------------------------------------------------------- */
@@ -132,6 +133,7 @@ const struct rh_column *rh_couchdb_column(const struct rh_column *columns, uint3
 #define RH_COUCHDB_DECLARED 0x10000u
 #define RH_COUCHDB_KEY 0x20000u     /* the one key column of a declared table */
 #define RH_COUCHDB_INDEXED 0x40000u /* an index begins with it */
+#define RH_COUCHDB_IS_PARTITION 0x80000u
 
 struct rh_couchdb_table {
     struct rh_text name; /* no text: it was dropped */
@@ -193,6 +195,8 @@ extern const struct rh_operator rh_couchdb_operators[RH_COUCHDB_N_OPERATORS];
 
 /* What a Mango selector can do for this condition: RH_VERDICT_*. */
 uint8_t rh_couchdb_verdict(const struct rh_query *query, uint32_t position);
+/* Is it `_partition = …`, which is no matter of the selector? */
+bool rh_couchdb_is_partition(const struct rh_query *query, uint32_t position);
 /* May both be in one selector? */
 bool rh_couchdb_agree(const struct rh_query *query, uint32_t position, uint32_t other);
 /* Does it leave so few documents that an index is of use? */
@@ -223,6 +227,7 @@ struct rh_couchdb_scan {
     enum rh_couchdb_way way;
     struct rh_couchdb_bound low, high; /* RANGE; of a declared table: of its key */
     uint32_t keys;                     /* KEYS: position of the node */
+    struct rh_text partition;          /* FIND: only this one; no text: all */
     bool descending;                   /* FIND, RANGE with order */
     bool declared;                     /* RANGE, KEYS: the table is */
 };

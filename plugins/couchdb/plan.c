@@ -198,6 +198,8 @@ int rh_couchdb_scan_of(const struct rh_query *query, struct rh_couchdb_scan *ret
 
         if (scan.way == RH_COUCHDB_RANGE && is_range(query, node))
             rc = add_range(query, node, &scan, error);
+        else if (scan.way == RH_COUCHDB_FIND && rh_couchdb_is_partition(query, position))
+            scan.partition = rh_kit_value_text(&query->values[node->first]);
         else if (scan.way == RH_COUCHDB_FIND ? !rh_couchdb_verdict(query, position)
                                              : position != scan.keys || !is_keys(query, node))
             rc = rh_fail(error, RH_UNSUPPORTED,

@@ -139,7 +139,7 @@ static void add_fields(const struct rh_conn *conn, const struct rh_query *query,
     for (uint32_t i = 0; i < query->n_select; i++) {
         struct rh_text name =
             rh_couchdb_column(query->columns, query->column_stride, query->select[i])->name;
-        if (rh_text_is(name, RH_COUCHDB_ID))
+        if (rh_text_is(name, RH_COUCHDB_ID) || rh_text_is(name, RH_COUCHDB_PARTITION))
             continue;
         rh_buf_add_char(body, ',');
         rh_json_add_string(body, name);
@@ -160,7 +160,8 @@ static int add_selector(const struct rh_conn *conn, const struct rh_query *query
     int rc = RH_OK;
 
     for (uint32_t i = 0; i < query->n_conjuncts && !query->n_order; i++)
-        narrow = narrow || rh_couchdb_narrows(&query->nodes[query->conjuncts[i]]);
+        narrow = narrow || (rh_couchdb_narrows(&query->nodes[query->conjuncts[i]]) &&
+                            !rh_couchdb_is_partition(query, query->conjuncts[i]));
     rh_buf_add_str(body, "{\"$and\":[");
     if (!narrow) {
         rh_buf_add_str(body, "{\"_id\":{\"$gt\":null}}");
@@ -174,6 +175,8 @@ static int add_selector(const struct rh_conn *conn, const struct rh_query *query
         rh_buf_add_str(body, "}}");
     }
     for (uint32_t i = 0; i < query->n_conjuncts && rc == RH_OK; i++) {
+        if (rh_couchdb_is_partition(query, query->conjuncts[i]))
+            continue;
         rh_buf_add_str(body, n++ ? "," : "");
         rc = rh_couchdb_add_selector(query, query->conjuncts[i], body, error);
     }
@@ -190,6 +193,10 @@ static int add_find(const struct rh_conn *conn, const struct rh_query *query,
 
     if (!conn->config.table_field && query->limit < limit)
         limit = query->limit;
+    if (scan->partition.data) {
+        rh_buf_add_str(url, "/" RH_COUCHDB_PARTITION);
+        rh_http_add_segment(url, scan->partition);
+    }
     rh_buf_add_str(url, "/_find");
     rh_buf_add_str(body, "{\"selector\":");
     rc = add_selector(conn, query, body, error);
@@ -333,11 +340,18 @@ static void end_page(struct rh_cursor *cursor)
     cursor->open = false;
 }
 
+static int fail_shape(struct rh_error *error)
+{
+    return rh_fail(error, RH_PROTOCOL, "the server's answer has no list of documents");
+}
+
 /* Behind the last document of a page. RH_END when there is no other. */
 static int turn_page(struct rh_cursor *cursor, const struct rh_op *op, struct rh_error *error)
 {
     bool full = cursor->page && cursor->n_page == cursor->page;
 
+    if (!cursor->documents.stream.found)
+        return fail_shape(error);
     end_page(cursor);
     if (!full)
         return RH_END;
@@ -374,13 +388,25 @@ static bool in_bounds(const struct rh_couchdb_scan *scan, struct rh_text id)
            (high < 0 || (high == 0 && scan->high.inclusive));
 }
 
+static void add_partition(struct rh_rowset *rows, struct rh_value *cell, struct rh_text id)
+{
+    struct rh_text partition = rh_text_cut(&id, ':');
+
+    if (id.data)
+        rh_rowset_bytes(rows, cell, RH_TYPE_TEXT, partition.data, partition.len);
+}
+
 void rh_couchdb_add_row(struct rh_rowset *rows, const struct rh_column *columns, uint32_t n_columns,
                         const struct rh_json *document)
 {
     struct rh_value *cells = rh_rowset_row(rows);
 
     for (uint32_t i = 0; cells && i < n_columns; i++)
-        rh_json_cell(rows, &cells[i], &columns[i], rh_couchdb_member(document, columns[i].name));
+        if (columns[i].native_id & RH_COUCHDB_IS_PARTITION)
+            add_partition(rows, &cells[i], rh_couchdb_string(document, RH_COUCHDB_ID));
+        else
+            rh_json_cell(rows, &cells[i], &columns[i],
+                         rh_couchdb_member(document, columns[i].name));
 }
 
 /* The next document, a row or not; RH_END. */
@@ -402,6 +428,8 @@ static int next_document(struct rh_cursor *cursor, const struct rh_op *op,
     }
     if (rc)
         return rc;
+    if (item->kind != RH_JSON_OBJECT)
+        return fail_shape(error);
     cursor->n_page++;
     *ret_document = cursor->scan.way == RH_COUCHDB_FIND ? item : rh_json_member(item, "doc");
     if (cursor->page) {

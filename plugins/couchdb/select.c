@@ -149,7 +149,8 @@ static uint8_t leaf_verdict(const struct rh_query *query, const struct rh_node *
             ? rh_couchdb_column(query->columns, query->column_stride, node->column)
             : NULL;
 
-    if (!column || !column->native_id || !is_plain(column->name))
+    if (!column || !column->native_id || column->native_id & RH_COUCHDB_IS_PARTITION ||
+        !is_plain(column->name))
         return RH_VERDICT_NONE;
     switch (RH_OP_BASE(node->op)) {
     case RH_OP_EQ:
@@ -206,6 +207,8 @@ static uint8_t verdict(const struct rh_query *query, const struct rh_node *node,
 
 uint8_t rh_couchdb_verdict(const struct rh_query *query, uint32_t position)
 {
+    if (rh_couchdb_is_partition(query, position))
+        return RH_VERDICT_EXACT;
     return verdict(query, &query->nodes[position], false);
 }
 
@@ -223,9 +226,20 @@ bool rh_couchdb_agree(const struct rh_query *query, uint32_t position, uint32_t 
 {
     const struct rh_node *a = &query->nodes[position], *b = &query->nodes[other];
 
+    if (rh_couchdb_is_partition(query, position) || rh_couchdb_is_partition(query, other))
+        return rh_couchdb_is_partition(query, position) != rh_couchdb_is_partition(query, other);
     if (is_or(a) || is_or(b))
         return is_or(a) != is_or(b);
     return a->column != b->column || (is_range(a) && is_range(b)) || (is_match(a) && is_match(b));
+}
+
+bool rh_couchdb_is_partition(const struct rh_query *query, uint32_t position)
+{
+    const struct rh_node *node = &query->nodes[position];
+
+    return node->op == RH_OP_EQ && node->column < query->n_columns &&
+           rh_couchdb_column(query->columns, query->column_stride, node->column)->native_id &
+               RH_COUCHDB_IS_PARTITION;
 }
 
 bool rh_couchdb_narrows(const struct rh_node *node)

@@ -88,6 +88,8 @@ static int find_id(struct write *w, struct rh_error *error)
             if (!w->is_key[i])
                 return rh_fail(error, RH_INVALID, "_rev is CouchDB's own and cannot be set");
             w->rev = i;
+        } else if (rh_text_is(name, RH_COUCHDB_PARTITION)) {
+            return rh_fail(error, RH_INVALID, "_partition is what stands before the colon of _id");
         } else if (w->is_key[i] && (w->verb == MERGE || w->verb == IGNORE)) {
             return rh_fail(error, RH_UNSUPPORTED, "CouchDB finds documents by _id, not by \"%.*s\"",
                            RH_TEXT_ARG(name));
@@ -522,6 +524,17 @@ static void take_outcome(struct write *w, struct row *row, const struct rh_json 
         row->conflict = true;
 }
 
+/* Is it one of this row: that it was stored, or why not? */
+static bool is_outcome(const struct row *row, const struct rh_json *outcome)
+{
+    struct rh_text id = rh_couchdb_string(outcome, "id");
+
+    if (rh_couchdb_string(outcome, "error").data)
+        return true;
+    return id.data && rh_couchdb_string(outcome, "rev").data &&
+           (!row->given.data || rh_text_equal(id, row->given));
+}
+
 static int take_outcomes(struct write *w, const struct rh_json *answer, struct rh_error *error)
 {
     const struct rh_json *outcome = answer->kind == RH_JSON_ARRAY ? answer->child : NULL;
@@ -529,10 +542,9 @@ static int take_outcomes(struct write *w, const struct rh_json *answer, struct r
     for (uint64_t i = 0; i < w->spec->n_rows; i++) {
         if (!w->rows[i].due)
             continue;
-        if (!outcome)
+        if (!outcome || !is_outcome(&w->rows[i], outcome))
             return rh_fail(error, RH_UNKNOWN_OUTCOME,
-                           "the server told of fewer documents than it "
-                           "was sent");
+                           "the server did not tell what became of the documents it was sent");
         take_outcome(w, &w->rows[i], outcome);
         outcome = outcome->next;
     }

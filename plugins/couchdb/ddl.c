@@ -422,6 +422,14 @@ static void add_index(const struct ddl *d, const struct rh_table *table,
     rh_buf_free(&ddoc);
 }
 
+static bool has_any(struct rh_text text, const char *any)
+{
+    for (uint64_t i = 0; i < text.len; i++)
+        if (strchr(any, text.data[i]))
+            return true;
+    return false;
+}
+
 static int create_index(struct ddl *d, const struct rh_table *table, const struct rh_index *index,
                         struct rh_error *error)
 {
@@ -433,9 +441,14 @@ static int create_index(struct ddl *d, const struct rh_table *table, const struc
         rh_fail(error, RH_UNSUPPORTED, "CouchDB has no unique indexes");
         return rh_error_hint(error, "only the key of a table is unique");
     }
-    for (uint32_t i = 0; i < index->n_columns; i++)
+    for (uint32_t i = 0; i < index->n_columns; i++) {
         if (index->columns[i] >= table->n_columns)
             return rh_fail(error, RH_INVALID, "the index names no column");
+        if (has_any(column_at(table, index->columns[i])->name, ".\\$"))
+            return rh_fail(error, RH_UNSUPPORTED,
+                           "column \"%.*s\" cannot be in an index: its name is a path to CouchDB",
+                           RH_TEXT_ARG(column_at(table, index->columns[i])->name));
+    }
     if (!index->name.len || !index->n_columns)
         return rh_fail(error, RH_INVALID, "an index has a name and columns");
     rh_buf_init(&body, BODY_BYTES);

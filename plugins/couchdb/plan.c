@@ -1,9 +1,9 @@
 /*
  * Which request reads the rows.
  *
- *   a condition on _id that is a range, SEEK, or order by _id alone   _all_docs, between two keys
- *   EQ or IN on _id                                                  _all_docs, those keys
- *   all else                                                         _find
+ *   a condition on _id that is a range, SEEK, or no condition   _all_docs, between two keys
+ *   EQ or IN on _id                                            _all_docs, those keys
+ *   all else                                                   _find
  *
  * Only _all_docs compares _id by code point; in _find even a range of _id is ICU's, so the two are
  * never mixed. Order by _id is _find's too (it walks _all_docs), but is taken only when not all rows
@@ -108,10 +108,7 @@ static enum rh_couchdb_way way_of(const struct rh_query *query, uint32_t *ret_ke
     }
     if (keys)
         return RH_COUCHDB_KEYS;
-    if (query->n_conjuncts)
-        return RH_COUCHDB_FIND;
-    return is_id_order(query) || (is_declared(query) && !query->n_order) ? RH_COUCHDB_RANGE
-                                                                         : RH_COUCHDB_FIND;
+    return query->n_conjuncts ? RH_COUCHDB_FIND : RH_COUCHDB_RANGE;
 }
 
 /* A condition that fits to those that were claimed before it. */

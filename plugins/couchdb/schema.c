@@ -278,17 +278,16 @@ void rh_couchdb_schema_add(const struct rh_conn *conn, const struct rh_couchdb_s
     const struct rh_couchdb_table *tables = schema->tables.items;
 
     add_url(conn, table, url);
-    rh_buf_add_str(body, "{\"language\":\"query\",\"views\":{}");
-    if (schema->rev.data)
-        add_text(body, RH_COUCHDB_REV, schema->rev);
-    rh_buf_add_str(body, ",\"tables\":{");
+    rh_buf_add_str(body, "{\"tables\":{");
     for (uint32_t i = 0, n = 0; i < schema->tables.n; i++) {
         if (!tables[i].name.data) /* dropped */
             continue;
         rh_buf_add_str(body, n++ ? "," : "");
         add_table(body, &tables[i]);
     }
-    rh_buf_add_str(body, "}}");
+    rh_buf_add_char(body, '}');
+    add_text(body, RH_COUCHDB_REV, schema->rev);
+    rh_buf_add_char(body, '}');
 }
 
 /* ---- Keys ---------------------------------------------------------------------------------- */

@@ -220,6 +220,14 @@ def test_partitions(api, peer):
     assert "_partition" not in {c["name"] for c in api.data("GET", "apps/bad/datasources/words/tables/words")["columns"]}
 
 
+def test_a_page_is_one_request(api, peer):
+    for asked in ({"where": {"n": {"gt": 3}}, "limit": 3}, {"limit": 3}, {"where": {"_id": "p0:02"}},
+                  {"where": {"_id": {"gt": "p0:02"}}, "order": ["_id"], "limit": 2}):
+        peer.requests.clear()
+        assert query(api, **asked).json()["data"]
+        assert len(peer.requests) == 1, peer.requests
+
+
 def test_texts_that_only_icu_takes_for_equal(api):
     assert [r["_id"] for r in query(api, "words", where={"s": "\u00e9"}).json()["data"]] == ["a"]
     assert [r["_id"] for r in query(api, "words", where={"s": {"ne": "e\u0301"}}, order=["_id"]).json()["data"]] \

@@ -17,8 +17,9 @@
  *   echo                native text that returns its one text parameter: "SELECT $1::text"
  *   schema              where the suite makes its tables; the source's default otherwise
  *   tables              [{"name", "columns": [name…], "rows": [[value…]…]}]: tables that are there
- *                       already, and all of their rows; for sources that cannot make tables, or
- *                       whose tables are not all like those that they make
+ *                       already, and all of their rows; for sources that cannot make tables
+ *   make_tables         false: only those are tested, of a source whose tables are not all like the
+ *                       ones that it makes
  * A member that is null says that the source has no such thing (a file has no credentials); one
  * that is missing leaves its tests unproven.
  *

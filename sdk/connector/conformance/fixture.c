@@ -17,7 +17,8 @@
 
 bool rh_fixture_can_make(const struct rh_trial *t)
 {
-    return t->connector->ddl && t->connector->write && !json_object_get(t->config, "tables");
+    return t->connector->ddl && t->connector->write &&
+           !json_is_false(json_object_get(t->config, "make_tables"));
 }
 
 void rh_fixture_need(struct rh_trial *t)

@@ -67,6 +67,7 @@ def configuration(kind):
     }
     if kind in ("inferred", "indexed"):
         rows = [[None if v is ABSENT else v for v in row] for row in ROWS]
+        made["make_tables"] = False
         made["tables"] = [{"name": "things", "columns": COLUMNS, "rows": rows}]
     return made
 

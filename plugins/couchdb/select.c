@@ -34,11 +34,15 @@
      RH_TYPE_BIT(RH_TYPE_DECIMAL))
 #define SCALARS (NUMBERS | RH_TYPE_BIT(RH_TYPE_BOOL))
 #define ALL 0xffffu
+/* Of keys of declared tables, which are found by their text. */
+#define KEYS                                                                                       \
+    (RH_TYPE_BIT(RH_TYPE_UUID) | RH_TYPE_BIT(RH_TYPE_DATE) | RH_TYPE_BIT(RH_TYPE_DATETIME) |       \
+     RH_TYPE_BIT(RH_TYPE_TIMESTAMP))
 
 const struct rh_operator rh_couchdb_operators[RH_COUCHDB_N_OPERATORS] = {
-    {.op = RH_OP_EQ, .types = SCALARS | TEXT, .verdict = RH_VERDICT_EXACT},
+    {.op = RH_OP_EQ, .types = SCALARS | TEXT | KEYS, .verdict = RH_VERDICT_EXACT},
     {.op = RH_OP_EQ | RH_OP_NOT, .types = SCALARS, .verdict = RH_VERDICT_EXACT},
-    {.op = RH_OP_IN, .types = SCALARS | TEXT, .verdict = RH_VERDICT_EXACT},
+    {.op = RH_OP_IN, .types = SCALARS | TEXT | KEYS, .verdict = RH_VERDICT_EXACT},
     {.op = RH_OP_IN | RH_OP_NOT, .types = SCALARS, .verdict = RH_VERDICT_EXACT},
     {.op = RH_OP_LT, .types = NUMBERS | TEXT, .verdict = RH_VERDICT_EXACT},
     {.op = RH_OP_LTE, .types = NUMBERS | TEXT, .verdict = RH_VERDICT_EXACT},

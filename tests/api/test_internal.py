@@ -161,6 +161,39 @@ def test_a_row_lives(api, notes):
     problem(api.get(notes + "/new"), "not-found", 404)
 
 
+@pytest.mark.parametrize("kind, keys", [
+    ("int", [7, -3, 100]), ("uuid", ["9b0e7a52-0f0a-4d0e-8f5e-0242ac120002", "00000000-0000-0000-0000-000000000001"]),
+    ("date", ["2024-02-29", "1969-12-31"]), ("timestamp", ["2024-02-29T10:00:00Z", "2024-02-29T10:00:00.5Z"]),
+    ("text", ["a/b", "é:x", "%41", "", "_x", "a b"]), ("bool", [True, False])])
+def test_keys_of_every_type(api, inner, kind, keys):
+    api.data("POST", f"apps/{inner}/datasources/internal/tables", 201, json={
+        "name": "k", "key": ["id"], "columns": [{"name": "id", "type": kind, "nullable": False},
+                                                {"name": "n", "type": "int"}]})
+    path = f"apps/{inner}/data/internal/k"
+    assert api.post(path + "?returning=none&atomic=false",
+                    json=[{"id": key, "n": i} for i, key in enumerate(keys)]).status_code == 201
+    for i, key in enumerate(keys):
+        assert ask(api, path, where={"id": key}) == [{"id": key, "n": i}]
+    assert {r["n"] for r in ask(api, path, where={"id": {"in": keys}})} == set(range(len(keys)))
+    problem(api.post(path, json={"id": keys[0]}), "constraint", 409)
+
+
+def test_a_key_of_two_columns_and_none(api, inner):
+    tables = f"apps/{inner}/datasources/internal/tables"
+    columns = [{"name": "a", "type": "text", "nullable": False}, {"name": "b", "type": "int", "nullable": False},
+               {"name": "v", "type": "text"}]
+    api.data("POST", tables, 201, json={"name": "two", "key": ["a", "b"], "columns": columns})
+    api.data("POST", tables, 201, json={"name": "none", "columns": columns})
+    rows = [{"a": a, "b": b, "v": f"{a}{b}"} for a in ("x", 'y"', "z,1") for b in (1, 2)]
+    for name in ("two", "none"):
+        path = f"apps/{inner}/data/internal/{name}"
+        assert api.post(path + "?returning=none&atomic=false", json=rows).status_code == 201
+        assert ask(api, path, order=["a", "b"]) == sorted(rows, key=lambda r: (r["a"], r["b"]))
+        assert ask(api, path, where={"a": 'y"', "b": 2}) == [rows[3]]
+    problem(api.post(f"apps/{inner}/data/internal/two", json=rows[0]), "constraint", 409)
+    assert api.post(f"apps/{inner}/data/internal/none", json=rows[0]).status_code == 201
+
+
 @pytest.mark.parametrize("row, code", [
     ({"code": "n01", "body": "again"}, "constraint"), ({"code": "bad"}, "constraint"),
     ({"code": "bad", "body": None}, "constraint"), ({"body": "no key"}, "constraint"),

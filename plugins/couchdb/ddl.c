@@ -174,11 +174,26 @@ static int check_key(const struct rh_table *table, struct rh_error *error)
     return RH_OK;
 }
 
+/* What CouchDB takes for the name of a database. */
+static int check_database(struct rh_text name, struct rh_error *error)
+{
+    bool good = name.len <= 238 && name.data[0] >= 'a' && name.data[0] <= 'z';
+
+    for (uint64_t i = 0; i < name.len; i++)
+        good = good && strchr("abcdefghijklmnopqrstuvwxyz0123456789_$()+/-", name.data[i]);
+    if (good)
+        return RH_OK;
+    rh_fail(error, RH_INVALID, "\"%.*s\" is no name for a database of CouchDB", RH_TEXT_ARG(name));
+    return rh_error_hint(error, "a small letter, then small letters, digits and _ $ ( ) + - /");
+}
+
 static int check_table(struct ddl *d, const struct rh_table *table, struct rh_error *error)
 {
     const struct rh_couchdb_config *config = &d->conn->config;
     int rc = check_name(d, table->name, "table", error);
 
+    if (rc == RH_OK && !is_shared(d))
+        rc = check_database(table->name, error);
     if (rc == RH_OK && table->schema.len)
         rc = rh_fail(error, RH_UNSUPPORTED, "CouchDB has no schemas");
     if (rc == RH_OK && config->database && !is_shared(d)) {
@@ -644,6 +659,8 @@ static int drop_table(struct ddl *d, const struct rh_ddl_change *change, struct 
 
     if (!is_shared(d)) {
         rc = rh_couchdb_check_table(d->conn, table, error);
+        if (rc == RH_OK && !d->dry_run) /* PouchDB deletes what is not there */
+            rc = send_database(d, "GET", table, "cannot find the database", error);
         if (rc == RH_OK)
             rc = send_database(d, "DELETE", table, "cannot delete the database", error);
         return rc == RH_NOT_FOUND ? fail_no_table(table, error) : rc;

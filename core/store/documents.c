@@ -161,23 +161,23 @@ static int write_row(const struct rh_documents *documents, struct rh_lease *leas
 }
 
 int rh_documents_insert(const struct rh_documents *documents, struct rh_lease *lease,
-                        struct rh_text key, struct rh_text body, struct rh_error *error)
+                        struct rh_text key, struct rh_text body, int64_t revision,
+                        struct rh_error *error)
 {
-    struct rh_value cells[N_COLUMNS] = {text_value(key), int_value(1), text_value(body)};
+    struct rh_value cells[N_COLUMNS] = {text_value(key), int_value(revision), text_value(body)};
     return write_row(documents, lease, lease->library->connector.write->insert, documents->columns,
                      N_COLUMNS, 0, cells, NULL, error);
 }
 
 int rh_documents_update(const struct rh_documents *documents, struct rh_lease *lease,
-                        struct rh_text key, struct rh_text body, int64_t from, bool *ret_found,
-                        struct rh_error *error)
+                        struct rh_text key, struct rh_text body, int64_t from, int64_t to,
+                        bool *ret_found, struct rh_error *error)
 {
     /* key and revision find the row; revision and body are set */
     const struct rh_column columns[] = {
         documents->columns[RH_DOCUMENTS_KEY], documents->columns[RH_DOCUMENTS_REVISION],
         documents->columns[RH_DOCUMENTS_REVISION], documents->columns[RH_DOCUMENTS_BODY]};
-    struct rh_value cells[] = {text_value(key), int_value(from), int_value(from + 1),
-                               text_value(body)};
+    struct rh_value cells[] = {text_value(key), int_value(from), int_value(to), text_value(body)};
     return write_row(documents, lease, lease->library->connector.write->update, columns, 4, 2,
                      cells, ret_found, error);
 }

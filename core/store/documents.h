@@ -21,6 +21,7 @@ enum rh_documents_column {
 struct rh_documents {
     struct rh_text schema;
     struct rh_column columns[RH_DOCUMENTS_N_COLUMNS];
+    bool has_transactions;
 };
 
 /* Finds the table, or makes it. CONFIG when the connector cannot keep it or a table of that name is
@@ -44,13 +45,14 @@ int rh_documents_walk(const struct rh_documents *documents, struct rh_lease *lea
                       struct rh_text from, struct rh_text below, rh_documents_row_fn *row,
                       void *context, struct rh_error *error);
 
-/* With revision 1. CONSTRAINT, UNIQUE when the key is taken. */
+/* CONSTRAINT, UNIQUE when the key is taken. */
 int rh_documents_insert(const struct rh_documents *documents, struct rh_lease *lease,
-                        struct rh_text key, struct rh_text body, struct rh_error *error);
-/* Where the revision is `from`; it becomes from + 1. *ret_found: whether there was such a row. */
-int rh_documents_update(const struct rh_documents *documents, struct rh_lease *lease,
-                        struct rh_text key, struct rh_text body, int64_t from, bool *ret_found,
+                        struct rh_text key, struct rh_text body, int64_t revision,
                         struct rh_error *error);
+/* Where the revision is `from`; it becomes `to`. *ret_found: whether there was such a row. */
+int rh_documents_update(const struct rh_documents *documents, struct rh_lease *lease,
+                        struct rh_text key, struct rh_text body, int64_t from, int64_t to,
+                        bool *ret_found, struct rh_error *error);
 int rh_documents_delete(const struct rh_documents *documents, struct rh_lease *lease,
                         struct rh_text key, int64_t revision, bool *ret_found,
                         struct rh_error *error);

@@ -1,6 +1,6 @@
 /*
- * Finding or making the table, and refusing what cannot keep it: a connector that lacks writes,
- * transactions or table definitions, that does not find rows by key exactly, or whose data ends
+ * Finding or making the table, and refusing what cannot keep it: a connector that lacks writes or
+ * table definitions, that does not find rows by key exactly, or whose data ends
  * with the process; a table of that name with another shape.
  */
 #include "store/documents.h"
@@ -21,15 +21,13 @@ static int cannot_keep(const struct rh_connector *connector, const char *why,
 {
     rh_fail(error, RH_CONFIG, "connector \"%.*s\" cannot keep the store: %s",
             RH_TEXT_ARG(connector->id), why);
-    return rh_error_hint(error, "keep the store in SQLite or PostgreSQL");
+    return rh_error_hint(error, "keep the store in SQLite, PostgreSQL or CouchDB");
 }
 
 static int check_connector(const struct rh_connector *connector, struct rh_error *error)
 {
     if (!connector->write)
         return cannot_keep(connector, "it does not write", error);
-    if (!connector->tx)
-        return cannot_keep(connector, "it has no transactions", error);
     if (!connector->ddl)
         return cannot_keep(connector, "it does not make tables", error);
     /* Nothing in the ABI tells how long data lives; of this one we know it. */
@@ -165,6 +163,7 @@ int rh_documents_open(struct rh_documents *documents, struct rh_arena *arena,
     struct rh_error problem = RH_ERROR_INIT;
     bool found = false;
     int rc = check_connector(&lease->library->connector, error);
+    documents->has_transactions = lease->library->connector.tx != NULL;
     if (rc != RH_OK || (rc = describe_table(documents, arena, lease, &found, error)) != RH_OK)
         return rc;
     if (!found) {

@@ -1,17 +1,19 @@
 /*
- * Documents: JSON bodies under keys, changed in transactions.
+ * Documents: JSON bodies under keys, read and changed at their homes.
  *
- * A change says which revision it expects. One that expects any reads the revision first; when
- * somebody else is faster between the two, the transaction is done again.
+ * Which home a key has is told by its kind: what is in APP_KINDS belongs to an app, which stands
+ * behind it.
  */
 #include "store/store.h"
 
-#include "store/documents.h"
+#include "store/change.h"
 
 #include "base/err.h"
 #include "base/text.h"
 #include "host/check.h"
 
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,14 +21,18 @@
 #define SCHEMA_VERSION 1
 #define ARENA_BYTES ((size_t)1 << 20)
 #define KEY_MAX_BYTES 1024
-#define BODY_MAX_BYTES ((size_t)64 << 20)
 #define MAX_TRIES 64
 #define LAST_CODE_POINT "\xf4\x8f\xbf\xbf" /* U+10FFFF: no key has it, so it is above all of them */
 
+static const char *const APP_KINDS[] = {"datasources"};
+
 struct rh_store {
-    struct rh_pool *pool;
-    struct rh_arena *arena; /* of the description below */
-    struct rh_documents documents;
+    struct rh_store_home home; /* of what belongs to no app */
+    struct rh_store_places places;
+    bool has_places;
+    bool has_transactions;
+    pthread_mutex_t lock;
+    struct rh_store_home *homes; /* of apps; only added to, under the lock */
 };
 
 /* ---- Keys and bodies --------------------------------------------------------------------- */
@@ -56,22 +62,8 @@ static int parse_body(struct rh_text key, struct rh_text text, json_t **ret_body
     return RH_OK;
 }
 
-static int write_body(const json_t *body, char **ret_text, struct rh_error *error)
-{
-    char *text = json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
-    if (!text)
-        return rh_fail_nomem(error);
-    if (strlen(text) > BODY_MAX_BYTES) {
-        free(text);
-        return rh_fail(error, RH_INVALID, "a document has at most %zu MiB", BODY_MAX_BYTES >> 20);
-    }
-    *ret_text = text;
-    return RH_OK;
-}
-
 struct found {
     bool any;
-    bool want_body;
     int64_t revision;
     json_t *body;
 };
@@ -82,120 +74,134 @@ static int keep_found(void *context, struct rh_text key, int64_t revision, struc
     struct found *found = context;
     if (found->any)
         return rh_fail(error, RH_DATA, "the store holds document \"%.*s\" twice", RH_TEXT_ARG(key));
-    if (found->want_body) {
-        int rc = parse_body(key, body, &found->body, error);
-        if (rc != RH_OK)
-            return rc;
-    }
+    int rc = parse_body(key, body, &found->body, error);
+    if (rc != RH_OK)
+        return rc;
     found->any = true;
     found->revision = revision;
     return RH_OK;
 }
 
-static int no_such(const char *key, struct rh_error *error)
+int rh_store_no_such(const char *key, struct rh_error *error)
 {
     return rh_fail(error, RH_NOT_FOUND, "there is no document \"%s\"", key);
 }
 
-static int stale(const char *key, struct rh_error *error)
+/* ---- Homes --------------------------------------------------------------------------------- */
+
+bool rh_store_has_transactions(const struct rh_store *store)
 {
-    return rh_fail(error, RH_CONFLICT,
-                   "document \"%s\" was changed or deleted by someone else meanwhile", key);
+    return store->has_transactions && !store->has_places;
 }
 
-/* ---- Changes ----------------------------------------------------------------------------- */
-
-/* Notes the outcome so that a connection in doubt is not used again. */
-static int end_lease(struct rh_lease *lease, int outcome)
+int rh_store_end_lease(struct rh_lease *lease, int outcome)
 {
     rh_pool_return(lease, outcome);
     return outcome;
 }
 
-static int insert(struct rh_store *store, struct rh_lease *lease, const char *key,
-                  struct rh_text text, struct rh_error *error)
-{
-    struct rh_error problem = RH_ERROR_INIT;
-    int rc = rh_documents_insert(&store->documents, lease, rh_text_of(key), text, &problem);
-    if (rc == RH_CONSTRAINT && problem.constraint == RH_CONSTRAINT_UNIQUE)
-        return rh_fail(error, RH_EXISTS, "there is a document \"%s\" already", key);
-    if (rc != RH_OK)
-        *error = problem;
-    return rc;
-}
-
-/* One change on a connection that is in a transaction. */
-static int change_document(struct rh_store *store, struct rh_lease *lease,
-                           const struct rh_store_change *change, int64_t *ret_revision,
-                           struct rh_error *error)
-{
-    struct rh_text key = rh_text_of(change->key);
-    int64_t revision = change->expected;
-    char *text = NULL;
-    bool hit = true;
-    int rc;
-    if (revision == RH_STORE_ANY) {
-        struct found found = {.any = false};
-        rc = rh_documents_find(&store->documents, lease, key, keep_found, &found, error);
-        if (rc != RH_OK)
-            return rc;
-        revision = found.any ? found.revision : RH_STORE_NEW;
-    }
-    if (!change->body && revision == RH_STORE_NEW)
-        return no_such(change->key, error);
-    if (revision < 0 || revision == INT64_MAX) /* no document ever has it */
-        return stale(change->key, error);
-    if (!change->body) {
-        rc = rh_documents_delete(&store->documents, lease, key, revision, &hit, error);
-        return rc == RH_OK && !hit ? stale(change->key, error) : rc;
-    }
-    if ((rc = write_body(change->body, &text, error)) != RH_OK)
-        return rc;
-    if (revision == RH_STORE_NEW)
-        rc = insert(store, lease, change->key, rh_text_of(text), error);
-    else
-        rc = rh_documents_update(&store->documents, lease, key, rh_text_of(text), revision, &hit,
-                                 error);
-    free(text);
-    if (rc == RH_OK && !hit)
-        rc = stale(change->key, error);
-    if (rc == RH_OK)
-        *ret_revision = revision + 1;
-    return rc;
-}
-
-/* All changes in one transaction. *ret_again: somebody was faster in a way that the caller need not
- * hear of. */
-static int change_once(struct rh_store *store, struct rh_operation *op,
-                       const struct rh_store_change *changes, uint32_t n, int64_t *ret_revision,
-                       bool *ret_again, struct rh_error *error)
+/* Finds the table, or makes it. */
+static int open_home(struct rh_store_home *home, struct rh_operation *op, struct rh_error *error)
 {
     struct rh_lease lease;
-    int64_t revision = 0;
-    *ret_again = false;
-    int rc = rh_pool_borrow(store->pool, op, &lease, error);
-    if (rc != RH_OK)
-        return rc;
-    const struct rh_tx *tx = lease.library->connector.tx;
-    rc = rh_check_outcome(tx->begin(lease.conn, &op->abi, 0, error), "begin", error);
-    if (rc != RH_OK)
-        return end_lease(&lease, rc);
-    for (uint32_t i = 0; i < n && rc == RH_OK; i++) {
-        rc = change_document(store, &lease, &changes[i], &revision, error);
-        *ret_again = changes[i].expected == RH_STORE_ANY && (rc == RH_CONFLICT || rc == RH_EXISTS);
-    }
-    if (rc == RH_OK)
-        rc = rh_check_outcome(tx->commit(lease.conn, &op->abi, error), "commit", error);
-    if (rc != RH_OK) {
-        struct rh_error ignored = RH_ERROR_INIT; /* the first error is the one to tell */
-        if (tx->rollback(lease.conn, &op->abi, &ignored) != RH_OK)
-            lease.poisoned = true;
-        *ret_again = *ret_again || (rc == RH_CONFLICT && error->retry == RH_RETRY_SAFE);
-    } else if (ret_revision) {
-        *ret_revision = revision;
-    }
-    return end_lease(&lease, rc);
+    int rc;
+    home->arena = rh_arena_new(ARENA_BYTES);
+    rc = home->arena ? rh_pool_borrow(home->pool, op, &lease, error) : rh_fail_nomem(error);
+    return rc == RH_OK ? rh_store_end_lease(&lease, rh_documents_open(&home->documents, home->arena,
+                                                                      &lease, error))
+                       : rc;
 }
+
+static void free_home(struct rh_store_home *home)
+{
+    rh_arena_free(home->arena);
+    free(home->name);
+    free(home);
+}
+
+/* "tenant/kind/app/…" of a kind that belongs to apps; false otherwise. */
+static bool split_key(const char *key, struct rh_store_place *ret_place)
+{
+    struct rh_text rest = rh_text_of(key), kind;
+    ret_place->tenant = rh_text_cut(&rest, '/');
+    kind = rh_text_cut(&rest, '/');
+    ret_place->app = rh_text_cut(&rest, '/');
+    ret_place->environment = RH_TEXT("dev"); /* what is edited; releases will have their own */
+    for (size_t i = 0; i < sizeof(APP_KINDS) / sizeof(APP_KINDS[0]); i++)
+        if (rest.data && ret_place->app.len && rh_text_is(kind, APP_KINDS[i]))
+            return true;
+    return false;
+}
+
+static struct rh_store_home *find_open_home(struct rh_store *store, const char *name)
+{
+    struct rh_store_home *home;
+    pthread_mutex_lock(&store->lock);
+    for (home = store->homes; home && strcmp(home->name, name) != 0;)
+        home = home->next;
+    pthread_mutex_unlock(&store->lock);
+    return home;
+}
+
+/* Keeps it, unless another thread was faster. Takes it. */
+static struct rh_store_home *keep_home(struct rh_store *store, struct rh_store_home *made)
+{
+    struct rh_store_home *home;
+    pthread_mutex_lock(&store->lock);
+    for (home = store->homes; home && strcmp(home->name, made->name) != 0;)
+        home = home->next;
+    if (!home) {
+        made->next = store->homes;
+        store->homes = home = made;
+        made = NULL;
+    }
+    pthread_mutex_unlock(&store->lock);
+    if (made)
+        free_home(made);
+    return home;
+}
+
+int rh_store_find_home(struct rh_store *store, struct rh_operation *op, const char *key,
+                       struct rh_store_home **ret_home, struct rh_error *error)
+{
+    struct rh_store_place place;
+    char name[KEY_MAX_BYTES + 1];
+    struct rh_store_home *home;
+    int rc;
+    *ret_home = &store->home;
+    if (!store->has_places || !split_key(key, &place))
+        return RH_OK;
+    snprintf(name, sizeof(name), "%.*s/%.*s", RH_TEXT_ARG(place.tenant), RH_TEXT_ARG(place.app));
+    home = find_open_home(store, name);
+    if (home) {
+        *ret_home = home;
+        return RH_OK;
+    }
+    home = calloc(1, sizeof(*home));
+    if (!home || !(home->name = strdup(name))) {
+        free(home);
+        return rh_fail_nomem(error);
+    }
+    rc = store->places.pool_of(store->places.context, &place, &home->pool, error);
+    if (rc == RH_OK)
+        rc = open_home(home, op, error);
+    if (rc != RH_OK) {
+        free_home(home);
+        return rc;
+    }
+    *ret_home = keep_home(store, home);
+    return RH_OK;
+}
+
+/* Finds the home of a key and borrows one of its connections. */
+static int borrow(struct rh_store *store, struct rh_operation *op, const char *key,
+                  struct rh_store_home **ret_home, struct rh_lease *lease, struct rh_error *error)
+{
+    int rc = rh_store_find_home(store, op, key, ret_home, error);
+    return rc == RH_OK ? rh_pool_borrow((*ret_home)->pool, op, lease, error) : rc;
+}
+
+/* ---- Changes ----------------------------------------------------------------------------- */
 
 static int change_all(struct rh_store *store, struct rh_operation *op,
                       const struct rh_store_change *changes, uint32_t n, int64_t *ret_revision,
@@ -210,7 +216,7 @@ static int change_all(struct rh_store *store, struct rh_operation *op,
         return RH_OK;
     for (int tries = 0; again; tries++) {
         struct rh_error problem = RH_ERROR_INIT;
-        rc = change_once(store, op, changes, n, ret_revision, &again, &problem);
+        rc = rh_store_change(store, op, changes, n, ret_revision, &again, &problem);
         again = again && tries < MAX_TRIES && rh_operation_check(op, NULL) == RH_OK;
         if (rc != RH_OK && !again && error)
             *error = problem;
@@ -256,23 +262,24 @@ static int check_schema(struct rh_store *store, struct rh_operation *op, struct 
     return rh_error_hint(error, "run a newer Rowhouse, or use another data folder");
 }
 
-int rh_store_open(struct rh_pool *pool, struct rh_operation *op, struct rh_store **ret_store,
-                  struct rh_error *error)
+int rh_store_open(struct rh_pool *pool, const struct rh_store_places *places,
+                  struct rh_operation *op, struct rh_store **ret_store, struct rh_error *error)
 {
     struct rh_store *store = calloc(1, sizeof(*store));
     struct rh_error problem = RH_ERROR_INIT;
-    struct rh_lease lease;
     int rc;
     if (!store)
         return rh_fail_nomem(error);
-    store->pool = pool;
-    store->arena = rh_arena_new(ARENA_BYTES);
-    rc = store->arena ? rh_pool_borrow(pool, op, &lease, &problem) : rh_fail_nomem(&problem);
-    if (rc == RH_OK)
-        rc =
-            end_lease(&lease, rh_documents_open(&store->documents, store->arena, &lease, &problem));
-    if (rc == RH_OK)
+    pthread_mutex_init(&store->lock, NULL);
+    store->home.pool = pool;
+    store->has_places = places != NULL;
+    if (places)
+        store->places = *places;
+    rc = open_home(&store->home, op, &problem);
+    if (rc == RH_OK) {
+        store->has_transactions = store->home.documents.has_transactions;
         rc = check_schema(store, op, &problem);
+    }
     if (rc != RH_OK) {
         rh_store_close(store);
         if (error)
@@ -287,7 +294,13 @@ void rh_store_close(struct rh_store *store)
 {
     if (!store)
         return;
-    rh_arena_free(store->arena);
+    while (store->homes) {
+        struct rh_store_home *home = store->homes;
+        store->homes = home->next;
+        free_home(home);
+    }
+    rh_arena_free(store->home.arena);
+    pthread_mutex_destroy(&store->lock);
     free(store);
 }
 
@@ -296,17 +309,18 @@ void rh_store_close(struct rh_store *store)
 int rh_store_get(struct rh_store *store, struct rh_operation *op, const char *key,
                  json_t **ret_body, int64_t *ret_revision, struct rh_error *error)
 {
-    struct found found = {.want_body = true};
+    struct found found = {.any = false};
     struct rh_error problem = RH_ERROR_INIT;
+    struct rh_store_home *home = NULL;
     struct rh_lease lease;
     int rc = check_key(key, &problem);
     if (rc == RH_OK)
-        rc = rh_pool_borrow(store->pool, op, &lease, &problem);
+        rc = borrow(store, op, key, &home, &lease, &problem);
     if (rc == RH_OK)
-        rc = end_lease(&lease, rh_documents_find(&store->documents, &lease, rh_text_of(key),
-                                                 keep_found, &found, &problem));
+        rc = rh_store_end_lease(&lease, rh_documents_find(&home->documents, &lease, rh_text_of(key),
+                                                          keep_found, &found, &problem));
     if (rc == RH_OK && !found.any)
-        rc = no_such(key, &problem);
+        rc = rh_store_no_such(key, &problem);
     if (rc != RH_OK) {
         json_decref(found.body);
         if (error)
@@ -374,17 +388,18 @@ int rh_store_list(struct rh_store *store, struct rh_operation *op, const char *p
 {
     struct walk walk = {each, context, 0};
     struct rh_error problem = RH_ERROR_INIT;
+    struct rh_store_home *home = NULL;
     struct rh_lease lease;
     char above[KEY_MAX_BYTES + sizeof(LAST_CODE_POINT)];
     size_t n = strlen(prefix);
     int rc = check_key(prefix, &problem);
     if (rc == RH_OK)
-        rc = rh_pool_borrow(store->pool, op, &lease, &problem);
+        rc = borrow(store, op, prefix, &home, &lease, &problem);
     if (rc == RH_OK) {
         memcpy(above, prefix, n);
         memcpy(above + n, LAST_CODE_POINT, sizeof(LAST_CODE_POINT));
-        rc = rh_documents_walk(&store->documents, &lease, rh_text_make(prefix, n),
-                               rh_text_of(above), walk_row, &walk, &problem);
+        rc = rh_documents_walk(&home->documents, &lease, rh_text_make(prefix, n), rh_text_of(above),
+                               walk_row, &walk, &problem);
         rh_pool_return(&lease, rc == RH_END ? RH_OK : rc);
     }
     if (rc == RH_END)

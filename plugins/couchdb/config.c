@@ -107,6 +107,15 @@ static int copy(char **to, const struct rh_settings *settings, const char *name,
     return *to ? RH_OK : rh_fail_nomem(error);
 }
 
+/* A dot is a path in Mango, a dollar an operator, and what begins with _ is CouchDB's own. */
+static int check_table_field(const char *field, struct rh_error *error)
+{
+    if (field[0] != '_' && !strpbrk(field, ".\\$"))
+        return RH_OK;
+    rh_fail(error, RH_CONFIG, "table_field is \"%s\", which is no plain name of a field", field);
+    return rh_error_hint(error, "it has no dot, backslash or dollar, and does not begin with _");
+}
+
 int rh_couchdb_config_init(struct rh_couchdb_config *ret_config, const struct rh_settings *settings,
                            struct rh_error *error)
 {
@@ -114,6 +123,7 @@ int rh_couchdb_config_init(struct rh_couchdb_config *ret_config, const struct rh
         .sample = (uint32_t)rh_kit_setting_int(settings, "sample", 1000),
         .retries = (uint32_t)rh_kit_setting_int(settings, "retries", 2),
         .insecure = rh_kit_setting_bool(settings, "insecure", false),
+        .create = rh_kit_setting_bool(settings, "create", false),
     };
     int rc;
 
@@ -123,6 +133,8 @@ int rh_couchdb_config_init(struct rh_couchdb_config *ret_config, const struct rh
         (rc = copy(&config.table_field, settings, "table_field", error)) == RH_OK &&
         (rc = copy(&config.ca, settings, "ca", error)) == RH_OK)
         rc = split_url(&config, rh_kit_setting_text(settings, "url"), error);
+    if (rc == RH_OK && config.table_field)
+        rc = check_table_field(config.table_field, error);
     if (rc == RH_OK && config.table_field && !config.database) {
         rh_fail(error, RH_CONFIG, "table_field needs a database");
         rc = rh_error_hint(error, "name the database whose documents have that field");

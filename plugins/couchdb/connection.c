@@ -33,6 +33,37 @@ static int open_client(struct rh_conn *conn, struct rh_error *error)
     return conn->host->http->client_new(conn->host, &options, &conn->client, error);
 }
 
+/* Somebody else may be faster: 412. */
+static int make_database(struct rh_conn *conn, const struct rh_op *op, struct rh_error *error)
+{
+    struct rh_http_request request;
+    struct rh_buf url, body;
+    uint32_t status = 0;
+    int rc;
+
+    rh_buf_init(&url, 65536);
+    rh_buf_init(&body, ANSWER_BYTES);
+    rh_couchdb_add_database(conn, rh_text_make(NULL, 0), &url);
+    request = rh_couchdb_request("PUT", &url, rh_text_make(NULL, 0), true);
+    rc = rh_http_fetch(conn->host->http, conn->client, op, &request, &body, &status, error);
+    if (rc == RH_OK && status != 412 && rh_http_class(status) != RH_OK)
+        rc = rh_http_fail(error, status, rh_buf_text(&body), "cannot make the database");
+    rh_buf_free(&url);
+    rh_buf_free(&body);
+    return rc;
+}
+
+static int find_database(struct rh_conn *conn, const struct rh_op *op, struct rh_error *error)
+{
+    int rc = rh_couchdb_ping(conn, op, error);
+
+    if (rc != RH_NOT_FOUND || !conn->config.database || !conn->config.create)
+        return rc;
+    rh_error_clear(error);
+    rc = make_database(conn, op, error);
+    return rc == RH_OK ? rh_couchdb_ping(conn, op, error) : rc;
+}
+
 int32_t rh_couchdb_connect(const struct rh_host *host, const struct rh_op *op,
                            const struct rh_settings *settings, struct rh_conn **ret_conn,
                            struct rh_error *error)
@@ -47,7 +78,7 @@ int32_t rh_couchdb_connect(const struct rh_host *host, const struct rh_op *op,
     if (rc == RH_OK)
         rc = open_client(conn, error);
     if (rc == RH_OK)
-        rc = rh_couchdb_ping(conn, op, error);
+        rc = find_database(conn, op, error);
     if (rc) {
         rh_couchdb_close(conn);
         return rc;
@@ -157,6 +188,26 @@ int rh_couchdb_fetch(struct rh_conn *conn, const struct rh_op *op,
     return rc;
 }
 
+int rh_couchdb_as_unknown(int rc, struct rh_error *error)
+{
+    if (rc == RH_OK || !error || (error->retry != RH_RETRY_IF_IDEMPOTENT && rc != RH_PROTOCOL))
+        return rc;
+    error->error_class = RH_UNKNOWN_OUTCOME;
+    rh_error_prefix(error, "whether the documents were written is not known");
+    return RH_UNKNOWN_OUTCOME;
+}
+
+struct rh_text rh_couchdb_copy(const struct rh_conn *conn, const struct rh_op *op,
+                               struct rh_text text)
+{
+    char *copy = text.data ? conn->host->alloc(op->arena, text.len + 1) : NULL;
+
+    if (!copy)
+        return rh_text_make(NULL, 0);
+    memcpy(copy, text.data, text.len);
+    return rh_text_make(copy, text.len);
+}
+
 /* ---- Documents ----------------------------------------------------------------------------- */
 
 const struct rh_json *rh_couchdb_member(const struct rh_json *document, struct rh_text name)
@@ -187,6 +238,35 @@ bool rh_couchdb_is_row(const struct rh_conn *conn, struct rh_text table,
         return true;
     kind = rh_couchdb_string(document, conn->config.table_field);
     return kind.data && rh_text_equal(kind, table);
+}
+
+int rh_couchdb_has_documents(struct rh_conn *conn, const struct rh_op *op, struct rh_text table,
+                             struct rh_arena *arena, bool *ret_any, struct rh_error *error)
+{
+    const struct rh_json *docs;
+    struct rh_json *answer = NULL;
+    struct rh_http_request request;
+    struct rh_buf url, body;
+    int rc;
+
+    rh_buf_init(&url, 65536);
+    rh_buf_init(&body, 65536);
+    rh_couchdb_add_database(conn, table, &url);
+    rh_buf_add_str(&url, "/_find");
+    rh_buf_add_str(&body, "{\"selector\":{");
+    rh_json_add_string(&body, rh_text_of(conn->config.table_field));
+    rh_buf_add_str(&body, ":{\"$eq\":");
+    rh_json_add_string(&body, table);
+    rh_buf_add_str(&body, "}},\"fields\":[\"_id\"],\"limit\":1}");
+    request = rh_couchdb_request("POST", &url, rh_buf_text(&body), true);
+    rc = rh_couchdb_fetch(conn, op, &request, "cannot look for documents of the table", arena,
+                          &answer, error);
+    rh_buf_free(&url);
+    rh_buf_free(&body);
+    docs = rh_json_member(answer, "docs");
+    if (rc == RH_OK)
+        *ret_any = docs && docs->n;
+    return rc;
 }
 
 const struct rh_column *rh_couchdb_column(const struct rh_column *columns, uint32_t stride,

@@ -34,6 +34,8 @@ static const struct rh_connector connector = {
     .plan = rh_couchdb_plan,
     .explain = rh_couchdb_explain,
     .write = &rh_couchdb_write,
+    .native = &rh_couchdb_native,
+    .ddl = &rh_couchdb_ddl,
     .feed = &rh_couchdb_changes,
 };
 

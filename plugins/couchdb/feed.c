@@ -4,10 +4,11 @@
  * the server tells the last.
  *
  * With table_field: a deleted document does not say which table it was in, so its deletion is told to
- * the readers of every table.
+ * the readers of every table, but for declared ones, where the _id tells.
  */
 #include "couchdb.h"
 
+#include "base/number.h"
 #include "connector/json_cell.h"
 
 #include <stdlib.h>
@@ -111,10 +112,8 @@ static int ask(struct rh_cursor *cursor, const struct rh_op *op, const char *fee
     request = rh_couchdb_request("GET", &cursor->url, rh_text_make(NULL, 0), true);
     rc = rh_couchdb_fetch(cursor->conn, op, &request, "cannot read the changes",
                           cursor->feed->arena, ret_answer, error);
-    if (rc == RH_INVALID) { /* 400: a token of another database */
-        error->error_class = RH_NOT_FOUND;
-        return rh_error_code(error, "feed-gone");
-    }
+    if (rc == RH_INVALID) /* 400: a token of another database */
+        return fail_gone(error);
     return rc == RH_OK ? keep_token(cursor->feed, *ret_answer, error) : rc;
 }
 
@@ -135,6 +134,7 @@ static int32_t feed_open(struct rh_conn *conn, const struct rh_op *op,
                                spec->column_stride, NULL, spec->n_columns, &cursor, error);
     if (rc)
         return rc;
+    cursor->scan.declared = spec->n_columns && cursor->columns[0].native_id & RH_COUCHDB_DECLARED;
     cursor->feed = calloc(1, sizeof(*cursor->feed));
     if (cursor->feed) {
         rh_buf_init(&cursor->feed->token, TOKEN_BYTES);
@@ -155,6 +155,22 @@ static int32_t feed_open(struct rh_conn *conn, const struct rh_op *op,
     return rc;
 }
 
+/* The key of a declared table from its text. */
+static void add_key(struct rh_cursor *cursor, struct rh_value *cell, const struct rh_column *column,
+                    struct rh_text key)
+{
+    bool is_string = rh_text_is(rh_couchdb_native_type(column->type), "string");
+    struct rh_json json = {.kind = is_string                  ? RH_JSON_STRING
+                                   : rh_text_is(key, "true")  ? RH_JSON_TRUE
+                                   : rh_text_is(key, "false") ? RH_JSON_FALSE
+                                                              : RH_JSON_NUMBER,
+                           .text = key,
+                           .source = key};
+
+    if (json.kind != RH_JSON_NUMBER || rh_number_length(key) == key.len)
+        rh_json_cell(&cursor->rows, cell, column, &json);
+}
+
 /* A deletion tells the _id, and nothing else for certain. */
 static int add_change(struct rh_cursor *cursor, const struct rh_json *change,
                       struct rh_error *error)
@@ -163,10 +179,11 @@ static int add_change(struct rh_cursor *cursor, const struct rh_json *change,
     const struct rh_json *deleted = rh_json_member(change, "deleted");
     const struct rh_json *document = rh_json_member(change, "doc");
     struct rh_text id = rh_couchdb_string(change, "id");
+    struct rh_text key = rh_couchdb_key_of(cursor, id);
     bool is_deleted = deleted && deleted->kind == RH_JSON_TRUE;
     struct rh_value *cells;
 
-    if (!id.data || rh_text_starts(id, "_design/") ||
+    if (!key.data || rh_text_starts(id, "_design/") ||
         (!is_deleted && !rh_couchdb_is_row(cursor->conn, cursor->table, document)))
         return RH_OK;
     if (cursor->rows.n_rows >= feed->cap)
@@ -180,6 +197,8 @@ static int add_change(struct rh_cursor *cursor, const struct rh_json *change,
     for (uint32_t i = 0; cells && i < cursor->n_columns; i++)
         if (rh_text_is(cursor->columns[i].name, RH_COUCHDB_ID))
             rh_rowset_bytes(&cursor->rows, &cells[i], RH_TYPE_TEXT, id.data, id.len);
+        else if (cursor->columns[i].native_id & RH_COUCHDB_KEY)
+            add_key(cursor, &cells[i], &cursor->columns[i], key);
     return RH_OK;
 }
 

@@ -1,9 +1,9 @@
 /*
  * Which request reads the rows.
  *
- *   a condition on _id that is a range, SEEK, or order by _id alone   _all_docs, between two keys
- *   EQ or IN on _id                                                  _all_docs, those keys
- *   all else                                                         _find
+ *   a condition on _id that is a range, SEEK, or no condition   _all_docs, between two keys
+ *   EQ or IN on _id                                            _all_docs, those keys
+ *   all else                                                   _find
  *
  * Only _all_docs compares _id by code point; in _find even a range of _id is ICU's, so the two are
  * never mixed. Order by _id is _find's too (it walks _all_docs), but is taken only when not all rows
@@ -19,11 +19,34 @@
 
 #define EXPLAIN_BYTES ((size_t)1 << 20)
 
-static bool is_id(const struct rh_query *query, uint32_t column)
+static const struct rh_column *column_of(const struct rh_query *query, uint32_t column)
 {
-    return column < query->n_columns &&
-           rh_text_is(rh_couchdb_column(query->columns, query->column_stride, column)->name,
-                      RH_COUCHDB_ID);
+    return column < query->n_columns
+               ? rh_couchdb_column(query->columns, query->column_stride, column)
+               : NULL;
+}
+
+static bool is_declared(const struct rh_query *query)
+{
+    return query->n_columns && column_of(query, 0)->native_id & RH_COUCHDB_DECLARED;
+}
+
+/* Do equal values of it have equal _ids? */
+static bool is_key(const struct rh_query *query, uint32_t position)
+{
+    const struct rh_column *column = column_of(query, position);
+
+    return column &&
+           (column->native_id & RH_COUCHDB_DECLARED ? (column->native_id & RH_COUCHDB_KEY) != 0
+                                                    : rh_text_is(column->name, RH_COUCHDB_ID));
+}
+
+/* And are they in the same order? */
+static bool is_id(const struct rh_query *query, uint32_t position)
+{
+    const struct rh_column *column = column_of(query, position);
+
+    return is_key(query, position) && column && column->type == RH_TYPE_TEXT;
 }
 
 /* The order is by _id and nothing else that could matter: _id is unique. */
@@ -43,7 +66,7 @@ static bool is_range(const struct rh_query *query, const struct rh_node *node)
 
 static bool is_keys(const struct rh_query *query, const struct rh_node *node)
 {
-    return is_id(query, node->column) && (node->op == RH_OP_EQ || node->op == RH_OP_IN);
+    return is_key(query, node->column) && (node->op == RH_OP_EQ || node->op == RH_OP_IN);
 }
 
 static bool is_grouped(const struct rh_query *query)
@@ -54,6 +77,20 @@ static bool is_grouped(const struct rh_query *query)
 static bool wants_few(const struct rh_query *query)
 {
     return query->limit != RH_NO_LIMIT || query->flags & RH_QUERY_ROW_GOAL;
+}
+
+/* Is there an index that leads to what is asked for? */
+static bool is_indexed(const struct rh_query *query)
+{
+    for (uint32_t i = 0; i < query->n_conjuncts; i++) {
+        const struct rh_node *node = &query->nodes[query->conjuncts[i]];
+        const struct rh_column *column = column_of(query, node->column);
+
+        if (column && column->native_id & RH_COUCHDB_INDEXED && rh_couchdb_narrows(node) &&
+            rh_couchdb_verdict(query, query->conjuncts[i]))
+            return true;
+    }
+    return false;
 }
 
 /* The way, and for KEYS the node. */
@@ -73,7 +110,7 @@ static enum rh_couchdb_way way_of(const struct rh_query *query, uint32_t *ret_ke
     }
     if (keys)
         return RH_COUCHDB_KEYS;
-    return !query->n_conjuncts && is_id_order(query) ? RH_COUCHDB_RANGE : RH_COUCHDB_FIND;
+    return query->n_conjuncts ? RH_COUCHDB_FIND : RH_COUCHDB_RANGE;
 }
 
 /* A condition that fits to those that were claimed before it. */
@@ -102,7 +139,8 @@ int32_t rh_couchdb_plan(struct rh_conn *conn, const struct rh_query *query,
         else
             ret_plan->verdicts[i] = done ? RH_VERDICT_EXACT : RH_VERDICT_NONE;
     }
-    if (ordered && (way == RH_COUCHDB_RANGE || (way == RH_COUCHDB_FIND && wants_few(query))))
+    if (ordered && (way == RH_COUCHDB_RANGE || (way == RH_COUCHDB_FIND && !is_declared(query) &&
+                                                wants_few(query) && !is_indexed(query))))
         ret_plan->n_order = query->n_order;
     if (!is_grouped(query))
         ret_plan->accepts = RH_ACCEPT_LIMIT;
@@ -148,6 +186,7 @@ int rh_couchdb_scan_of(const struct rh_query *query, struct rh_couchdb_scan *ret
     int rc = RH_OK;
 
     scan.way = way_of(query, &scan.keys);
+    scan.declared = is_declared(query);
     if (is_grouped(query) || query->n_having || query->offset || (query->flags & 0xffffu) ||
         (query->n_order && (!is_id_order(query) || scan.way == RH_COUCHDB_KEYS)))
         return rh_fail(error, RH_UNSUPPORTED, "CouchDB was not asked what it can do");
@@ -158,6 +197,8 @@ int rh_couchdb_scan_of(const struct rh_query *query, struct rh_couchdb_scan *ret
 
         if (scan.way == RH_COUCHDB_RANGE && is_range(query, node))
             rc = add_range(query, node, &scan, error);
+        else if (scan.way == RH_COUCHDB_FIND && rh_couchdb_is_partition(query, position))
+            scan.partition = rh_kit_value_text(&query->values[node->first]);
         else if (scan.way == RH_COUCHDB_FIND ? !rh_couchdb_verdict(query, position)
                                              : position != scan.keys || !is_keys(query, node))
             rc = rh_fail(error, RH_UNSUPPORTED,

@@ -28,56 +28,97 @@ static void add_key(struct rh_buf *url, const char *name, struct rh_text id)
     rh_buf_free(&json);
 }
 
-/* after: the last _id of the page before. */
-static void add_range(const struct rh_couchdb_scan *scan, uint64_t page, struct rh_text after,
-                      struct rh_buf *url)
+/* A bound of _id as a parameter. Without one, the rows of a declared table are between "<table>:" and
+ * "<table>;", the character that comes next. */
+static void add_bound(const struct rh_couchdb_scan *scan, struct rh_text table, bool is_high,
+                      const char *name, struct rh_buf *url)
 {
-    struct rh_text first = scan->descending ? scan->high.id : scan->low.id;
-    struct rh_text last = scan->descending ? scan->low.id : scan->high.id;
+    struct rh_text bound = is_high ? scan->high.id : scan->low.id;
+    struct rh_buf id;
 
+    if (!scan->declared && !bound.data)
+        return;
+    rh_buf_init(&id, url->max);
+    if (scan->declared)
+        rh_couchdb_add_prefix(table, &id);
+    rh_buf_add_text(&id, bound);
+    if (is_high && !bound.data && !id.failed)
+        id.data[id.len - 1]++;
+    add_key(url, name, rh_buf_text(&id));
+    url->failed = url->failed || id.failed;
+    rh_buf_free(&id);
+}
+
+/* after: the last _id of the page before. */
+static void add_range(const struct rh_couchdb_scan *scan, struct rh_text table, uint64_t page,
+                      struct rh_text after, struct rh_buf *url)
+{
     rh_buf_add_str(url, "/_all_docs?include_docs=true");
     if (scan->descending)
         rh_buf_add_str(url, "&descending=true");
-    if (after.data || first.data)
-        add_key(url, "startkey", after.data ? after : first);
-    if (after.data)
+    if (after.data) {
+        add_key(url, "startkey", after);
         rh_buf_add_str(url, "&skip=1");
-    if (last.data)
-        add_key(url, "endkey", last);
+    } else {
+        add_bound(scan, table, scan->descending, "startkey", url);
+    }
+    add_bound(scan, table, !scan->descending, "endkey", url);
     if (page)
         rh_buf_addf(url, "&limit=%llu", (unsigned long long)page);
 }
 
 static int by_text(const void *a, const void *b)
 {
-    const struct rh_value *const *left = a, *const *right = b;
+    const struct rh_text *left = a, *right = b;
 
-    return rh_text_compare(rh_kit_value_text(*left), rh_kit_value_text(*right));
+    return rh_text_compare(*left, *right);
+}
+
+/* The _ids of the values; they borrow from `texts`. */
+static void make_ids(const struct rh_query *query, const struct rh_couchdb_scan *scan,
+                     struct rh_buf *texts, struct rh_text *ids)
+{
+    const struct rh_node *node = &query->nodes[scan->keys];
+
+    for (uint32_t i = 0; i < node->n; i++) {
+        size_t start = texts->len;
+
+        if (scan->declared)
+            rh_couchdb_add_prefix(query->table, texts);
+        rh_couchdb_add_key_text(&query->values[node->first + i], texts);
+        ids[i].len = texts->len - start;
+    }
+    for (uint64_t i = 0, at = 0; i < node->n; at += ids[i++].len)
+        ids[i].data = rh_buf_text(texts).data + at;
 }
 
 /* A key that is asked for twice would come twice. */
 static int add_keys(const struct rh_query *query, const struct rh_couchdb_scan *scan,
                     struct rh_buf *url, struct rh_buf *body, struct rh_error *error)
 {
-    const struct rh_node *node = &query->nodes[scan->keys];
-    const struct rh_value **keys = calloc((size_t)node->n + 1, sizeof(const struct rh_value *));
+    uint32_t n = query->nodes[scan->keys].n;
+    struct rh_text *ids = calloc((size_t)n + 1, sizeof(*ids));
+    struct rh_buf texts;
 
-    if (!keys)
+    if (!ids)
         return rh_fail_nomem(error);
-    for (uint32_t i = 0; i < node->n; i++)
-        keys[i] = &query->values[node->first + i];
-    qsort(keys, node->n, sizeof(const struct rh_value *), by_text);
+    rh_buf_init(&texts, BODY_BYTES);
+    make_ids(query, scan, &texts, ids);
+    if (n && !texts.failed)
+        qsort(ids, n, sizeof(*ids), by_text);
     rh_buf_add_str(url, "/_all_docs?include_docs=true");
     rh_buf_add_str(body, "{\"keys\":[");
-    for (uint32_t i = 0, n = 0; i < node->n; i++) {
-        if (i && by_text(&keys[i - 1], &keys[i]) == 0)
+    for (uint32_t i = 0, added = 0; i < n && !texts.failed; i++) {
+        if (i && rh_text_equal(ids[i - 1], ids[i]))
             continue;
-        if (n++)
+        if (added++)
             rh_buf_add_char(body, ',');
-        rh_json_add_string(body, rh_kit_value_text(keys[i]));
+        rh_json_add_string(body, ids[i]);
     }
     rh_buf_add_str(body, "]}");
-    free(keys);
+    body->failed = body->failed || texts.failed;
+    rh_buf_free(&texts);
+    free(ids);
     return RH_OK;
 }
 
@@ -90,8 +131,6 @@ static void add_fields(const struct rh_conn *conn, const struct rh_query *query,
         if (memchr(name.data, '.', name.len) || memchr(name.data, '\\', name.len))
             return;
     }
-    if (conn->config.table_field && strpbrk(conn->config.table_field, ".\\"))
-        return;
     rh_buf_add_str(body, ",\"fields\":[\"_id\"");
     if (conn->config.table_field) {
         rh_buf_add_char(body, ',');
@@ -100,7 +139,7 @@ static void add_fields(const struct rh_conn *conn, const struct rh_query *query,
     for (uint32_t i = 0; i < query->n_select; i++) {
         struct rh_text name =
             rh_couchdb_column(query->columns, query->column_stride, query->select[i])->name;
-        if (rh_text_is(name, RH_COUCHDB_ID))
+        if (rh_text_is(name, RH_COUCHDB_ID) || rh_text_is(name, RH_COUCHDB_PARTITION))
             continue;
         rh_buf_add_char(body, ',');
         rh_json_add_string(body, name);
@@ -108,30 +147,59 @@ static void add_fields(const struct rh_conn *conn, const struct rh_query *query,
     rh_buf_add_char(body, ']');
 }
 
-static int add_find(const struct rh_conn *conn, const struct rh_query *query,
-                    const struct rh_couchdb_scan *scan, struct rh_buf *url, struct rh_buf *body,
-                    struct rh_error *error)
+/*
+ * The server chooses the index itself. With a condition on _id that says nothing it takes _all_docs,
+ * so that is there only where no other condition narrows, or the order is by _id.
+ */
+static int add_selector(const struct rh_conn *conn, const struct rh_query *query,
+                        struct rh_buf *body, struct rh_error *error)
 {
     const char *field = conn->config.table_field;
-    uint64_t limit = ALL_DOCUMENTS;
+    bool narrow = field && !query->n_order;
+    uint32_t n = 0;
     int rc = RH_OK;
 
-    if (!field && query->limit < limit)
-        limit = query->limit;
-    rh_buf_add_str(url, "/_find");
-    rh_buf_add_str(body, "{\"selector\":{\"$and\":[{\"_id\":{\"$gt\":null}}");
-    if (field && !strpbrk(field, ".\\$")) {
-        rh_buf_add_str(body, ",{");
+    for (uint32_t i = 0; i < query->n_conjuncts && !query->n_order; i++)
+        narrow = narrow || (rh_couchdb_narrows(&query->nodes[query->conjuncts[i]]) &&
+                            !rh_couchdb_is_partition(query, query->conjuncts[i]));
+    rh_buf_add_str(body, "{\"$and\":[");
+    if (!narrow) {
+        rh_buf_add_str(body, "{\"_id\":{\"$gt\":null}}");
+        n++;
+    }
+    if (field) {
+        rh_buf_add_str(body, n++ ? ",{" : "{");
         rh_json_add_string(body, rh_text_of(field));
         rh_buf_add_str(body, ":{\"$eq\":");
         rh_json_add_string(body, query->table);
         rh_buf_add_str(body, "}}");
     }
     for (uint32_t i = 0; i < query->n_conjuncts && rc == RH_OK; i++) {
-        rh_buf_add_char(body, ',');
+        if (rh_couchdb_is_partition(query, query->conjuncts[i]))
+            continue;
+        rh_buf_add_str(body, n++ ? "," : "");
         rc = rh_couchdb_add_selector(query, query->conjuncts[i], body, error);
     }
     rh_buf_add_str(body, "]}");
+    return rc;
+}
+
+static int add_find(const struct rh_conn *conn, const struct rh_query *query,
+                    const struct rh_couchdb_scan *scan, struct rh_buf *url, struct rh_buf *body,
+                    struct rh_error *error)
+{
+    uint64_t limit = ALL_DOCUMENTS;
+    int rc;
+
+    if (!conn->config.table_field && query->limit < limit)
+        limit = query->limit;
+    if (scan->partition.data) {
+        rh_buf_add_str(url, "/" RH_COUCHDB_PARTITION);
+        rh_http_add_segment(url, scan->partition);
+    }
+    rh_buf_add_str(url, "/_find");
+    rh_buf_add_str(body, "{\"selector\":");
+    rc = add_selector(conn, query, body, error);
     if (query->n_order)
         rh_buf_addf(body, ",\"sort\":[{\"_id\":\"%s\"}]", scan->descending ? "desc" : "asc");
     add_fields(conn, query, body);
@@ -146,7 +214,7 @@ int rh_couchdb_add_request(const struct rh_conn *conn, const struct rh_query *qu
     rh_couchdb_add_database(conn, query->table, url);
     switch (scan->way) {
     case RH_COUCHDB_RANGE:
-        add_range(scan, page, after, url);
+        add_range(scan, query->table, page, after, url);
         return RH_OK;
     case RH_COUCHDB_KEYS:
         return add_keys(query, scan, url, body, error);
@@ -188,7 +256,8 @@ int rh_couchdb_cursor_new(struct rh_conn *conn, struct rh_text table,
         cursor->columns[i] =
             (struct rh_column){.name = rh_arena_text(cursor->arena, column->name, &ok),
                                .type = column->type,
-                               .flags = column->flags};
+                               .flags = column->flags | RH_COLUMN_INFERRED,
+                               .native_id = column->native_id};
     }
     cursor->n_columns = n_select;
     if (cursor->arena)
@@ -271,11 +340,18 @@ static void end_page(struct rh_cursor *cursor)
     cursor->open = false;
 }
 
+static int fail_shape(struct rh_error *error)
+{
+    return rh_fail(error, RH_PROTOCOL, "the server's answer has no list of documents");
+}
+
 /* Behind the last document of a page. RH_END when there is no other. */
 static int turn_page(struct rh_cursor *cursor, const struct rh_op *op, struct rh_error *error)
 {
     bool full = cursor->page && cursor->n_page == cursor->page;
 
+    if (!cursor->documents.stream.found)
+        return fail_shape(error);
     end_page(cursor);
     if (!full)
         return RH_END;
@@ -285,17 +361,39 @@ static int turn_page(struct rh_cursor *cursor, const struct rh_op *op, struct rh
     rh_buf_add_text(&cursor->after, rh_buf_text(&cursor->last));
     rh_buf_clear(&cursor->url);
     rh_couchdb_add_database(cursor->conn, cursor->table, &cursor->url);
-    add_range(&cursor->scan, cursor->page, rh_buf_text(&cursor->after), &cursor->url);
+    add_range(&cursor->scan, cursor->table, cursor->page, rh_buf_text(&cursor->after),
+              &cursor->url);
     return send(cursor, op, error);
+}
+
+struct rh_text rh_couchdb_key_of(const struct rh_cursor *cursor, struct rh_text id)
+{
+    uint64_t n = cursor->table.len;
+
+    if (!cursor->scan.declared)
+        return id;
+    if (id.len <= n || id.data[n] != ':' || memcmp(id.data, cursor->table.data, n) != 0)
+        return rh_text_make(NULL, 0);
+    return rh_text_make(id.data + n + 1, id.len - n - 1);
 }
 
 static bool in_bounds(const struct rh_couchdb_scan *scan, struct rh_text id)
 {
+    if (!id.data)
+        return false;
     int low = scan->low.id.data ? rh_text_compare(id, scan->low.id) : 1;
     int high = scan->high.id.data ? rh_text_compare(id, scan->high.id) : -1;
 
     return (low > 0 || (low == 0 && scan->low.inclusive)) &&
            (high < 0 || (high == 0 && scan->high.inclusive));
+}
+
+static void add_partition(struct rh_rowset *rows, struct rh_value *cell, struct rh_text id)
+{
+    struct rh_text partition = rh_text_cut(&id, ':');
+
+    if (id.data)
+        rh_rowset_bytes(rows, cell, RH_TYPE_TEXT, partition.data, partition.len);
 }
 
 void rh_couchdb_add_row(struct rh_rowset *rows, const struct rh_column *columns, uint32_t n_columns,
@@ -304,7 +402,11 @@ void rh_couchdb_add_row(struct rh_rowset *rows, const struct rh_column *columns,
     struct rh_value *cells = rh_rowset_row(rows);
 
     for (uint32_t i = 0; cells && i < n_columns; i++)
-        rh_json_cell(rows, &cells[i], &columns[i], rh_couchdb_member(document, columns[i].name));
+        if (columns[i].native_id & RH_COUCHDB_IS_PARTITION)
+            add_partition(rows, &cells[i], rh_couchdb_string(document, RH_COUCHDB_ID));
+        else
+            rh_json_cell(rows, &cells[i], &columns[i],
+                         rh_couchdb_member(document, columns[i].name));
 }
 
 /* The next document, a row or not; RH_END. */
@@ -326,6 +428,8 @@ static int next_document(struct rh_cursor *cursor, const struct rh_op *op,
     }
     if (rc)
         return rc;
+    if (item->kind != RH_JSON_OBJECT)
+        return fail_shape(error);
     cursor->n_page++;
     *ret_document = cursor->scan.way == RH_COUCHDB_FIND ? item : rh_json_member(item, "doc");
     if (cursor->page) {
@@ -335,19 +439,39 @@ static int next_document(struct rh_cursor *cursor, const struct rh_op *op,
     return RH_OK;
 }
 
+/* With table_field every name may be a table: one that no document and no declaration has is none. */
+static int check_there(struct rh_cursor *cursor, const struct rh_op *op, struct rh_error *error)
+{
+    struct rh_couchdb_schema schema;
+    struct rh_arena *arena = rh_arena_new(RH_COUCHDB_DOCUMENT_BYTES);
+    bool any = true;
+    int rc = arena ? rh_couchdb_schema_read(cursor->conn, op, cursor->table, arena, &schema, error)
+                   : rh_fail_nomem(error);
+
+    if (rc == RH_OK && !rh_couchdb_schema_find(&schema, cursor->table))
+        rc = rh_couchdb_has_documents(cursor->conn, op, cursor->table, arena, &any, error);
+    rh_arena_free(arena);
+    if (rc == RH_OK && !any)
+        rc = rh_fail(error, RH_NOT_FOUND, "there is no table \"%.*s\"", RH_TEXT_ARG(cursor->table));
+    return rc;
+}
+
 int32_t rh_couchdb_next(struct rh_cursor *cursor, const struct rh_op *op, uint32_t max_rows,
                         struct rh_batch *ret_batch, struct rh_error *error)
 {
-    const struct rh_json *document;
+    const struct rh_json *document = NULL;
     int rc = rh_kit_check(cursor->conn->host, op, error);
 
     if (rc)
         return rc;
+    if (cursor->answer)
+        return rh_couchdb_answer_next(cursor, max_rows, ret_batch, error);
     rh_rowset_clear(&cursor->rows, max_rows);
     while (rc == RH_OK && cursor->left && rh_rowset_has_room(&cursor->rows)) {
         rc = next_document(cursor, op, &document, error);
         if (rc || !rh_couchdb_is_row(cursor->conn, cursor->table, document) ||
-            !in_bounds(&cursor->scan, rh_couchdb_string(document, RH_COUCHDB_ID)))
+            !in_bounds(&cursor->scan,
+                       rh_couchdb_key_of(cursor, rh_couchdb_string(document, RH_COUCHDB_ID))))
             continue;
         rh_couchdb_add_row(&cursor->rows, cursor->columns, cursor->n_columns, document);
         if (cursor->left != RH_NO_LIMIT)
@@ -355,6 +479,11 @@ int32_t rh_couchdb_next(struct rh_cursor *cursor, const struct rh_op *op, uint32
     }
     if (!cursor->left)
         end_page(cursor);
+    if (rc == RH_END && !cursor->any && !cursor->rows.n_rows && cursor->conn->config.table_field) {
+        rc = check_there(cursor, op, error);
+        cursor->any = true;
+    }
+    cursor->any = cursor->any || cursor->rows.n_rows;
     return rc < 0 ? rc : rh_rowset_batch(&cursor->rows, ret_batch, error);
 }
 
@@ -362,6 +491,7 @@ void rh_couchdb_finish(struct rh_cursor *cursor)
 {
     end_page(cursor);
     rh_couchdb_feed_free(cursor->feed);
+    rh_couchdb_answer_free(cursor->answer);
     rh_rowset_fini(&cursor->rows);
     rh_arena_free(cursor->document_arena);
     rh_buf_free(&cursor->url);

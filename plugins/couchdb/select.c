@@ -34,11 +34,15 @@
      RH_TYPE_BIT(RH_TYPE_DECIMAL))
 #define SCALARS (NUMBERS | RH_TYPE_BIT(RH_TYPE_BOOL))
 #define ALL 0xffffu
+/* Of keys of declared tables, which are found by their text. */
+#define KEYS                                                                                       \
+    (RH_TYPE_BIT(RH_TYPE_UUID) | RH_TYPE_BIT(RH_TYPE_DATE) | RH_TYPE_BIT(RH_TYPE_DATETIME) |       \
+     RH_TYPE_BIT(RH_TYPE_TIMESTAMP))
 
 const struct rh_operator rh_couchdb_operators[RH_COUCHDB_N_OPERATORS] = {
-    {.op = RH_OP_EQ, .types = SCALARS | TEXT, .verdict = RH_VERDICT_EXACT},
+    {.op = RH_OP_EQ, .types = SCALARS | TEXT | KEYS, .verdict = RH_VERDICT_EXACT},
     {.op = RH_OP_EQ | RH_OP_NOT, .types = SCALARS, .verdict = RH_VERDICT_EXACT},
-    {.op = RH_OP_IN, .types = SCALARS | TEXT, .verdict = RH_VERDICT_EXACT},
+    {.op = RH_OP_IN, .types = SCALARS | TEXT | KEYS, .verdict = RH_VERDICT_EXACT},
     {.op = RH_OP_IN | RH_OP_NOT, .types = SCALARS, .verdict = RH_VERDICT_EXACT},
     {.op = RH_OP_LT, .types = NUMBERS | TEXT, .verdict = RH_VERDICT_EXACT},
     {.op = RH_OP_LTE, .types = NUMBERS | TEXT, .verdict = RH_VERDICT_EXACT},
@@ -149,7 +153,8 @@ static uint8_t leaf_verdict(const struct rh_query *query, const struct rh_node *
             ? rh_couchdb_column(query->columns, query->column_stride, node->column)
             : NULL;
 
-    if (!column || !column->native_id || !is_plain(column->name))
+    if (!column || !column->native_id || column->native_id & RH_COUCHDB_IS_PARTITION ||
+        !is_plain(column->name))
         return RH_VERDICT_NONE;
     switch (RH_OP_BASE(node->op)) {
     case RH_OP_EQ:
@@ -206,6 +211,8 @@ static uint8_t verdict(const struct rh_query *query, const struct rh_node *node,
 
 uint8_t rh_couchdb_verdict(const struct rh_query *query, uint32_t position)
 {
+    if (rh_couchdb_is_partition(query, position))
+        return RH_VERDICT_EXACT;
     return verdict(query, &query->nodes[position], false);
 }
 
@@ -223,9 +230,28 @@ bool rh_couchdb_agree(const struct rh_query *query, uint32_t position, uint32_t 
 {
     const struct rh_node *a = &query->nodes[position], *b = &query->nodes[other];
 
+    if (rh_couchdb_is_partition(query, position) || rh_couchdb_is_partition(query, other))
+        return rh_couchdb_is_partition(query, position) != rh_couchdb_is_partition(query, other);
     if (is_or(a) || is_or(b))
         return is_or(a) != is_or(b);
     return a->column != b->column || (is_range(a) && is_range(b)) || (is_match(a) && is_match(b));
+}
+
+bool rh_couchdb_is_partition(const struct rh_query *query, uint32_t position)
+{
+    const struct rh_node *node = &query->nodes[position];
+
+    return node->op == RH_OP_EQ && node->column < query->n_columns &&
+           rh_couchdb_column(query->columns, query->column_stride, node->column)->native_id &
+               RH_COUCHDB_IS_PARTITION;
+}
+
+bool rh_couchdb_narrows(const struct rh_node *node)
+{
+    uint32_t base = RH_OP_BASE(node->op);
+
+    return !(node->op & RH_OP_NOT) && base != RH_OP_OR && base != RH_OP_NULL &&
+           base != RH_OP_ABSENT && (base != RH_OP_IN || node->n == 1);
 }
 
 /* ---- Selectors ----------------------------------------------------------------------------- */

@@ -7,10 +7,15 @@
  * key the caller has decided which version he means: another one there is CONFLICT.
  *
  * A column that is set to MISSING goes out of the document; fields that are no columns stay.
+ *
+ * A document is found by its _id: the column _id, or what the key of a declared table makes. Other
+ * columns in a key are conditions that the document, as it was read, must fulfil; since it is
+ * replaced only if it is still that one, a change under a stale value affects no row.
  */
 #include "couchdb.h"
 
 #include "base/map.h"
+#include "base/rand.h"
 #include "connector/json_cell.h"
 
 #include <string.h>
@@ -25,6 +30,7 @@ enum verb { INSERT, UPDATE, REMOVE, MERGE, IGNORE };
 /* A row of the input, and what becomes of it. */
 struct row {
     const struct rh_value *cells;
+    struct rh_text given;      /* the _id that it is found by; no text: none */
     const struct rh_json *old; /* as it is stored; NULL: it is not there */
     struct rh_text text;       /* what is sent */
     struct rh_text id, rev;    /* after it was stored */
@@ -42,19 +48,14 @@ struct write {
     enum verb verb;
     uint32_t id, rev; /* positions of _id and _rev in the columns; RH_NO_COLUMN */
     bool *is_key;     /* of each column */
+    const struct rh_couchdb_table *table; /* NULL: it is not declared */
+    uint32_t *key;                        /* of each column of its key: position; RH_NO_COLUMN */
     struct row *rows;
 };
 
 static const struct rh_column *column_of(const struct write *w, uint32_t i)
 {
     return rh_couchdb_column(w->spec->columns, w->spec->column_stride, i);
-}
-
-static struct rh_text id_of(const struct write *w, const struct row *row)
-{
-    const struct rh_value *cell = w->id == RH_NO_COLUMN ? NULL : &row->cells[w->id];
-
-    return cell && cell->type == RH_TYPE_TEXT ? rh_kit_value_text(cell) : rh_text_make(NULL, 0);
 }
 
 static void refuse(struct write *w, struct row *row, int error_class, uint32_t constraint,
@@ -73,17 +74,10 @@ static void refuse(struct write *w, struct row *row, int error_class, uint32_t c
 
 /* ---- Preparing ----------------------------------------------------------------------------- */
 
-static int find_columns(struct write *w, struct rh_error *error)
+/* Of a table that is inferred. */
+static int find_id(struct write *w, struct rh_error *error)
 {
-    const struct rh_write_spec *spec = w->spec;
-
-    w->id = w->rev = RH_NO_COLUMN;
-    for (uint32_t i = 0; i < spec->n_key; i++) {
-        if (spec->key[i] >= spec->n_columns)
-            return rh_fail(error, RH_INVALID, "the write's key makes no sense");
-        w->is_key[spec->key[i]] = true;
-    }
-    for (uint32_t i = 0; i < spec->n_columns; i++) {
+    for (uint32_t i = 0; i < w->spec->n_columns; i++) {
         struct rh_text name = column_of(w, i)->name;
 
         if (rh_text_is(name, RH_COUCHDB_ID)) {
@@ -94,8 +88,10 @@ static int find_columns(struct write *w, struct rh_error *error)
             if (!w->is_key[i])
                 return rh_fail(error, RH_INVALID, "_rev is CouchDB's own and cannot be set");
             w->rev = i;
-        } else if (w->is_key[i]) {
-            return rh_fail(error, RH_UNSUPPORTED, "CouchDB writes by _id only, not by \"%.*s\"",
+        } else if (rh_text_is(name, RH_COUCHDB_PARTITION)) {
+            return rh_fail(error, RH_INVALID, "_partition is what stands before the colon of _id");
+        } else if (w->is_key[i] && (w->verb == MERGE || w->verb == IGNORE)) {
+            return rh_fail(error, RH_UNSUPPORTED, "CouchDB finds documents by _id, not by \"%.*s\"",
                            RH_TEXT_ARG(name));
         }
     }
@@ -104,9 +100,102 @@ static int find_columns(struct write *w, struct rh_error *error)
     return RH_OK;
 }
 
-static int prepare(struct write *w, struct rh_error *error)
+/* Of a declared table: where its key is, by which the documents are found. */
+static int find_key(struct write *w, struct rh_error *error)
+{
+    const struct rh_column *columns = rh_couchdb_columns(w->table);
+    bool finds = w->verb != INSERT;
+
+    w->key = rh_arena_array(w->arena, w->table->n_key + 1, sizeof(*w->key));
+    if (!w->key)
+        return rh_fail_nomem(error);
+    for (uint32_t k = 0; k < w->table->n_key; k++)
+        w->key[k] = RH_NO_COLUMN;
+    for (uint32_t i = 0; i < w->spec->n_columns; i++) {
+        const struct rh_column *column =
+            rh_couchdb_declared_column(w->table, column_of(w, i)->name);
+        uint32_t k = 0;
+
+        if (!column)
+            return rh_fail(error, RH_NOT_FOUND, "there is no column \"%.*s\"",
+                           RH_TEXT_ARG(column_of(w, i)->name));
+        while (k < w->table->n_key && &columns[w->table->key[k]] != column)
+            k++;
+        if (k == w->table->n_key && w->is_key[i] && (w->verb == MERGE || w->verb == IGNORE))
+            return rh_fail(error, RH_UNSUPPORTED, "CouchDB finds documents by their key only");
+        if (k < w->table->n_key && finds && !w->is_key[i])
+            return rh_fail(error, RH_UNSUPPORTED, "the key of a document cannot be changed");
+        if (k < w->table->n_key)
+            w->key[k] = i;
+    }
+    for (uint32_t k = 0; finds && k < w->table->n_key; k++)
+        if (w->key[k] == RH_NO_COLUMN)
+            return rh_fail(error, RH_UNSUPPORTED, "CouchDB finds documents by all of their key");
+    if (finds && !w->table->n_key)
+        return rh_fail(error, RH_UNSUPPORTED, "the table has no key to find documents by");
+    return RH_OK;
+}
+
+static int find_columns(struct write *w, struct rh_error *error)
 {
     const struct rh_write_spec *spec = w->spec;
+
+    w->id = w->rev = RH_NO_COLUMN;
+    for (uint32_t i = 0; i < spec->n_key; i++) {
+        if (spec->key[i] >= spec->n_columns)
+            return rh_fail(error, RH_INVALID, "the write's key makes no sense");
+        w->is_key[spec->key[i]] = true;
+    }
+    return w->table ? find_key(w, error) : find_id(w, error);
+}
+
+/* Is there a text, or what the declared key of the row makes? Members that are null are no key. */
+static bool add_given(const struct write *w, const struct row *row, struct rh_buf *id)
+{
+    const struct rh_couchdb_table *table = w->table;
+
+    rh_couchdb_add_prefix(table->name, id);
+    if (!table->n_key)
+        rh_buf_addf(id, "%016llx%016llx", (unsigned long long)rh_rand_u64(),
+                    (unsigned long long)rh_rand_u64());
+    for (uint32_t k = 0; k < table->n_key; k++) {
+        if (w->key[k] == RH_NO_COLUMN || row->cells[w->key[k]].type <= RH_TYPE_NULL)
+            return false;
+        if (table->n_key > 1)
+            rh_buf_add_char(id, k ? ',' : '[');
+        if (table->n_key == 1)
+            rh_couchdb_add_key_text(&row->cells[w->key[k]], id);
+        else if (rh_json_add_value(id, &row->cells[w->key[k]], NULL) != RH_OK)
+            return false;
+    }
+    if (table->n_key > 1)
+        rh_buf_add_char(id, ']');
+    return true;
+}
+
+static int find_given(struct write *w, struct row *row, struct rh_error *error)
+{
+    const struct rh_value *cell = w->id == RH_NO_COLUMN ? NULL : &row->cells[w->id];
+    struct rh_buf id;
+    bool ok = true;
+
+    if (!w->table) {
+        if (cell && cell->type == RH_TYPE_TEXT)
+            row->given = rh_kit_value_text(cell);
+        return RH_OK;
+    }
+    rh_buf_init(&id, RH_COUCHDB_DOCUMENT_BYTES);
+    if (add_given(w, row, &id))
+        row->given = rh_arena_text(w->arena, rh_buf_text(&id), &ok);
+    ok = ok && !id.failed;
+    rh_buf_free(&id);
+    return ok ? RH_OK : rh_fail_nomem(error);
+}
+
+static int prepare(struct write *w, struct rh_couchdb_schema *schema, struct rh_error *error)
+{
+    const struct rh_write_spec *spec = w->spec;
+    int rc;
 
     if (spec->where)
         return rh_fail(error, RH_UNSUPPORTED, "CouchDB writes by _id only, not by a condition");
@@ -121,9 +210,16 @@ static int prepare(struct write *w, struct rh_error *error)
     w->rows = rh_arena_array(w->arena, spec->n_rows, sizeof(*w->rows));
     if (!w->is_key || !w->rows)
         return rh_fail_nomem(error);
-    for (uint64_t i = 0; i < spec->n_rows; i++)
+    rc = rh_couchdb_schema_read(w->conn, w->op, spec->table, w->arena, schema, error);
+    if (rc == RH_OK) {
+        w->table = rh_couchdb_schema_find(schema, spec->table);
+        rc = find_columns(w, error);
+    }
+    for (uint64_t i = 0; i < spec->n_rows && rc == RH_OK; i++) {
         w->rows[i] = (struct row){.cells = spec->cells + i * spec->n_columns, .due = true};
-    return find_columns(w, error);
+        rc = find_given(w, &w->rows[i], error);
+    }
+    return rc;
 }
 
 /* ---- Documents ----------------------------------------------------------------------------- */
@@ -171,24 +267,72 @@ static void add_deletion(const struct row *row, struct rh_buf *text)
     rh_buf_add_str(text, ",\"_deleted\":true}");
 }
 
+/* What the row does not give, of a new document of a declared table. */
+static int add_defaults(const struct write *w, const struct row *row, struct rh_buf *text,
+                        uint32_t *ret_constraint, struct rh_error *error)
+{
+    const struct rh_value missing = {.type = RH_TYPE_MISSING};
+    const struct rh_column *columns = rh_couchdb_columns(w->table);
+    int rc = RH_OK;
+
+    for (uint32_t c = 0; c < w->table->columns.n && rc == RH_OK; c++) {
+        bool given = false;
+
+        for (uint32_t i = 0; i < w->spec->n_columns; i++)
+            given = given || (rh_text_equal(column_of(w, i)->name, columns[c].name) &&
+                              row->cells[i].type != RH_TYPE_MISSING);
+        if (given)
+            continue;
+        if (!columns[c].default_text.data) {
+            rc = rh_couchdb_check_value(&columns[c], true, &missing, ret_constraint, error);
+            continue;
+        }
+        rh_buf_add_char(text, ',');
+        rh_json_add_string(text, columns[c].name);
+        rh_buf_add_char(text, ':');
+        rh_couchdb_add_default(&columns[c], text);
+    }
+    return rc;
+}
+
+static int check_cell(const struct write *w, const struct row *row, uint32_t i,
+                      uint32_t *ret_constraint, struct rh_error *error)
+{
+    const struct rh_column *column = column_of(w, i);
+    const struct rh_column *declared =
+        w->table ? rh_couchdb_declared_column(w->table, column->name) : NULL;
+
+    if (!row->old && row->cells[i].type == RH_TYPE_MISSING)
+        return RH_OK; /* its default, later */
+    return rh_couchdb_check_value(declared ? declared : column, declared != NULL, &row->cells[i],
+                                  ret_constraint, error);
+}
+
 static int add_document(struct write *w, const struct row *row, struct rh_buf *text,
-                        struct rh_error *error)
+                        uint32_t *ret_constraint, struct rh_error *error)
 {
     const char *field = w->conn->config.table_field;
+    struct rh_value id = rh_kit_text(row->given);
     bool given = false;
     int rc = RH_OK;
 
     rh_buf_add_char(text, '{');
     if (row->old)
         add_old(w, row->old, text);
+    else if (w->table)
+        rc = add_member(text, RH_TEXT(RH_COUCHDB_ID), &id, error);
     for (uint32_t i = 0; i < w->spec->n_columns && rc == RH_OK; i++) {
         struct rh_text name = column_of(w, i)->name;
 
         if (row->old ? w->is_key[i] : i == w->rev)
             continue;
         given = given || (field && rh_text_is(name, field));
-        rc = add_member(text, name, &row->cells[i], error);
+        rc = check_cell(w, row, i, ret_constraint, error);
+        if (rc == RH_OK)
+            rc = add_member(text, name, &row->cells[i], error);
     }
+    if (rc == RH_OK && w->table && !row->old)
+        rc = add_defaults(w, row, text, ret_constraint, error);
     if (field && !row->old && !given) {
         struct rh_value table = rh_kit_text(w->spec->table);
         rc = rc ? rc : add_member(text, rh_text_of(field), &table, error);
@@ -213,6 +357,7 @@ static bool leaves_table(const struct write *w, const struct row *row)
 static int compose(struct write *w, struct row *row, struct rh_error *error)
 {
     struct rh_error mine = RH_ERROR_INIT;
+    uint32_t constraint = 0;
     struct rh_buf text;
     bool ok = true;
     int rc = RH_OK;
@@ -225,9 +370,9 @@ static int compose(struct write *w, struct row *row, struct rh_error *error)
     if (w->verb == REMOVE)
         add_deletion(row, &text);
     else
-        rc = add_document(w, row, &text, &mine);
+        rc = add_document(w, row, &text, &constraint, &mine);
     if (rc)
-        refuse(w, row, mine.error_class, 0, rh_text_of(mine.message));
+        refuse(w, row, mine.error_class, constraint, rh_text_of(mine.message));
     else
         row->text = rh_arena_text(w->arena, rh_buf_text(&text), &ok);
     ok = ok && !text.failed;
@@ -251,11 +396,11 @@ static int fetch_old(struct write *w, struct rh_map *ret_by_id, struct rh_error 
     rh_buf_add_str(&url, "/_all_docs?include_docs=true");
     rh_buf_add_str(&body, "{\"keys\":[");
     for (uint64_t i = 0; i < w->spec->n_rows; i++) {
-        if (!w->rows[i].due || !id_of(w, &w->rows[i]).data)
+        if (!w->rows[i].due || !w->rows[i].given.data)
             continue;
         if (any)
             rh_buf_add_char(&body, ',');
-        rh_json_add_string(&body, id_of(w, &w->rows[i]));
+        rh_json_add_string(&body, w->rows[i].given);
         any = true;
     }
     rh_buf_add_str(&body, "]}");
@@ -279,21 +424,59 @@ static int fetch_old(struct write *w, struct rh_map *ret_by_id, struct rh_error 
     return rc;
 }
 
+/* Does the document fulfil what is in the key besides _id and _rev? Null equals nothing. */
+static int check_conditions(const struct write *w, const struct row *row, bool *ret_holds,
+                            struct rh_error *error)
+{
+    struct rh_json *wanted = NULL;
+    struct rh_buf text;
+    int rc = RH_OK;
+
+    *ret_holds = true;
+    rh_buf_init(&text, RH_COUCHDB_DOCUMENT_BYTES);
+    for (uint32_t i = 0; i < w->spec->n_columns && *ret_holds && rc == RH_OK; i++) {
+        const struct rh_json *has = rh_couchdb_member(row->old, column_of(w, i)->name);
+        bool ok = true;
+
+        if (!w->is_key[i] || i == w->id || i == w->rev)
+            continue;
+        *ret_holds = has && row->cells[i].type > RH_TYPE_NULL;
+        if (!*ret_holds)
+            break;
+        rh_buf_clear(&text);
+        rc = rh_json_add_value(&text, &row->cells[i], error);
+        if (rc == RH_OK)
+            rc = rh_json_parse(w->arena, rh_arena_text(w->arena, rh_buf_text(&text), &ok), &wanted,
+                               error);
+        if (!ok || text.failed)
+            rc = rh_fail_nomem(error);
+        *ret_holds = rc == RH_OK && rh_json_equal(has, wanted);
+    }
+    rh_buf_free(&text);
+    return rc;
+}
+
 /* Whether the row is due at all, now that it is known what is there. */
-static void decide(struct write *w, struct row *row)
+static int decide(struct write *w, struct row *row, struct rh_error *error)
 {
     const struct rh_value *rev = w->rev == RH_NO_COLUMN ? NULL : &row->cells[w->rev];
     bool foreign = row->old && !rh_couchdb_is_row(w->conn, w->spec->table, row->old);
+    bool merges = w->verb == MERGE || w->verb == IGNORE;
+    bool holds = true;
+    int rc = RH_OK;
 
-    if (foreign && (w->verb == MERGE || w->verb == IGNORE))
+    if (row->old && !foreign && !merges)
+        rc = check_conditions(w, row, &holds, error);
+    if (foreign && merges)
         refuse(w, row, RH_CONSTRAINT, RH_CONSTRAINT_UNIQUE,
                RH_TEXT("a document of another table has this _id"));
-    else if (w->verb == IGNORE ? row->old != NULL : w->verb != MERGE && (!row->old || foreign))
+    else if (w->verb == IGNORE ? row->old != NULL : !merges && (!row->old || foreign || !holds))
         row->due = false;
     else if (rev && row->old &&
              (rev->type != RH_TYPE_TEXT ||
               !rh_text_equal(rh_kit_value_text(rev), rh_couchdb_string(row->old, RH_COUCHDB_REV))))
         refuse(w, row, RH_CONFLICT, 0, RH_TEXT("the document has been changed since it was read"));
+    return rc;
 }
 
 static int look_up(struct write *w, struct rh_error *error)
@@ -308,8 +491,8 @@ static int look_up(struct write *w, struct rh_error *error)
 
         if (!row->due)
             continue;
-        row->old = id_of(w, row).data ? rh_map_get(&by_id, id_of(w, row)) : NULL;
-        decide(w, row);
+        row->old = row->given.data ? rh_map_get(&by_id, row->given) : NULL;
+        rc = decide(w, row, error);
     }
     rh_map_free(&by_id);
     return rc;
@@ -341,6 +524,17 @@ static void take_outcome(struct write *w, struct row *row, const struct rh_json 
         row->conflict = true;
 }
 
+/* Is it one of this row: that it was stored, or why not? */
+static bool is_outcome(const struct row *row, const struct rh_json *outcome)
+{
+    struct rh_text id = rh_couchdb_string(outcome, "id");
+
+    if (rh_couchdb_string(outcome, "error").data)
+        return true;
+    return id.data && rh_couchdb_string(outcome, "rev").data &&
+           (!row->given.data || rh_text_equal(id, row->given));
+}
+
 static int take_outcomes(struct write *w, const struct rh_json *answer, struct rh_error *error)
 {
     const struct rh_json *outcome = answer->kind == RH_JSON_ARRAY ? answer->child : NULL;
@@ -348,24 +542,13 @@ static int take_outcomes(struct write *w, const struct rh_json *answer, struct r
     for (uint64_t i = 0; i < w->spec->n_rows; i++) {
         if (!w->rows[i].due)
             continue;
-        if (!outcome)
+        if (!outcome || !is_outcome(&w->rows[i], outcome))
             return rh_fail(error, RH_UNKNOWN_OUTCOME,
-                           "the server told of fewer documents than it "
-                           "was sent");
+                           "the server did not tell what became of the documents it was sent");
         take_outcome(w, &w->rows[i], outcome);
         outcome = outcome->next;
     }
     return RH_OK;
-}
-
-/* Nothing tells what became of a request whose answer was lost. */
-static int as_unknown(int rc, struct rh_error *error)
-{
-    if (rc == RH_OK || !error || (error->retry != RH_RETRY_IF_IDEMPOTENT && rc != RH_PROTOCOL))
-        return rc;
-    error->error_class = RH_UNKNOWN_OUTCOME;
-    rh_error_prefix(error, "whether the documents were written is not known");
-    return RH_UNKNOWN_OUTCOME;
 }
 
 static int store(struct write *w, bool *ret_any, struct rh_error *error)
@@ -398,9 +581,10 @@ static int store(struct write *w, bool *ret_any, struct rh_error *error)
     if (rc == RH_OK && (url.failed || body.failed))
         rc = rh_fail(error, RH_RESOURCE, "the documents are too large for one request");
     if (rc == RH_OK && *ret_any) {
-        rc = as_unknown(rh_couchdb_fetch(w->conn, w->op, &request, "cannot write the documents",
-                                         w->arena, &answer, error),
-                        error);
+        rc = rh_couchdb_as_unknown(rh_couchdb_fetch(w->conn, w->op, &request,
+                                                    "cannot write the documents", w->arena, &answer,
+                                                    error),
+                                   error);
         if (rc == RH_OK)
             rc = take_outcomes(w, answer, error);
     }
@@ -479,8 +663,9 @@ static int run(struct rh_conn *conn, const struct rh_op *op, const struct rh_wri
                enum verb verb, struct rh_write_result *ret_result, struct rh_error *error)
 {
     struct write w = {.conn = conn, .op = op, .spec = spec, .result = ret_result, .verb = verb};
+    struct rh_couchdb_schema schema;
     bool any = true;
-    int rc = prepare(&w, error);
+    int rc = prepare(&w, &schema, error);
 
     ret_result->n_affected = 0;
     for (int i = 1; i <= ATTEMPTS && any && rc == RH_OK; i++) {

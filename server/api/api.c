@@ -19,7 +19,6 @@
 #define ARENA_BYTES ((size_t)64 << 20)
 #define OPEN_US ((uint64_t)30 * 1000000)
 #define DOCUMENT_BYTES ((size_t)16 << 20)
-#define STORE_CONNECTIONS 8
 
 static int make_folder(const char *path, struct rh_error *error)
 {
@@ -63,33 +62,17 @@ static int open_secrets(struct rh_api *api, const char *data, struct rh_error *e
 static int open_store(struct rh_api *api, const char *data, struct rh_error *error)
 {
     struct rh_arena *arena = rh_arena_new(ARENA_BYTES);
-    struct rh_pool_limits limits;
     struct rh_operation op;
-    char *path = NULL;
-    json_t *config = NULL;
-    int rc;
+    int rc = arena ? rh_home_open(api->registry, data, api->config.texts[RH_CONFIG_STORE],
+                                  &api->home, error)
+                   : rh_fail_nomem(error);
 
-    if (!arena || asprintf(&path, "%s/store.db", data) < 0) {
-        rc = rh_fail_nomem(error);
-        path = NULL;
-        goto out;
+    if (rc == RH_OK) {
+        rh_operation_init(&op, arena, NULL, rh_clock_us() + OPEN_US);
+        rc = rh_home_store(api->home, &op, &api->store, error);
     }
-    config = json_pack("{s:s}", "path", path);
-    rh_pool_limits_default(&limits);
-    limits.max_connections = STORE_CONNECTIONS;
-    rc = config ? rh_datasource_new(api->registry, "store", (struct rh_text){"sqlite", 6}, config,
-                                    &limits, NULL, &api->store_source, error)
-                : rh_fail_nomem(error);
-    if (rc != RH_OK)
-        goto out;
-    rh_operation_init(&op, arena, NULL, rh_clock_us() + OPEN_US);
-    rc = rh_store_open(rh_datasource_pool(api->store_source), &op, &api->store, error);
-
-out:
     if (rc != RH_OK)
         rh_error_prefix(error, "the store");
-    json_decref(config);
-    free(path);
     rh_arena_free(arena);
     return rc;
 }
@@ -198,8 +181,7 @@ void rh_api_close(struct rh_api *api)
         return;
     rh_datasource_cache_free(api->datasources);
     rh_store_close(api->store);
-    if (api->store_source)
-        rh_datasource_unref(api->store_source);
+    rh_home_close(api->home);
     rh_registry_free(api->registry);
     rh_secrets_close(api->secrets);
     rh_router_free(api->router);

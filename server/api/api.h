@@ -9,6 +9,7 @@
 #include "server/api/access.h"
 #include "server/api/config.h"
 #include "server/api/datasource_cache.h"
+#include "server/api/home.h"
 #include "server/api/metrics.h"
 #include "server/api/router.h"
 #include "server/http/server.h"
@@ -19,7 +20,7 @@ struct rh_api {
     struct rh_config config;
     struct rh_registry *registry;
     struct rh_secrets *secrets;
-    struct rh_datasource *store_source; /* where the store's documents are */
+    struct rh_home *home; /* where the store and internal tables are */
     struct rh_store *store;
     struct rh_datasource_cache *datasources;
     struct rh_access access;

@@ -60,6 +60,8 @@ static int store_new(struct rh_call *call, json_t *object, struct rh_error *erro
     json_object_set_new(object, "updated_at", json_string(now));
     rh_definition_app_key(key, name);
     rc = rh_store_put(call->api->store, &call->op, key, object, RH_STORE_NEW, &revision, error);
+    if (rc == RH_OK) /* what an app of this name left behind, if its deletion was interrupted */
+        rc = rh_home_drop(call->api->home, &call->op, name, error);
     if (rc != RH_OK)
         return rc;
     rc = rh_call_reply_json(call, 201, json_incref(object), error);
@@ -158,11 +160,31 @@ static int add_deletion(void *context, const char *key, const json_t *body, int6
     return RH_OK;
 }
 
+/* *ret_n: tables of the internal datasource. */
+static int count_internal(struct rh_call *call, uint32_t *ret_n, struct rh_error *error)
+{
+    struct rh_datasource *datasource = NULL;
+    struct rh_tableset *tables = NULL;
+    int rc = rh_datasource_cache_get(call->api->datasources, &call->op, rh_call_app(call),
+                                     RH_TEXT(RH_HOME_INTERNAL), &datasource, error);
+
+    if (rc != RH_OK)
+        return rc;
+    rc = rh_datasource_tables(datasource, &call->op, &tables, error);
+    if (rc == RH_OK) {
+        *ret_n = rh_tableset_count(tables);
+        rh_tableset_unref(tables);
+    }
+    rh_datasource_unref(datasource);
+    return rc;
+}
+
 static int delete_all(struct rh_call *call, bool cascade, int64_t revision, struct rh_error *error)
 {
     struct rh_text app = rh_call_app(call);
     char key[RH_DEFINITION_KEY_SIZE], prefix[RH_DEFINITION_KEY_SIZE];
     struct deletion deletion = {.arena = call->arena};
+    uint32_t n_tables = 0;
     int rc;
 
     deletion.changes =
@@ -174,12 +196,16 @@ static int delete_all(struct rh_call *call, bool cascade, int64_t revision, stru
     rc = rh_store_list(call->api->store, &call->op, prefix, add_deletion, &deletion, error);
     if (rc != RH_OK)
         return rc;
-    if (deletion.n && !cascade) {
-        rh_fail(error, RH_CONFLICT, "the app \"%.*s\" has %u datasources", RH_TEXT_ARG(app),
-                deletion.n);
+    if (!cascade)
+        rc = count_internal(call, &n_tables, error);
+    if (rc != RH_OK)
+        return rc;
+    if ((deletion.n || n_tables) && !cascade) {
+        rh_fail(error, RH_CONFLICT, "the app \"%.*s\" has %u datasources and %u internal tables",
+                RH_TEXT_ARG(app), deletion.n, n_tables);
         rh_error_code(error, "not-empty");
-        return rh_error_hint(error, "add ?cascade=true to delete their definitions too (their rows "
-                                    "stay where they are)");
+        return rh_error_hint(error, "add ?cascade=true to delete the definitions (their rows stay "
+                                    "where they are) and the internal tables with their rows");
     }
     deletion.changes[deletion.n++] = (struct rh_store_change){key, NULL, revision};
     return rh_store_batch(call->api->store, &call->op, deletion.changes, deletion.n, error);
@@ -207,8 +233,10 @@ static int delete (struct rh_call *call, struct rh_error *error)
     name = rh_arena_dup(call->arena, rh_call_app(call).data, rh_call_app(call).len);
     if (name)
         rh_datasource_cache_drop(call->api->datasources, name, NULL);
-    rh_call_reply_type(call, 204, NULL);
-    return RH_OK;
+    rc = rh_home_drop(call->api->home, &call->op, rh_call_app(call), error);
+    if (rc == RH_OK)
+        rh_call_reply_type(call, 204, NULL);
+    return rc;
 }
 
 #define IF_MATCH                                                                                   \
@@ -267,7 +295,7 @@ static const struct rh_command COMMANDS[] = {
     {.name = "apps.delete",
      .method = "DELETE",
      .path = "/api/v1/apps/{app}",
-     .summary = "Delete an app; its rows stay where they are",
+     .summary = "Delete an app; rows stay where they are, but for those of internal tables",
      .parameters = DELETE,
      .n_parameters = RH_N(DELETE),
      .permission = RH_BUILD,

@@ -24,6 +24,15 @@ static const struct rh_config_item ITEMS[RH_N_CONFIG] = {
                                   "elsewhere; without it, /metrics is at the address above"},
     [RH_CONFIG_DATA] = {"data", RH_CONFIG_TEXT, "./data", 0, 0, 0,
                         "Folder for everything that the server keeps"},
+    [RH_CONFIG_STORE] =
+        {"store", RH_CONFIG_TEXT, "", 0, 0, RH_CONFIG_SECRET,
+         "URL of the source that keeps apps and datasources: "
+         "couchdb://user:password@host:5984/name "
+         "(with a database for each app, for its internal tables too), postgres://…; without it, "
+         "SQLite in the data folder"},
+    [RH_CONFIG_STORE_GRACE_S] =
+        {"store_grace_s", RH_CONFIG_NUMBER, "300", 0, 86400, 0,
+         "Seconds that datasources in use are still served while the store cannot be read"},
     [RH_CONFIG_PLUGINS] = {"plugins", RH_CONFIG_TEXT, "", 0, 0, 0,
                            "Folder of the bundled connectors; without it, the one beside the "
                            "program"},

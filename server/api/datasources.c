@@ -156,6 +156,20 @@ static void drop_cached(struct rh_call *call, const json_t *definition)
                                  json_string_value(json_object_get(definition, "name")));
 }
 
+static int fail_internal(struct rh_error *error)
+{
+    rh_fail(error, RH_CONFLICT,
+            "the datasource \"" RH_HOME_INTERNAL "\" belongs to the app: it is "
+            "neither changed nor deleted");
+    return rh_error_code(error, "internal-datasource");
+}
+
+static int fail_taken(struct rh_error *error)
+{
+    rh_fail(error, RH_EXISTS, "every app has its datasource \"" RH_HOME_INTERNAL "\" already");
+    return rh_error_pointer(error, "/name");
+}
+
 static int create(struct rh_call *call, struct rh_error *error)
 {
     struct rh_text app = rh_call_app(call);
@@ -170,6 +184,9 @@ static int create(struct rh_call *call, struct rh_error *error)
         rc = rh_call_object(call, CREATE_MEMBERS, &object, error);
     if (rc == RH_OK)
         rc = check_new(object, error);
+    if (rc == RH_OK &&
+        rh_definition_is_internal(rh_text_of(json_string_value(json_object_get(object, "name")))))
+        rc = fail_taken(error);
     if (rc != RH_OK) {
         json_decref(object);
         return rc;
@@ -250,6 +267,8 @@ static int update(struct rh_call *call, struct rh_error *error)
     int rc;
 
     rc = load(call, &old, &revision, error);
+    if (rc == RH_OK && json_is_true(json_object_get(old, "internal")))
+        rc = fail_internal(error);
     if (rc == RH_OK)
         rc = rh_call_if_match(call, revision, error);
     if (rc == RH_OK)
@@ -333,6 +352,8 @@ static int list(struct rh_call *call, struct rh_error *error)
     array = json_array();
     rh_definition_datasource_key(prefix, rh_call_app(call), RH_TEXT(""));
     rc = rh_store_list(call->api->store, &call->op, prefix, collect, array, error);
+    if (rc == RH_OK && json_array_insert_new(array, 0, rh_definition_internal(call->api)) != 0)
+        rc = rh_fail_nomem(error);
     if (rc == RH_OK)
         rc = show_all(call, array, error);
     if (rc != RH_OK) {
@@ -349,6 +370,8 @@ static int delete (struct rh_call *call, struct rh_error *error)
     int64_t revision = 0;
     int rc = load(call, &object, &revision, error);
 
+    if (rc == RH_OK && json_is_true(json_object_get(object, "internal")))
+        rc = fail_internal(error);
     if (rc == RH_OK)
         rc = rh_call_if_match(call, revision, error);
     if (rc == RH_OK) {

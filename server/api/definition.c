@@ -80,6 +80,19 @@ int rh_definition_get_app(struct rh_api *api, struct rh_operation *op, struct rh
     return rc;
 }
 
+bool rh_definition_is_internal(struct rh_text name)
+{
+    return rh_text_is(name, RH_HOME_INTERNAL);
+}
+
+json_t *rh_definition_internal(const struct rh_api *api)
+{
+    return json_pack("{s:s, s:s, s:s, s:{}, s:b}", "name", RH_HOME_INTERNAL, "title",
+                     "Internal tables", "connector", rh_home_connector(api->home), "config",
+                     "internal", 1);
+}
+
+/* The app first: a store with a home for each would make one for an app that is not there. */
 int rh_definition_get_datasource(struct rh_api *api, struct rh_operation *op, struct rh_text app,
                                  struct rh_text name, json_t **ret_body, int64_t *ret_revision,
                                  struct rh_error *error)
@@ -87,20 +100,26 @@ int rh_definition_get_datasource(struct rh_api *api, struct rh_operation *op, st
     struct rh_error failed = RH_ERROR_INIT;
     char key[RH_DEFINITION_KEY_SIZE];
     json_t *owner = NULL;
-    int rc;
+    int rc = rh_definition_get_app(api, op, app, &owner, NULL, error);
 
-    if (rh_name_is_valid(app) && rh_name_is_valid(name)) {
-        rh_definition_datasource_key(key, app, name);
-        rc = rh_store_get(api->store, op, key, ret_body, ret_revision, &failed);
-        if (rc != RH_NOT_FOUND) {
-            if (rc != RH_OK)
-                *error = failed;
-            return rc;
-        }
-    }
-    rc = rh_definition_get_app(api, op, app, &owner, NULL, error);
     json_decref(owner);
-    return rc == RH_OK ? rh_definition_no_datasource(app, name, error) : rc;
+    if (rc != RH_OK)
+        return rc;
+    if (!rh_name_is_valid(name))
+        return rh_definition_no_datasource(app, name, error);
+    if (rh_definition_is_internal(name)) {
+        *ret_body = rh_definition_internal(api);
+        if (ret_revision)
+            *ret_revision = 1;
+        return *ret_body ? RH_OK : rh_fail_nomem(error);
+    }
+    rh_definition_datasource_key(key, app, name);
+    rc = rh_store_get(api->store, op, key, ret_body, ret_revision, &failed);
+    if (rc == RH_NOT_FOUND)
+        return rh_definition_no_datasource(app, name, error);
+    if (rc != RH_OK)
+        *error = failed;
+    return rc;
 }
 
 /* ---- Connectors -------------------------------------------------------------------------- */
@@ -351,7 +370,9 @@ int rh_definition_make(struct rh_api *api, struct rh_text app, const json_t *def
     rc = rh_definition_connector(api, definition, &library, error);
     if (rc != RH_OK)
         return rc;
-    config = json_deep_copy(json_object_get(definition, "config"));
+    config = json_is_true(json_object_get(definition, "internal"))
+                 ? rh_home_config(api->home, app)
+                 : json_deep_copy(json_object_get(definition, "config"));
     if (!config)
         return rh_fail_nomem(error);
     limits_of(api, definition, &limits, &budget);
@@ -367,14 +388,14 @@ int rh_definition_make(struct rh_api *api, struct rh_text app, const json_t *def
 
 int rh_definition_open_datasource(struct rh_api *api, struct rh_operation *op, struct rh_text app,
                                   struct rh_text name, struct rh_datasource **ret_datasource,
-                                  struct rh_error *error)
+                                  int64_t *ret_revision, struct rh_error *error)
 {
     const struct rh_library *library = NULL;
     struct rh_error failed = RH_ERROR_INIT;
     json_t *definition = NULL;
     int rc;
 
-    rc = rh_definition_get_datasource(api, op, app, name, &definition, NULL, error);
+    rc = rh_definition_get_datasource(api, op, app, name, &definition, ret_revision, error);
     if (rc != RH_OK)
         return rc;
     rc = rh_definition_connector(api, definition, &library, &failed);

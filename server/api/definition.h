@@ -32,7 +32,13 @@ void rh_definition_datasource_key(char ret_key[RH_DEFINITION_KEY_SIZE], struct r
 int rh_definition_no_app(struct rh_text app, struct rh_error *error);
 int rh_definition_no_datasource(struct rh_text app, struct rh_text name, struct rh_error *error);
 
-/* The stored definitions. NOT_FOUND, codes "unknown-app", "unknown-datasource". ret_body: new
+/* Is it the name of the internal datasource, which every app has? */
+bool rh_definition_is_internal(struct rh_text name);
+/* Its definition, which is nowhere stored; its settings are nobody's business. New reference, NULL when
+ * out of memory. */
+json_t *rh_definition_internal(const struct rh_api *api);
+
+/* The stored definitions, and the internal one, with the revision 1. NOT_FOUND, codes "unknown-app", "unknown-datasource". ret_body: new
  * reference. */
 int rh_definition_get_app(struct rh_api *api, struct rh_operation *op, struct rh_text app,
                           json_t **ret_body, int64_t *ret_revision, struct rh_error *error);
@@ -64,4 +70,4 @@ int rh_definition_make(struct rh_api *api, struct rh_text app, const json_t *def
 /* The same, from the store. UNAVAILABLE, codes "connector-missing", "connector-refused". */
 int rh_definition_open_datasource(struct rh_api *api, struct rh_operation *op, struct rh_text app,
                                   struct rh_text name, struct rh_datasource **ret_datasource,
-                                  struct rh_error *error);
+                                  int64_t *ret_revision, struct rh_error *error);

@@ -7,6 +7,7 @@
 #include "base/type.h"
 #include "rows/session.h"
 #include "server/api/call.h"
+#include "server/api/definition.h"
 #include "server/api/rows_out.h"
 #include "server/api/table_json.h"
 
@@ -233,6 +234,9 @@ static int native(struct rh_call *call, struct rh_error *error)
     rc = rh_rows_format(call, &format, error);
     if (rc == RH_OK)
         rc = read_request(call, &request, error);
+    /* Its connection is the server's own; and what it runs on is not to be seen. */
+    if (rc == RH_OK && rh_definition_is_internal(rh_call_value(call, "datasource")))
+        rc = rh_fail(error, RH_UNSUPPORTED, "internal tables have no native queries");
     if (rc == RH_OK)
         rc = rh_call_datasource(call, &datasource, error);
     if (rc == RH_OK)

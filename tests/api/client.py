@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import uuid
 
 import requests
 
@@ -46,6 +47,14 @@ def environment(**more):
     return kept
 
 
+def store_of_its_own():
+    """Settings for a store that no other server has: on CouchDB where ROWHOUSE_TEST_STORE says so."""
+    if os.environ.get("ROWHOUSE_TEST_STORE") != "couchdb":
+        return {}
+    url = os.environ["ROWHOUSE_TEST_COUCHDB"].replace("http://", "couchdb://")
+    return {"ROWHOUSE_STORE": f"{url}/rowhouse_{uuid.uuid4().hex[:12]}"}
+
+
 class Server:
     """A rowhouse-server in a folder of its own, on a free port."""
 
@@ -54,7 +63,7 @@ class Server:
         self.data = self.folder / "data"
         self.flags = ["--data", str(self.data), "--listen", "127.0.0.1:0", *flags]
         self.key = key
-        self.env = env or {}
+        self.env = {**store_of_its_own(), **(env or {})}
         self.lines = []
         self.start()
 

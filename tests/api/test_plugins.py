@@ -203,7 +203,7 @@ def test_removed_the_rest_of_the_app_goes_on(place, built):
     problem(place.api.post("apps/test/datasources/a/test"), "connector-missing", 503)
     assert place.api.get("apps/test/data/files/t").status_code == 200
     states = {d["name"]: d["state"] for d in place.api.data("GET", "apps/test/datasources")}
-    assert states == {"a": "connector-missing", "files": "ready"}
+    assert states == {"a": "connector-missing", "files": "ready", "internal": "ready"}
     assert "acme" in place.state("a")["reason"]
     # It can still be changed and comes back with its connector.
     changed = place.api.data("PATCH", "apps/test/datasources/a", json={"title": "Acme"})

@@ -1,7 +1,7 @@
 /*
- * The store on real connectors: SQLite in a temporary file, and PostgreSQL when
- * ROWHOUSE_TEST_POSTGRES names a server (in a database of the test's own). Each test runs on
- * both.
+ * The store on real connectors: SQLite in a temporary file; PostgreSQL when ROWHOUSE_TEST_POSTGRES
+ * names a server, in a database of the test's own; CouchDB when ROWHOUSE_TEST_COUCHDB does, in
+ * databases of the test's own, one for each app. Each test runs on all of them.
  */
 #include "base/clock.h"
 #include "base/err.h"
@@ -10,6 +10,7 @@
 #include "host/settings.h"
 #include "lib/fault.h"
 #include "lib/tests.h"
+#include "store/documents.h"
 #include "store/store.h"
 
 #include <pthread.h>
@@ -27,7 +28,12 @@ static struct rh_error error;
 static struct rh_pool *pool;
 static struct rh_store *store;
 static char folder[] = "/tmp/rowhouse-store-XXXXXX";
-static bool on_postgres;
+static enum { SQLITE, POSTGRES, COUCHDB } on;
+static unsigned n_setups; /* names the databases of the tests on CouchDB */
+
+#define MAX_APPS 4
+static struct rh_pool *app_pools[MAX_APPS];
+static char app_names[MAX_APPS][64];
 
 /* ---- Around it --------------------------------------------------------------------------- */
 
@@ -39,12 +45,11 @@ static const struct rh_library *library_of(const char *id)
     return library;
 }
 
-static struct rh_pool *make_pool(const char *id, const char *name, const char *value)
+static struct rh_pool *pool_with(const char *id, json_t *config)
 {
     const struct rh_library *library = library_of(id);
     struct rh_settings settings = {.struct_size = sizeof(settings)};
     struct rh_pool *made = NULL;
-    json_t *config = json_pack("{s:s}", name, value);
     ck_assert_msg(
         rh_settings_make(arena, library->connector.config_schema, config, &settings, &error) == 0,
         "%s", error.message);
@@ -53,10 +58,49 @@ static struct rh_pool *make_pool(const char *id, const char *name, const char *v
     return made;
 }
 
+static struct rh_pool *make_pool(const char *id, const char *name, const char *value)
+{
+    return pool_with(id, json_pack("{s:s}", name, value));
+}
+
+/* app "": of what belongs to none. */
+static struct rh_pool *couchdb_pool(const char *app)
+{
+    char database[128];
+    snprintf(database, sizeof(database), "store%d_%u%s", getpid(), n_setups, app);
+    return pool_with("couchdb", json_pack("{s:s,s:s,s:s,s:b,s:i}", "url",
+                                          getenv("ROWHOUSE_TEST_COUCHDB"), "database", database,
+                                          "table_field", "type", "create", 1, "sample", 0));
+}
+
+static int pool_of_app(void *context, const struct rh_store_place *place, struct rh_pool **ret_pool,
+                       struct rh_error *ret_error)
+{
+    char name[64];
+    int i = 0;
+    (void)context;
+    (void)ret_error;
+    snprintf(name, sizeof(name), "+%.*s+%.*s+%.*s", RH_TEXT_ARG(place->tenant),
+             RH_TEXT_ARG(place->app), RH_TEXT_ARG(place->environment));
+    while (i < MAX_APPS && app_pools[i] && strcmp(app_names[i], name) != 0)
+        i++;
+    ck_assert_int_lt(i, MAX_APPS);
+    if (!app_pools[i]) {
+        memcpy(app_names[i], name, sizeof(name));
+        app_pools[i] = couchdb_pool(name);
+    }
+    *ret_pool = app_pools[i];
+    return 0;
+}
+
+static const struct rh_store_places places = {.pool_of = pool_of_app};
+
 static struct rh_pool *new_pool(void)
 {
     char where[512];
-    if (on_postgres) {
+    if (on == COUCHDB)
+        return couchdb_pool("");
+    if (on == POSTGRES) {
         const char *url = getenv("ROWHOUSE_TEST_POSTGRES"); /* …/database */
         snprintf(where, sizeof(where), "%.*s/" DATABASE, (int)(strrchr(url, '/') - url), url);
         return make_pool("postgres", "url", where);
@@ -66,10 +110,10 @@ static struct rh_pool *new_pool(void)
 }
 
 /* Runs statements of the source's own, one per line. */
-static void native(struct rh_pool *on, const char *const *statements)
+static void native(struct rh_pool *database, const char *const *statements)
 {
     struct rh_lease lease;
-    ck_assert_msg(rh_pool_borrow(on, &op, &lease, &error) == 0, "%s", error.message);
+    ck_assert_msg(rh_pool_borrow(database, &op, &lease, &error) == 0, "%s", error.message);
     for (; *statements; statements++) {
         struct rh_native_spec spec = {.struct_size = sizeof(spec), .text = rh_text_of(*statements)};
         struct rh_native_result result = {.struct_size = sizeof(result)};
@@ -89,16 +133,17 @@ static void reset_database(bool make)
     rh_pool_free(server);
 }
 
-static void setup(bool postgres)
+static void setup(int source)
 {
-    on_postgres = postgres;
+    on = source;
+    n_setups++;
     error = (struct rh_error)RH_ERROR_INIT;
     ck_assert_int_eq(rh_registry_new(NULL, &registry, &error), 0);
     arena = rh_arena_new((size_t)1 << 30);
     rh_operation_init(&op, arena, NULL, rh_clock_us() + 50000000);
     memcpy(folder + strlen(folder) - 6, "XXXXXX", 6);
     ck_assert_ptr_nonnull(mkdtemp(folder));
-    if (postgres)
+    if (on == POSTGRES)
         reset_database(true);
     pool = new_pool();
 }
@@ -111,7 +156,11 @@ static void teardown(void)
     store = NULL;
     rh_error_clear(&error);
     rh_pool_free(pool);
-    if (on_postgres)
+    for (int i = 0; i < MAX_APPS; i++) {
+        rh_pool_free(app_pools[i]);
+        app_pools[i] = NULL;
+    }
+    if (on == POSTGRES)
         reset_database(false);
     rh_registry_free(registry);
     rh_arena_free(arena);
@@ -127,7 +176,7 @@ static int reopen(void)
     rh_store_close(store);
     store = NULL;
     rh_error_clear(&error);
-    return rh_store_open(pool, &op, &store, &error);
+    return rh_store_open(pool, on == COUCHDB ? &places : NULL, &op, &store, &error);
 }
 
 static void open_store(void)
@@ -140,11 +189,12 @@ static void open_store(void)
     static void name##_on(void);                                                                   \
     START_TEST(name)                                                                               \
     {                                                                                              \
-        setup(false);                                                                              \
-        name##_on();                                                                               \
-        teardown();                                                                                \
-        if (getenv("ROWHOUSE_TEST_POSTGRES")) {                                                    \
-            setup(true);                                                                           \
+        static const char *const servers[] = {NULL, "ROWHOUSE_TEST_POSTGRES",                      \
+                                              "ROWHOUSE_TEST_COUCHDB"};                            \
+        for (int source = SQLITE; source <= COUCHDB; source++) {                                   \
+            if (servers[source] && !getenv(servers[source]))                                       \
+                continue;                                                                          \
+            setup(source);                                                                         \
             name##_on();                                                                           \
             teardown();                                                                            \
         }                                                                                          \
@@ -409,6 +459,22 @@ ON_EACH(documents_outlive_the_store)
     ck_assert_str_eq(get("schema"), "1 {\"version\":1}");
 }
 
+/* Writes a body past the store. */
+static void spoil(const char *body, int64_t revision)
+{
+    struct rh_documents documents;
+    struct rh_lease lease;
+    bool found = false;
+    rh_error_clear(&error);
+    ck_assert_int_eq(rh_pool_borrow(pool, &op, &lease, &error), 0);
+    ck_assert_int_eq(rh_documents_open(&documents, arena, &lease, &error), 0);
+    ck_assert_int_eq(rh_documents_update(&documents, &lease, RH_TEXT("schema"), rh_text_of(body),
+                                         revision, revision + 1, &found, &error),
+                     0);
+    ck_assert(found);
+    rh_pool_return(&lease, 0);
+}
+
 ON_EACH(a_newer_schema_is_refused)
 {
     open_store();
@@ -416,42 +482,115 @@ ON_EACH(a_newer_schema_is_refused)
     ck_assert_int_eq(reopen(), RH_CONFIG);
     ck_assert_ptr_nonnull(strstr(error.message, "version 2"));
     ck_assert_ptr_nonnull(strstr(error.hint, "newer Rowhouse"));
-    native(pool, (const char *const[]){"UPDATE documents SET body = '[]'", NULL});
+    spoil("[]", 2);
     ck_assert_int_eq(reopen(), RH_CONFIG);
     ck_assert_ptr_nonnull(strstr(error.message, "malformed"));
-    native(pool, (const char *const[]){"UPDATE documents SET body = '{oops'", NULL});
+    spoil("{oops", 3);
     ck_assert_int_eq(reopen(), RH_DATA);
 }
 
+static void change_table(uint32_t kind, const struct rh_table *table)
+{
+    struct rh_ddl_change change = {.kind = kind, .table = table};
+    struct rh_text told = {NULL, 0};
+    struct rh_lease lease;
+    int rc;
+    rh_error_clear(&error);
+    ck_assert_int_eq(rh_pool_borrow(pool, &op, &lease, &error), 0);
+    rc = lease.library->connector.ddl->apply(lease.conn, &op.abi, &change, 1, sizeof(change), 0,
+                                             &told, &error);
+    ck_assert_msg(rc == 0, "%s", error.message);
+    rh_pool_return(&lease, rc);
+}
+
+#define TEXT_COLUMN(what)                                                                          \
+    {                                                                                              \
+        .name = RH_TEXT_INIT(what), .type = RH_TYPE_TEXT                                           \
+    }
+#define INT_COLUMN(what)                                                                           \
+    {                                                                                              \
+        .name = RH_TEXT_INIT(what), .type = RH_TYPE_INT                                            \
+    }
+
 ON_EACH(other_tables_are_refused)
 {
-    static const char *const shapes[] = {
-        "CREATE TABLE documents (id int PRIMARY KEY, body text)",
-        "CREATE TABLE documents (key text PRIMARY KEY, revision text, body text)",
-        "CREATE TABLE documents (key text, revision bigint, body text)",
-        "CREATE TABLE documents (key text, revision bigint PRIMARY KEY, body text)",
-        "CREATE TABLE documents (key text, revision bigint, body text, PRIMARY KEY (key, body))",
-        "CREATE TABLE documents (key text PRIMARY KEY, revision bigint, body text, more int)"};
+    static const struct {
+        uint32_t n_columns, n_key;
+        uint32_t key[2];
+        struct rh_column columns[4];
+    } shapes[] = {
+        {2, 1, {0}, {INT_COLUMN("id"), TEXT_COLUMN("body")}},
+        {3, 1, {0}, {TEXT_COLUMN("key"), TEXT_COLUMN("revision"), TEXT_COLUMN("body")}},
+        {3, 0, {0}, {TEXT_COLUMN("key"), INT_COLUMN("revision"), TEXT_COLUMN("body")}},
+        {3, 1, {1}, {TEXT_COLUMN("key"), INT_COLUMN("revision"), TEXT_COLUMN("body")}},
+        {3, 2, {0, 2}, {TEXT_COLUMN("key"), INT_COLUMN("revision"), TEXT_COLUMN("body")}},
+        {4,
+         1,
+         {0},
+         {TEXT_COLUMN("key"), INT_COLUMN("revision"), TEXT_COLUMN("body"), INT_COLUMN("more")}}};
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
-        native(pool, (const char *const[]){shapes[i], NULL});
-        ck_assert_msg(reopen() == RH_CONFIG, "%s", shapes[i]);
+        struct rh_table table = {.struct_size = sizeof(table),
+                                 .name = RH_TEXT_INIT("documents"),
+                                 .columns = shapes[i].columns,
+                                 .n_columns = shapes[i].n_columns,
+                                 .column_stride = sizeof(struct rh_column),
+                                 .key = shapes[i].key,
+                                 .n_key = shapes[i].n_key,
+                                 .est_rows = -1};
+        change_table(RH_DDL_CREATE_TABLE, &table);
+        ck_assert_msg(reopen() == RH_CONFIG, "shape %zu", i);
         ck_assert_ptr_nonnull(strstr(error.message, "of another kind"));
-        native(pool, (const char *const[]){"DROP TABLE documents", NULL});
+        change_table(RH_DDL_DROP_TABLE, &table);
     }
-    native(pool,
-           (const char *const[]){
-               "CREATE VIEW documents AS SELECT 'a' AS key, 1 AS revision, 'b' AS body", NULL});
-    ck_assert_int_eq(reopen(), RH_CONFIG);
-    native(pool, (const char *const[]){"DROP VIEW documents", NULL});
+    if (on != COUCHDB) {
+        native(pool,
+               (const char *const[]){
+                   "CREATE VIEW documents AS SELECT 'a' AS key, 1 AS revision, 'b' AS body", NULL});
+        ck_assert_int_eq(reopen(), RH_CONFIG);
+        native(pool, (const char *const[]){"DROP VIEW documents", NULL});
+    }
     open_store();
+}
+
+/* Documents of apps, where each has a home of its own; a batch goes to several. */
+ON_EACH(apps_have_homes)
+{
+    json_t *body = json_integer(1);
+    open_store();
+    ck_assert_int_eq(put("t/apps/a", "1", RH_STORE_NEW, NULL), 0);
+    ck_assert_int_eq(put("t/datasources/a/x", "1", RH_STORE_NEW, NULL), 0);
+    ck_assert_int_eq(put("t/datasources/a/y", "1", RH_STORE_NEW, NULL), 0);
+    ck_assert_int_eq(put("t/datasources/b/x", "1", RH_STORE_NEW, NULL), 0);
+    ck_assert_int_eq(put("u/datasources/a/x", "1", RH_STORE_NEW, NULL), 0);
+    if (on == COUCHDB) {
+        ck_assert_str_eq(app_names[0], "+t+a+dev");
+        ck_assert_str_eq(app_names[1], "+t+b+dev");
+        ck_assert_str_eq(app_names[2], "+u+a+dev");
+    }
+    ck_assert_str_eq(list("t/datasources/a/"), "t/datasources/a/x t/datasources/a/y ");
+    ck_assert_str_eq(list("t/apps/"), "t/apps/a ");
+
+    struct rh_store_change changes[] = {
+        {"t/datasources/a/x", NULL, 1}, {"t/datasources/a/y", body, 1}, {"t/apps/a", NULL, 7}};
+    rh_error_clear(&error);
+    ck_assert_int_eq(rh_store_batch(store, &op, changes, 3, &error), RH_CONFLICT);
+    ck_assert_str_eq(list("t/datasources/a/"), "t/datasources/a/x t/datasources/a/y ");
+    changes[2].expected = 1;
+    rh_error_clear(&error);
+    ck_assert_int_eq(rh_store_batch(store, &op, changes, 3, &error), 0);
+    ck_assert_str_eq(get("t/datasources/a/x"), "");
+    ck_assert_str_eq(get("t/datasources/a/y"), "2 1");
+    ck_assert_str_eq(get("t/apps/a"), "");
+    ck_assert_str_eq(get("t/datasources/b/x"), "1 1");
+    json_decref(body);
 }
 
 START_TEST(memory_is_refused)
 {
-    setup(false);
+    setup(SQLITE);
     struct rh_pool *other = make_pool("memory", "name", "store");
     rh_error_clear(&error);
-    ck_assert_int_eq(rh_store_open(other, &op, &store, &error), RH_CONFIG);
+    ck_assert_int_eq(rh_store_open(other, NULL, &op, &store, &error), RH_CONFIG);
     ck_assert_ptr_nonnull(strstr(error.message, "\"memory\" cannot keep the store: its data ends"));
     ck_assert_ptr_nonnull(strstr(error.hint, "SQLite"));
     rh_pool_free(other);
@@ -480,7 +619,7 @@ static void *race(void *context)
     struct rh_operation mine;
     struct rh_store *opened = NULL;
     rh_operation_init(&mine, own, NULL, rh_clock_us() + 50000000);
-    if (rh_store_open(racer->pool, &mine, &opened, &problem) != 0) {
+    if (rh_store_open(racer->pool, NULL, &mine, &opened, &problem) != 0) {
         fprintf(stderr, "%s\n", problem.message);
         racer->won = -1000;
     }
@@ -562,7 +701,7 @@ static void *open_only(void *context)
     struct rh_operation mine;
     struct rh_store *opened = NULL;
     rh_operation_init(&mine, own, NULL, rh_clock_us() + 20000000);
-    racer->won = rh_store_open(racer->pool, &mine, &opened, &problem);
+    racer->won = rh_store_open(racer->pool, NULL, &mine, &opened, &problem);
     if (racer->won)
         fprintf(stderr, "%s\n", problem.message);
     rh_store_close(opened);
@@ -595,7 +734,7 @@ static bool work(void *context)
     struct listed listed = {.n = 0};
     rh_error_clear(&error);
     rh_arena_reset(arena);
-    int rc = body ? rh_store_open(pool, &op, &opened, &error) : RH_RESOURCE;
+    int rc = body ? rh_store_open(pool, NULL, &op, &opened, &error) : RH_RESOURCE;
     if (rc == 0)
         rc = rh_store_put(opened, &op, "fault", body, RH_STORE_ANY, NULL, &error);
     if (rc == 0)
@@ -616,7 +755,7 @@ static bool work(void *context)
 
 START_TEST(failed_allocations_are_errors)
 {
-    setup(false);
+    setup(SQLITE);
     native(pool, (const char *const[]){"SELECT 1", NULL});
     ck_assert_uint_gt(fault_torture(work, NULL), 3);
     teardown();
@@ -626,4 +765,5 @@ END_TEST
 TESTS_MAIN("store", revisions_are_kept, keys_and_bodies_have_limits, large_bodies_come_back,
            lists_go_by_prefix_and_code_point, long_lists_are_complete, batches_are_all_or_nothing,
            documents_outlive_the_store, a_newer_schema_is_refused, other_tables_are_refused,
-           memory_is_refused, stores_race, first_starts_race, failed_allocations_are_errors)
+           apps_have_homes, memory_is_refused, stores_race, first_starts_race,
+           failed_allocations_are_errors)

@@ -18,6 +18,8 @@
  *   schema              where the suite makes its tables; the source's default otherwise
  *   tables              [{"name", "columns": [name…], "rows": [[value…]…]}]: tables that are there
  *                       already, and all of their rows; for sources that cannot make tables
+ *   make_tables         false: only those are tested, of a source whose tables are not all like the
+ *                       ones that it makes
  *   writable            {"table", "key", "number", "text"; "schema"}: a table of a source that cannot
  *                       make tables, with its key's column and one column each of numbers and of
  *                       text. Its rows are LOST: the tests of writing empty it, fill it and leave

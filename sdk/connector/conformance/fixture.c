@@ -18,7 +18,8 @@
 
 bool rh_fixture_can_make(const struct rh_trial *t)
 {
-    return t->connector->ddl && t->connector->write;
+    return t->connector->ddl && t->connector->write &&
+           !json_is_false(json_object_get(t->config, "make_tables"));
 }
 
 void rh_fixture_need(struct rh_trial *t)
@@ -136,8 +137,7 @@ static bool insert_narrowed(struct rh_trial *t, struct rh_conn *conn, const stru
 static void fill(struct rh_trial *t, struct rh_conn *conn, const struct rh_table *table,
                  struct rh_value *cells, uint32_t *n_rows)
 {
-    /* Rows for themselves would be there in part, and one of them again. */
-    bool by_row = t->connector->write->atomicity == RH_ATOMIC_ROW;
+    bool by_row = t->connector->write->atomicity == RH_ATOMIC_ROW; /* what is good stays */
     struct rh_rows_read rows;
     int32_t rc = by_row ? RH_DATA : insert(t, conn, table, cells, *n_rows);
     uint32_t kept = 0, n = table->n_columns;

@@ -7,7 +7,7 @@
 #include "connector/conformance/specimen.h"
 #include "connector/conformance/trial.h"
 
-/* Whether the connector makes tables and fills them. */
+/* Whether the connector makes tables and fills them, and the configuration lets it. */
 bool rh_fixture_can_make(const struct rh_trial *t);
 /* Skips the test unless it does. */
 void rh_fixture_need(struct rh_trial *t);

@@ -1,8 +1,14 @@
 #!/usr/bin/env python3
-"""The conformance suite on the connector couchdb: conformance.py ROWHOUSE PLUGIN [OPTION…]
+"""The conformance suite on the connector couchdb: conformance.py KIND ROWHOUSE PLUGIN [OPTION…]
 
-Fills a database of the server at ROWHOUSE_TEST_COUCHDB with rows that are hard to tell apart, and runs
-`rowhouse connector check` on it. Ids begin with ASCII: PouchDB in memory loses others in _all_docs.
+Runs `rowhouse connector check` on databases of the server at ROWHOUSE_TEST_COUCHDB. KIND is
+
+    inferred   a database with documents that are hard to tell apart, whose columns are inferred
+    indexed    the same, with indexes on them
+    declared   tables that the suite makes, in one database
+    databases  tables that the suite makes, each a database
+
+Ids begin with ASCII: PouchDB in memory loses others in _all_docs.
 """
 import base64
 import json
@@ -39,35 +45,44 @@ def call(method, path, body):
         return json.load(answer)
 
 
-def fill():
+def fill(indexed):
     call("PUT", "/things", {})
     call("PUT", "/things/_design%2Fview", {"language": "javascript"})
     docs = [{c: v for c, v in zip(COLUMNS, row) if v is not ABSENT} for row in ROWS]
     assert all("error" not in outcome for outcome in call("POST", "/things/_bulk_docs", {"docs": docs}))
-    call("PUT", "/written", {})
+    for name in ["n", "s", "b", "f"] if indexed else []:
+        call("POST", "/things/_index", {"index": {"fields": [name]}, "name": name, "ddoc": "by-" + name})
 
 
-def configuration():
-    rows = [[None if v is ABSENT else v for v in row] for row in ROWS]
-    return {
-        "settings": {"url": SERVER},
-        "wrong_credentials": {"url": f"http://rowhouse:wrong@{HOST}/things"},
-        "unreachable": {"url": "http://127.0.0.1:1"},
-        "through": {"to": HOST, "settings": {"url": "http://rowhouse:s3cret@{host}:{port}/things"}},
+def configuration(kind):
+    where = "" if kind == "databases" else "/things"
+    more = {"table_field": "kind"} if kind == "declared" else {}
+    made = {
+        "settings": {"url": SERVER + where, **more},
+        "wrong_credentials": {"url": f"http://rowhouse:wrong@{HOST}{where}", **more},
+        "unreachable": {"url": "http://127.0.0.1:1" + where, **more},
+        "through": {"to": HOST, "settings": {"url": "http://rowhouse:s3cret@{host}:{port}" + where, **more}},
         "slow": None,
         "echo": None,
-        "writable": {"table": "written", "key": "_id", "number": "n", "text": "s"},
-        "tables": [{"name": "things", "columns": COLUMNS, "rows": rows}],
     }
+    if kind in ("inferred", "indexed"):
+        rows = [[None if v is ABSENT else v for v in row] for row in ROWS]
+        made["make_tables"] = False
+        made["tables"] = [{"name": "things", "columns": COLUMNS, "rows": rows}]
+    return made
 
 
 def main():
-    fill()
+    kind, rowhouse, plugin, *options = sys.argv[1:]
+    if kind == "declared":
+        call("PUT", "/things", {})
+    elif kind != "databases":
+        fill(kind == "indexed")
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(configuration(), file)
+        json.dump(configuration(kind), file)
         file.flush()
-        sys.exit(subprocess.run([sys.argv[1], "connector", "check", sys.argv[2], "--config", file.name,
-                                 *sys.argv[3:]], check=False).returncode)
+        sys.exit(subprocess.run([rowhouse, "connector", "check", plugin, "--config", file.name, *options],
+                                check=False).returncode)
 
 
 if __name__ == "__main__":

@@ -348,19 +348,25 @@ static void *cancel(void *context)
     return NULL;
 }
 
+static void ping_cancelled(struct visit *visit, int fd)
+{
+    struct canceller canceller = {visit, fd, false};
+    pthread_t thread;
+
+    visit->op.abi.cancel_fd = fd;
+    ck_assert_int_eq(pthread_create(&thread, NULL, cancel, &canceller), 0);
+    ck_assert_int_eq(call(visit, "ping", 20000), RH_CANCELLED);
+    atomic_store(&canceller.done, true);
+    pthread_join(thread, NULL);
+    visit->op.abi.cancel_fd = -1;
+}
+
 static void cancel_by(const struct rh_library *library, int fd)
 {
     struct visit visit;
-    struct canceller canceller = {&visit, fd, false};
-    pthread_t thread;
 
     ck_assert_int_eq(enter(&visit, library, "ping", "wait", ""), RH_OK);
-    visit.op.abi.cancel_fd = fd;
-    ck_assert_int_eq(pthread_create(&thread, NULL, cancel, &canceller), 0);
-    ck_assert_int_eq(call(&visit, "ping", 20000), RH_CANCELLED);
-    atomic_store(&canceller.done, true);
-    pthread_join(thread, NULL);
-    visit.op.abi.cancel_fd = -1;
+    ping_cancelled(&visit, fd);
     /* What was cancelled too late does not hit the next call. */
     ck_assert_int_eq(read_all(&visit, 10, &(int64_t){0}), RH_END);
     leave(&visit);
@@ -374,6 +380,24 @@ START_TEST(cancels)
     cancel_by(library, -1);
     cancel_by(library, fd);
     cancel_by(library, fd); /* readable before the call */
+    close(fd);
+    rh_library_free(library);
+}
+END_TEST
+
+START_TEST(kills_what_cannot_be_cancelled)
+{
+    struct rh_library *library = loaded(NULL);
+    int fd = eventfd(0, EFD_CLOEXEC);
+    struct visit visit;
+
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(enter(&visit, library, "ping", "loop", i ? "once more" : ""), RH_OK);
+        ping_cancelled(&visit, i ? fd : -1);
+        ck_assert_msg(strstr(visit.error.message, "within 3 s of being cancelled"), "%s",
+                      visit.error.message);
+        leave(&visit);
+    }
     close(fd);
     rh_library_free(library);
 }
@@ -653,7 +677,7 @@ TESTS_MAIN("isolation", describes_the_connector, hands_out_rows_in_any_measure,
            keeps_rows_while_other_calls_run, brings_statuses_and_texts, reads_a_feed,
            crashes_in_every_function, tells_how_it_died, kills_what_does_not_end,
            holds_memory_and_threads_to_their_limits, bears_a_flood_of_lines, cancels,
-           replaces_what_cannot_be_reset, tells_why_it_cannot_be_loaded,
-           gives_up_on_what_loads_for_ever, survives_being_killed_under_load,
-           leaves_nothing_behind_after_a_thousand_crashes, starts_again_after_a_while,
-           ends_with_the_host)
+           kills_what_cannot_be_cancelled, replaces_what_cannot_be_reset,
+           tells_why_it_cannot_be_loaded, gives_up_on_what_loads_for_ever,
+           survives_being_killed_under_load, leaves_nothing_behind_after_a_thousand_crashes,
+           starts_again_after_a_while, ends_with_the_host)

@@ -58,15 +58,19 @@ static int fail_program(struct rh_error *error)
                                 "../libexec/rowhouse");
 }
 
-/* Variables that pass: the time zone, and what sanitizers read in builds that have one. */
-#define N_VARIABLES 5
+/* Variables that pass: the time zone, and what sanitizers read in builds that have one. The locale
+ * is always the same one, for libraries that convert texts by it: psqlodbc fails in "C". */
+#define N_PASSED 5
+#define N_VARIABLES (N_PASSED + 1)
 static void make_environment(char *variables[N_VARIABLES + 1])
 {
-    static const char *const names[N_VARIABLES] = {"TZ", "ASAN_OPTIONS", "TSAN_OPTIONS",
-                                                   "UBSAN_OPTIONS", "LSAN_OPTIONS"};
+    static const char *const names[N_PASSED] = {"TZ", "ASAN_OPTIONS", "TSAN_OPTIONS",
+                                                "UBSAN_OPTIONS", "LSAN_OPTIONS"};
     size_t n = 0;
 
-    for (size_t i = 0; i < N_VARIABLES; i++) {
+    variables[n] = strdup("LC_ALL=C.UTF-8");
+    n += variables[n] != NULL;
+    for (size_t i = 0; i < N_PASSED; i++) {
         const char *value = getenv(names[i]);
 
         if (value && asprintf(&variables[n], "%s=%s", names[i], value) >= 0)

@@ -24,7 +24,9 @@
  * The suite's own tables begin with rh_check_ and are dropped, also after a crash. A connector that
  * cannot make tables is tested on those that it has, compared with itself.
  *
- * The deviations are a JSON object: test name → reason why the connector may fail it.
+ * The deviations are a JSON object: test name → reason why the connector may fail it, or an object
+ * {"in-process": reason, "isolated": reason} with the ways in which it may. A test that may fail is
+ * given ten seconds at most.
  */
 #pragma once
 

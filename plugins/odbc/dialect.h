@@ -61,6 +61,9 @@ struct rh_odbc_dialect {
     bool far_dates;           /* … also of years before 1, and infinite ones */
     bool ints_as_text;        /* the driver has no 64-bit integers */
     bool empty_is_null;       /* '' is NULL */
+    uint32_t decimal_digits;  /* that a decimal column keeps; 0 = as many as it declares */
+    uint32_t decimal_scale;   /* digits behind the point of any decimal; 0 = no such limit */
+    bool nan_is_null;         /* it keeps NULL for a NaN */
     bool exact_decimals;      /* literals keep their digits against a decimal column */
     bool exact_floats;        /* doubles compare as doubles */
     bool exact_bytes;         /* bytes compare without padding, in order */

@@ -228,6 +228,7 @@ const struct rh_odbc_dialect rh_odbc_mysql = {
     .typed_cells = true,
     .key_length = 700,
     .dates_as_text = true,
+    .decimal_scale = 30,
     .exact_decimals = true,
     .exact_bytes = true,
     .exact_sums = true,

@@ -124,7 +124,8 @@ static int hear_of_boot(struct rh_process *process, struct rh_error *error)
 static int boot(struct rh_process *process, struct rh_error *error)
 {
     struct rh_spawned spawned;
-    int rc = rh_spawn(process->owner->image.fd, &spawned, error);
+    int rc =
+        rh_spawn(process->owner->image.fd, process->owner->sandbox.environment, &spawned, error);
 
     if (rc)
         return rc;

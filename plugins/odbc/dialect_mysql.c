@@ -121,9 +121,7 @@ static bool add_ddl(struct rh_sql *sql, const struct rh_ddl_change *change)
 static void alter_column(struct rh_sql *sql, const struct rh_table *table,
                          const struct rh_column *column)
 {
-    rh_sql_add(sql, "ALTER TABLE ");
-    rh_sql_table(sql, table->schema, table->name);
-    rh_sql_add(sql, " MODIFY COLUMN ");
+    rh_odbc_alter(sql, table, " MODIFY COLUMN ");
     rh_sql_column_definition(sql, column);
 }
 

@@ -6,7 +6,7 @@
  * texts are made here, planned as the connector plans them, and executed through Firebird's own
  * client library with bound parameters. What this does not prove is the driver.
  */
-#include "test_odbc.h"
+#include "unit/odbc/suite.h"
 
 #if __has_include(<ibase.h>)
 
@@ -16,6 +16,10 @@
 
 #include <dlfcn.h>
 #include <ibase.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 
 /* The other dialects, which dialect.c lists. */
 const struct rh_odbc_dialect rh_odbc_generic, rh_odbc_postgres, rh_odbc_mysql, rh_odbc_sqlite,

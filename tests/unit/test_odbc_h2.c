@@ -8,10 +8,17 @@
  * something else in their place, and sets the mode where the test asks for it: the mode is the
  * database's and goes back with each new session.
  */
-#include "test_odbc.h"
+#include "unit/odbc/suite.h"
 
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /* ---- the relay ---- */
 

@@ -135,7 +135,7 @@ static void start_relay(void)
     ck_assert_int_eq(listen(h2.listener, 8), 0);
     ck_assert_int_eq(getsockname(h2.listener, (struct sockaddr *)&address, &len), 0);
     (void)snprintf(base_string, sizeof base_string,
-                   "SERVER=127.0.0.1;PORT=%d;DATABASE=rowhouse_%s;UID=sa;PWD=sa;"
+                   "SERVER=127.0.0.1;PORT=%d;DATABASE=mem:rowhouse_%s;UID=sa;PWD=sa;"
                    "UseDeclareFetch=0;BatchSize=1",
                    ntohs(address.sin_port), target->dialect);
     ck_assert_int_eq(pthread_create(&thread, NULL, relay, &h2), 0);

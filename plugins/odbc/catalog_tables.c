@@ -159,6 +159,20 @@ static struct rh_text native_type_of(struct rh_odbc_build *build, const struct r
     return made;
 }
 
+/* "DECIMAL(12,2)": SQLite's driver takes the last number for the size. */
+static void read_declared(struct rh_text name, int64_t *size, int64_t *digits)
+{
+    struct rh_text numbers = name, whole;
+
+    *size = *digits = 0;
+    (void)rh_text_cut(&numbers, '(');
+    numbers = rh_text_cut(&numbers, ')');
+    whole = rh_text_cut(&numbers, ',');
+    if (!rh_text_to_i64(rh_text_trim(whole), size) ||
+        (numbers.len && !rh_text_to_i64(rh_text_trim(numbers), digits)))
+        *size = *digits = 0;
+}
+
 static void add_column(struct rh_odbc_build *build, struct rh_column *column,
                        const struct rh_odbc_grid *grid, uint64_t row)
 {
@@ -174,6 +188,8 @@ static void add_column(struct rh_odbc_build *build, struct rh_column *column,
     column->type = rh_odbc_type_of(build->conn->dialect, (int16_t)sql_type, type_name,
                                    size < 0 ? 0 : (uint64_t)size, (int)digits,
                                    holds(type_name, "unsigned"), &id_flags, &column->flags);
+    if (column->type == RH_TYPE_DECIMAL && !build->conn->dialect->typed_cells)
+        read_declared(type_name, &size, &digits);
     column->native_id =
         rh_odbc_id((int16_t)sql_type, digits > 0 && digits < 256 ? (uint8_t)digits : 0, id_flags);
     column->native_type = native_type_of(build, column, type_name, size, digits);

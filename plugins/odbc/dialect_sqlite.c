@@ -127,10 +127,19 @@ static bool add_predicate(struct rh_sql *sql, const struct rh_column *column,
 static void add_type_name(struct rh_sql *sql, const struct rh_column *column)
 {
     static const char *const names[RH_N_TYPES] = {
-        [RH_TYPE_BOOL] = "BOOLEAN",      [RH_TYPE_INT] = "INTEGER",     [RH_TYPE_UINT] = "INTEGER",
-        [RH_TYPE_FLOAT] = "REAL",        [RH_TYPE_DECIMAL] = "DECIMAL", [RH_TYPE_TEXT] = "TEXT",
-        [RH_TYPE_BYTES] = "BLOB",        [RH_TYPE_DATE] = "DATE",       [RH_TYPE_TIME] = "TIME",
-        [RH_TYPE_DATETIME] = "DATETIME", [RH_TYPE_UUID] = "TEXT",       [RH_TYPE_JSON] = "TEXT",
+        [RH_TYPE_BOOL] = "BOOLEAN",
+        [RH_TYPE_INT] = "INTEGER",
+        [RH_TYPE_UINT] = "INTEGER",
+        [RH_TYPE_FLOAT] = "REAL",
+        [RH_TYPE_DECIMAL] = "DECIMAL",
+        [RH_TYPE_TEXT] = "TEXT",
+        [RH_TYPE_BYTES] = "BLOB",
+        [RH_TYPE_DATE] = "DATE",
+        [RH_TYPE_TIME] = "TIME",
+        [RH_TYPE_DATETIME] = "DATETIME",
+        [RH_TYPE_TIMESTAMP] = "TIMESTAMP WITH TIME ZONE",
+        [RH_TYPE_UUID] = "TEXT",
+        [RH_TYPE_JSON] = "TEXT",
     };
     static const struct rh_odbc_types types = {
         .names = names, .decimal = "DECIMAL", .varchar = "VARCHAR"};

@@ -215,6 +215,26 @@ class Bench:
                      lambda: self.cpu(tool("scan"), "sqlite:" + self.sqlite, "orders", env=environment),
                      lambda: self.cpu(tool("raw_sqlite"), self.sqlite, "orders"), False)
 
+    def scan_odbc(self):
+        """In one process, as the loop is; and isolated, as the connector runs."""
+        tool = lambda name: os.path.join(self.build, "bin", "bench_" + name)
+        plugins = os.path.join(self.build, "plugins")
+        environment = dict(os.environ, ROWHOUSE_PLUGINS=plugins)
+        server = "DRIVER={{{}}};Server={};Port={};Database={};UID={}"
+        strings = {"SQLite3": "DRIVER=SQLite3;StepAPI=1;Database=" + self.sqlite}
+        for driver, url, options in (
+                ("PostgreSQL Unicode", self.postgres,
+                 ";UseDeclareFetch=1;Fetch=1000;BoolsAsChar=0;LFConversion=0;MaxVarcharSize=4094"),
+                ("MariaDB Unicode", self.mariadb, ";OPTION=3145730;CHARSET=utf8mb4")):
+            if url:
+                at = urllib.parse.urlsplit(url)
+                strings[driver] = server.format(driver, at.hostname, at.port, at.path[1:], at.username) + options
+        for driver, string in strings.items():
+            for way, more in (("", [os.path.join(plugins, "odbc.so")]), (", isolated", [])):
+                self.compare(f"scan CPU / {driver} loop{way}", "<= 1.15", "s CPU",
+                             lambda: self.cpu(tool("scan"), "odbc:" + string, "orders", *more, env=environment),
+                             lambda: self.cpu(tool("raw_odbc"), string, "orders"), False)
+
     def isolation(self):
         environment = dict(os.environ, ROWHOUSE_PLUGINS=os.path.join(self.build, "plugins"))
         for name, url in (("PostgreSQL", self.postgres), ("SQLite", "sqlite:" + self.sqlite)):
@@ -290,7 +310,7 @@ class Bench:
 
 def main():
     bench = Bench(sys.argv[1], sys.argv[2])
-    names = sys.argv[3:] or ["idle", "scan", "page", "row", "isolation", "export", "insert", "lookup"]
+    names = sys.argv[3:] or ["idle", "scan", "scan_odbc", "page", "row", "isolation", "export", "insert", "lookup"]
     print(f"{ROWS} rows, {ROUNDS} rounds of {SECONDS} s, {CLIENTS} clients, {os.cpu_count()} cores", flush=True)
     bench.load()
     for name in names:

@@ -159,10 +159,12 @@ static void learn(struct rh_conn *conn, const struct rh_odbc_config *config)
     if (conn->driver == RH_ODBC_DRIVER_PSQLODBC && !conn->traits.genuine)
         conn->driver = RH_ODBC_DRIVER_OTHER; /* another database that speaks its protocol */
     conn->has_tx = get_small(conn, SQL_TXN_CAPABLE) != SQL_TC_NONE;
-    conn->reads_in_blocks = (extensions & SQL_GD_BLOCK) && (extensions & SQL_GD_BOUND);
-    /* Its SQLSetPos reaches into a result that has been read as a whole, not into steps. */
-    if (conn->driver == RH_ODBC_DRIVER_SQLITE)
-        conn->reads_in_blocks = false;
+    conn->reads_again = extensions & SQL_GD_BOUND;
+    /* Within a block, MariaDB's SQLSetPos succeeds and stays where it is; SQLite's reaches into a
+     * result that has been read as a whole, not into steps. */
+    conn->reads_in_blocks = conn->reads_again && (extensions & SQL_GD_BLOCK) &&
+                            conn->driver != RH_ODBC_DRIVER_MARIADB &&
+                            conn->driver != RH_ODBC_DRIVER_SQLITE;
     conn->arrays = conn->driver != RH_ODBC_DRIVER_SQLITE;
     conn->streams =
         conn->driver != RH_ODBC_DRIVER_PSQLODBC && conn->driver != RH_ODBC_DRIVER_SQLITE;

@@ -117,6 +117,7 @@ static __attribute__((unused)) int run_suite(const TTest *const *const *own, siz
         &reads_types_at_their_boundaries,
         &writes_what_it_reads,
         &reads_long_values,
+        &reads_long_values_of_a_block,
         &compares_texts_by_code_point,
         &compares_numbers,
         &takes_lists_and_null_tests,

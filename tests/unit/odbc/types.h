@@ -172,3 +172,39 @@ START_TEST(reads_long_values)
     drop("odbc_long");
 }
 END_TEST
+
+/* Longer than what is bound for a column of that size: each is read again, from its own row. */
+START_TEST(reads_long_values_of_a_block)
+{
+    char text[4096];
+    struct rh_cursor *cursor = NULL;
+    struct rh_batch batch = {.struct_size = sizeof batch};
+    int64_t seen = 0;
+    int rc;
+
+    drop("odbc_block");
+    sql("CREATE TABLE odbc_block (id INTEGER PRIMARY KEY, t VARCHAR(3000))");
+    for (int i = 0; i < 8; i++) {
+        int n = snprintf(text, sizeof text, "INSERT INTO odbc_block VALUES (%d, '", i);
+        memset(text + n, '0' + i, 2500);
+        memcpy(text + n + 2500, "')", 3);
+        sql(text);
+    }
+    struct rh_query query = select_all(table_named("odbc_block"));
+    ok(odbc->open(conn, op, &query, &cursor, &error));
+    while ((rc = odbc->next(cursor, op, 100, &batch, &error)) == RH_OK) {
+        for (uint64_t i = 0; i < batch.n_rows; i++) {
+            const struct rh_value *cells = batch.cells + i * 2;
+            const char *data = cells[1].as.data;
+            ck_assert_int_eq(cells[1].len, 2500);
+            for (unsigned at = 0; at < 2500; at++)
+                ck_assert_int_eq(data[at], '0' + cells[0].as.i);
+            seen++;
+        }
+    }
+    ck_assert_msg(rc == RH_END, "%s", error.message);
+    ck_assert_int_eq(seen, 8);
+    odbc->finish(cursor);
+    drop("odbc_block");
+}
+END_TEST

@@ -28,7 +28,11 @@ static const struct rh_sandbox BUNDLED_SANDBOX = {.network = true,
                                                   .read_paths = EVERYWHERE,
                                                   .n_read_paths = 1,
                                                   .write_paths = EVERYWHERE,
-                                                  .n_write_paths = 1};
+                                                  .n_write_paths = 1,
+                                                  .environment = true,
+                                                  .memory_bytes = (uint64_t)2 << 30,
+                                                  .max_files = 1024,
+                                                  .max_threads = 512};
 
 static int open_bundled(struct rh_arena *arena, const struct rh_candidate_place *place,
                         const struct rh_candidate_rules *rules, struct rh_candidate_opened *opened,
@@ -159,6 +163,23 @@ static int fail_run(const struct rh_candidate_place *place, const struct rh_erro
     return cause->hint[0] ? rh_error_hint(error, "%s", cause->hint) : RH_CONTRACT;
 }
 
+/* As it was asked for, or as the connector itself asks. */
+static int load_image(const struct rh_candidate_opened *opened, struct rh_library **ret_library,
+                      struct rh_error *error)
+{
+    struct rh_library *library = NULL;
+    int rc = rh_library_load_image(&opened->image, &library, error);
+
+    if (rc == RH_OK && library->connector.flags & RH_CONNECTOR_ISOLATED) {
+        rh_library_free(library);
+        library = NULL;
+        rc = rh_isolation_load(&opened->image, &opened->sandbox, &library, error);
+    }
+    if (rc == RH_OK)
+        *ret_library = library;
+    return rc;
+}
+
 int rh_candidate_load(const struct rh_candidate_place *place,
                       const struct rh_candidate_opened *opened, bool probe,
                       struct rh_library **ret_library, struct rh_error *error)
@@ -174,7 +195,7 @@ int rh_candidate_load(const struct rh_candidate_place *place,
     if (rc != RH_OK)
         return fail_run(place, &failed, error);
     if (!library)
-        rc = rh_library_load_image(&opened->image, &library, error);
+        rc = load_image(opened, &library, error);
     if (rc == RH_OK)
         rc = rh_candidate_check(place, library, error);
     if (rc != RH_OK)

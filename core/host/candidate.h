@@ -43,7 +43,7 @@ struct rh_candidate_opened {
     struct rh_image image;
     enum rh_trust_level level;
     const char *signer;
-    bool isolated;
+    bool isolated; /* is to be; the connector may ask for it as well */
     struct rh_sandbox sandbox;
     const char *key; /* equal keys: the same bytes, run in the same way */
 };

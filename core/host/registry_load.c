@@ -121,7 +121,7 @@ static void set_ready_locked(struct loading *l)
     known->state = RH_KNOWN_READY;
     known->library = l->library;
     known->level = l->opened.level;
-    known->isolated = l->opened.isolated;
+    known->isolated = l->library->isolated != NULL;
     free(known->signer);
     known->signer = l->signer;
     l->signer = NULL;

@@ -182,9 +182,9 @@ static void add_defaults(struct rh_odbc_config *config)
     struct rh_buf *to = &config->connection;
 
     switch (config->driver) {
-    case RH_ODBC_DRIVER_SQLITE: /* rows step by step; wait for locks a little */
+    case RH_ODBC_DRIVER_SQLITE: /* rows step by step; waits for locks, twice and beyond cancelling */
         add_unless(to, "StepAPI", "1");
-        add_unless(to, "Timeout", "1000");
+        add_unless(to, "Timeout", "250");
         add_unless(to, "FKSupport", "1");
         break;
     case RH_ODBC_DRIVER_MARIADB: /* matched rows count, not changed ones; rows are not kept */

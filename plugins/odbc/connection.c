@@ -19,33 +19,39 @@
 
 /* ---- what the driver said ---- */
 
+/* Not every driver says 08S01: PostgreSQL's says HY000 for everything. */
+static bool is_dead(struct rh_conn *conn)
+{
+    SQLUINTEGER dead = SQL_CD_FALSE;
+
+    return SQL_SUCCEEDED(
+               SQLGetConnectAttr(conn->dbc, SQL_ATTR_CONNECTION_DEAD, &dead, sizeof dead, NULL)) &&
+           dead == SQL_CD_TRUE;
+}
+
 int rh_odbc_fail_call(struct rh_conn *conn, SQLHSTMT statement, struct rh_error *error)
 {
     SQLSMALLINT type = statement ? SQL_HANDLE_STMT : SQL_HANDLE_DBC;
     SQLHANDLE handle = statement ? statement : conn->dbc;
     enum rh_odbc_reason reason = rh_odbc_watch_reason(&conn->watch);
-    int rc = RH_OK;
+    bool lost = rh_odbc_is_lost(type, handle, conn->narrow);
+    struct rh_error said = RH_ERROR_INIT;
+    /* The next call on the handle forgets the diagnostics. */
+    int rc = rh_odbc_fail(type, handle, conn->narrow, conn->traits.genuine ? conn->dialect : NULL,
+                          &said);
 
-    SQLUINTEGER dead = SQL_CD_FALSE;
-
-    /* Not every driver says 08S01: PostgreSQL's says HY000 for everything. */
-    if (rh_odbc_is_lost(type, handle, conn->narrow) ||
-        (SQL_SUCCEEDED(
-             SQLGetConnectAttr(conn->dbc, SQL_ATTR_CONNECTION_DEAD, &dead, sizeof dead, NULL)) &&
-         dead == SQL_CD_TRUE))
+    if (lost || is_dead(conn))
         conn->broken = true;
+    if (conn->broken && (rc == RH_INVALID || rc == RH_PROTOCOL))
+        rc = said.error_class = RH_UNAVAILABLE;
     if (reason == RH_ODBC_CANCELLED)
-        rc = rh_fail(error, RH_CANCELLED, "the operation was cancelled");
-    else if (reason == RH_ODBC_TIMED_OUT)
-        rc = rh_fail(error, RH_TIMEOUT, "the deadline passed");
-    else
-        rc = rh_odbc_fail(type, handle, conn->narrow, conn->traits.genuine ? conn->dialect : NULL,
-                          error);
-    if (conn->broken && (rc == RH_INVALID || rc == RH_PROTOCOL)) {
-        rc = RH_UNAVAILABLE;
-        if (error)
-            error->error_class = rc;
-    }
+        return rh_fail(error, RH_CANCELLED, "the operation was cancelled");
+    if (reason == RH_ODBC_TIMED_OUT)
+        return rh_fail(error, RH_TIMEOUT, "the deadline passed");
+    if (error && error->error_class)
+        return error->error_class;
+    if (error)
+        *error = said;
     return rc;
 }
 
@@ -153,10 +159,12 @@ static void learn(struct rh_conn *conn, const struct rh_odbc_config *config)
     if (conn->driver == RH_ODBC_DRIVER_PSQLODBC && !conn->traits.genuine)
         conn->driver = RH_ODBC_DRIVER_OTHER; /* another database that speaks its protocol */
     conn->has_tx = get_small(conn, SQL_TXN_CAPABLE) != SQL_TC_NONE;
-    conn->reads_in_blocks = (extensions & SQL_GD_BLOCK) && (extensions & SQL_GD_BOUND);
-    /* Its SQLSetPos reaches into a result that has been read as a whole, not into steps. */
-    if (conn->driver == RH_ODBC_DRIVER_SQLITE)
-        conn->reads_in_blocks = false;
+    conn->reads_again = extensions & SQL_GD_BOUND;
+    /* Within a block, MariaDB's SQLSetPos succeeds and stays where it is; SQLite's reaches into a
+     * result that has been read as a whole, not into steps. */
+    conn->reads_in_blocks = conn->reads_again && (extensions & SQL_GD_BLOCK) &&
+                            conn->driver != RH_ODBC_DRIVER_MARIADB &&
+                            conn->driver != RH_ODBC_DRIVER_SQLITE;
     conn->arrays = conn->driver != RH_ODBC_DRIVER_SQLITE;
     conn->streams =
         conn->driver != RH_ODBC_DRIVER_PSQLODBC && conn->driver != RH_ODBC_DRIVER_SQLITE;

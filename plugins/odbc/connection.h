@@ -48,7 +48,8 @@ struct rh_conn {
     bool narrow;          /* the driver has no wide functions */
     bool utf8;            /* texts as SQL_C_CHAR in UTF-8, else as SQL_C_WCHAR */
     bool has_tx;          /* transactions at all */
-    bool reads_in_blocks; /* SQLGetData reaches into a block of rows */
+    bool reads_again;     /* SQLGetData gives a bound column once more, as a whole */
+    bool reads_in_blocks; /* … of any row in a block */
     bool arrays;          /* rows of parameters */
     bool streams;         /* rows that are not read yet block the session */
     SQLULEN isolation;    /* of the session, before a snapshot */

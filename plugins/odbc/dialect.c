@@ -63,6 +63,31 @@ void rh_odbc_aggregate(struct rh_sql *sql, const struct rh_column *column,
     rh_sql_add(sql, ")");
 }
 
+void rh_odbc_plain_aggregate(struct rh_sql *sql, const struct rh_column *column,
+                             const struct rh_aggregate *aggregate, enum rh_sql_form form)
+{
+    (void)form;
+    rh_odbc_aggregate(sql, column, aggregate, NULL);
+}
+
+bool rh_odbc_plain_equal(struct rh_sql *sql, const struct rh_column *column,
+                         const struct rh_node *node, const struct rh_value *values)
+{
+    if (!rh_odbc_is_textual(column) || node->op != RH_OP_EQ)
+        return false;
+    rh_sql_operand(sql, column, RH_SQL_PLAIN);
+    rh_sql_add(sql, " = ");
+    rh_sql_value(sql, column, values, RH_SQL_PLAIN);
+    return true;
+}
+
+void rh_odbc_alter(struct rh_sql *sql, const struct rh_table *table, const char *action)
+{
+    rh_sql_add(sql, "ALTER TABLE ");
+    rh_sql_table(sql, table->schema, table->name);
+    rh_sql_add(sql, action);
+}
+
 void rh_odbc_type_name(struct rh_sql *sql, const struct rh_column *column,
                        const struct rh_odbc_types *types)
 {

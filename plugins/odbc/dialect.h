@@ -61,6 +61,9 @@ struct rh_odbc_dialect {
     bool far_dates;           /* … also of years before 1, and infinite ones */
     bool ints_as_text;        /* the driver has no 64-bit integers */
     bool empty_is_null;       /* '' is NULL */
+    uint32_t decimal_digits;  /* that a decimal column keeps; 0 = as many as it declares */
+    uint32_t decimal_scale;   /* digits behind the point of any decimal; 0 = no such limit */
+    bool nan_is_null;         /* it keeps NULL for a NaN */
     bool exact_decimals;      /* literals keep their digits against a decimal column */
     bool exact_floats;        /* doubles compare as doubles */
     bool exact_bytes;         /* bytes compare without padding, in order */
@@ -138,6 +141,15 @@ extern const struct rh_operator rh_odbc_operators[RH_ODBC_N_OPERATORS];
  * summed up in ("CAST(… AS sum_as)"), or NULL. */
 void rh_odbc_aggregate(struct rh_sql *sql, const struct rh_column *column,
                        const struct rh_aggregate *aggregate, const char *sum_as);
+/* The hook `aggregate` of dialects that need no such type. */
+void rh_odbc_plain_aggregate(struct rh_sql *sql, const struct rh_column *column,
+                             const struct rh_aggregate *aggregate, enum rh_sql_form form);
+/* The hook `predicate` where one "=" on a text is enough: because it is by code point, or because it
+ * is no exact one anyway. */
+bool rh_odbc_plain_equal(struct rh_sql *sql, const struct rh_column *column,
+                         const struct rh_node *node, const struct rh_value *values);
+/* "ALTER TABLE …" and what it is to do. */
+void rh_odbc_alter(struct rh_sql *sql, const struct rh_table *table, const char *action);
 /* The name of a type from a list by RH_TYPE_*, with precision and scale or length where the
  * column has them; the native type when it is given. */
 struct rh_odbc_types {

@@ -24,17 +24,6 @@ static void add_parameter(struct rh_sql *sql, const struct rh_column *column,
         rh_sql_bind(sql, column, value, form);
 }
 
-static bool add_predicate(struct rh_sql *sql, const struct rh_column *column,
-                          const struct rh_node *node, const struct rh_value *values)
-{
-    if (!rh_odbc_is_textual(column) || node->op != RH_OP_EQ)
-        return false;
-    rh_sql_operand(sql, column, RH_SQL_PLAIN);
-    rh_sql_add(sql, " = ");
-    rh_sql_value(sql, column, values, RH_SQL_PLAIN);
-    return true;
-}
-
 static void add_aggregate(struct rh_sql *sql, const struct rh_column *column,
                           const struct rh_aggregate *aggregate, enum rh_sql_form form)
 {
@@ -135,7 +124,7 @@ const struct rh_odbc_dialect rh_odbc_db2 = {
             .paging = RH_SQL_PAGING_FETCH,
             .merge = &merge,
             .parameter = add_parameter,
-            .predicate = add_predicate,
+            .predicate = rh_odbc_plain_equal,
             .aggregate = add_aggregate,
             .type_name = add_type_name,
             .identity = add_identity,

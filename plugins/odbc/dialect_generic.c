@@ -6,25 +6,6 @@
 
 #include <stdint.h>
 
-static void add_aggregate(struct rh_sql *sql, const struct rh_column *column,
-                          const struct rh_aggregate *aggregate, enum rh_sql_form form)
-{
-    (void)form;
-    rh_odbc_aggregate(sql, column, aggregate, NULL);
-}
-
-/* One test is enough where it is no exact one anyway. */
-static bool add_predicate(struct rh_sql *sql, const struct rh_column *column,
-                          const struct rh_node *node, const struct rh_value *values)
-{
-    if (!rh_odbc_is_textual(column) || node->op != RH_OP_EQ)
-        return false;
-    rh_sql_operand(sql, column, RH_SQL_PLAIN);
-    rh_sql_add(sql, " = ");
-    rh_sql_value(sql, column, values, RH_SQL_PLAIN);
-    return true;
-}
-
 static void add_type_name(struct rh_sql *sql, const struct rh_column *column)
 {
     static const char *const names[RH_N_TYPES] = {
@@ -59,8 +40,8 @@ const struct rh_odbc_dialect rh_odbc_generic = {
             .no_truth_test = true,
             .returning = RH_SQL_RETURNING_NONE,
             .paging = RH_SQL_PAGING_FETCH, /* not used: see counts_rows */
-            .predicate = add_predicate,
-            .aggregate = add_aggregate,
+            .predicate = rh_odbc_plain_equal,
+            .aggregate = rh_odbc_plain_aggregate,
             .type_name = add_type_name,
             .exact = rh_odbc_exact,
             .can = rh_odbc_can,

@@ -121,9 +121,7 @@ static bool add_ddl(struct rh_sql *sql, const struct rh_ddl_change *change)
 static void alter_column(struct rh_sql *sql, const struct rh_table *table,
                          const struct rh_column *column)
 {
-    rh_sql_add(sql, "ALTER TABLE ");
-    rh_sql_table(sql, table->schema, table->name);
-    rh_sql_add(sql, " MODIFY COLUMN ");
+    rh_odbc_alter(sql, table, " MODIFY COLUMN ");
     rh_sql_column_definition(sql, column);
 }
 
@@ -228,6 +226,7 @@ const struct rh_odbc_dialect rh_odbc_mysql = {
     .typed_cells = true,
     .key_length = 700,
     .dates_as_text = true,
+    .decimal_scale = 30,
     .exact_decimals = true,
     .exact_bytes = true,
     .exact_sums = true,

@@ -15,10 +15,10 @@ static void add_column(struct rh_sql *sql, const struct rh_column *column, enum 
     bool value = form == RH_SQL_VALUE || form == RH_SQL_VALUE_OUTPUT;
 
     if (column->type == RH_TYPE_FLOAT && (form == RH_SQL_OUTPUT || form == RH_SQL_VALUE_OUTPUT)) {
-        /* the driver would print 15 digits */
+        /* the driver would print 15 digits; SQLite errs in the 17th, not before the 20th */
         rh_sql_add(sql, "CASE typeof(");
         rh_sql_name(sql, column);
-        rh_sql_add(sql, ") WHEN 'real' THEN printf('%!.17g', ");
+        rh_sql_add(sql, ") WHEN 'real' THEN printf('%!.20g', ");
         rh_sql_name(sql, column);
         rh_sql_add(sql, ") ELSE ");
         rh_sql_name(sql, column);
@@ -127,10 +127,19 @@ static bool add_predicate(struct rh_sql *sql, const struct rh_column *column,
 static void add_type_name(struct rh_sql *sql, const struct rh_column *column)
 {
     static const char *const names[RH_N_TYPES] = {
-        [RH_TYPE_BOOL] = "BOOLEAN",      [RH_TYPE_INT] = "INTEGER",     [RH_TYPE_UINT] = "INTEGER",
-        [RH_TYPE_FLOAT] = "REAL",        [RH_TYPE_DECIMAL] = "DECIMAL", [RH_TYPE_TEXT] = "TEXT",
-        [RH_TYPE_BYTES] = "BLOB",        [RH_TYPE_DATE] = "DATE",       [RH_TYPE_TIME] = "TIME",
-        [RH_TYPE_DATETIME] = "DATETIME", [RH_TYPE_UUID] = "TEXT",       [RH_TYPE_JSON] = "TEXT",
+        [RH_TYPE_BOOL] = "BOOLEAN",
+        [RH_TYPE_INT] = "INTEGER",
+        [RH_TYPE_UINT] = "INTEGER",
+        [RH_TYPE_FLOAT] = "REAL",
+        [RH_TYPE_DECIMAL] = "DECIMAL",
+        [RH_TYPE_TEXT] = "TEXT",
+        [RH_TYPE_BYTES] = "BLOB",
+        [RH_TYPE_DATE] = "DATE",
+        [RH_TYPE_TIME] = "TIME",
+        [RH_TYPE_DATETIME] = "DATETIME",
+        [RH_TYPE_TIMESTAMP] = "TIMESTAMP WITH TIME ZONE",
+        [RH_TYPE_UUID] = "TEXT",
+        [RH_TYPE_JSON] = "TEXT",
     };
     static const struct rh_odbc_types types = {
         .names = names, .decimal = "DECIMAL", .varchar = "VARCHAR"};
@@ -210,6 +219,8 @@ const struct rh_odbc_dialect rh_odbc_sqlite = {
     .exact_like = true,
     .own_text_seek = true,
     .dates_as_text = true,
+    .decimal_digits = 15, /* of a double, as the driver prints it */
+    .nan_is_null = true,
     .exact_bytes = true,
     .sorts_long = true,
     .on_conflict = true,

@@ -161,13 +161,6 @@ static void add_identity(struct rh_sql *sql, const struct rh_column *column)
     rh_sql_add(sql, " IDENTITY(1,1) NOT NULL");
 }
 
-static void alter(struct rh_sql *sql, const struct rh_table *table, const char *action)
-{
-    rh_sql_add(sql, "ALTER TABLE ");
-    rh_sql_table(sql, table->schema, table->name);
-    rh_sql_add(sql, action);
-}
-
 /* sp_rename takes the old name as a text with its brackets, the new one bare. */
 static void add_rename(struct rh_sql *sql, const struct rh_table *table,
                        const struct rh_column *column, struct rh_text new_name)
@@ -202,7 +195,7 @@ static bool add_ddl(struct rh_sql *sql, const struct rh_ddl_change *change)
         add_rename(sql, table, change->column, change->new_name);
         return true;
     case RH_DDL_ADD_COLUMN:
-        alter(sql, table, " ADD ");
+        rh_odbc_alter(sql, table, " ADD ");
         rh_sql_column_definition(sql, change->column);
         return true;
     case RH_DDL_DROP_INDEX:
@@ -221,7 +214,7 @@ static void alter_column(struct rh_sql *sql, const struct rh_table *table,
                          const struct rh_column *column)
 {
     sql->failed = sql->failed || column->default_text.data;
-    alter(sql, table, " ALTER COLUMN ");
+    rh_odbc_alter(sql, table, " ALTER COLUMN ");
     rh_sql_identifier(sql, column->name);
     rh_sql_add(sql, " ");
     add_type_name(sql, column);

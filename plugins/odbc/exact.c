@@ -35,16 +35,20 @@ static bool is_like(uint32_t base)
 }
 
 /* Digits before and behind the point, all that a decimal of 38 digits can hold. */
-static bool fits_decimal(struct rh_text text)
+static bool fits_decimal(const struct rh_odbc_dialect *dialect, struct rh_text text)
 {
+    const char *point = text.len ? memchr(text.data, '.', text.len) : NULL;
     uint64_t digits = text.len;
 
     if (!rh_decimal_is_valid(text) || rh_text_is(text, "NaN"))
         return false;
     if (text.data[0] == '-')
         digits--;
-    if (memchr(text.data, '.', text.len))
+    if (point)
         digits--;
+    if (point && dialect->decimal_scale &&
+        (size_t)(text.data + text.len - point) - 1 > dialect->decimal_scale)
+        return false;
     return digits <= MAX_DECIMAL_DIGITS;
 }
 
@@ -62,7 +66,7 @@ static bool is_sayable(const struct rh_odbc_traits *traits, const struct rh_valu
     case RH_TYPE_BYTES:
         return !traits->dialect->empty_is_null || text.len;
     case RH_TYPE_DECIMAL:
-        return fits_decimal(text);
+        return fits_decimal(traits->dialect, text);
     case RH_TYPE_FLOAT:
         return isfinite(value->as.f);
     case RH_TYPE_DATE:

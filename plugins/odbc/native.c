@@ -186,8 +186,8 @@ static int make_cursor(struct running *running, uint32_t n, struct rh_native_res
 
 static int load_parameters(struct running *running)
 {
-    const struct rh_odbc_params_form form = {.dialect = running->conn->dialect,
-                                             .utf8 = running->conn->utf8};
+    const struct rh_odbc_form form = {.dialect = running->conn->dialect,
+                                      .utf8 = running->conn->utf8};
     uint32_t n = running->spec->n_parameters;
     struct rh_sql_parameter *list = calloc((size_t)n + 1, sizeof *list);
     int rc;

@@ -42,6 +42,7 @@ static const struct rh_connector connector = {
     .n_operators = RH_ODBC_N_OPERATORS,
     .operators = rh_odbc_operators,
     .operator_stride = sizeof(struct rh_operator),
+    .flags = RH_CONNECTOR_ISOLATED,
     .id = RH_TEXT_INIT("odbc"),
     .title = RH_TEXT_INIT("ODBC"),
     .version = RH_TEXT_INIT(RH_VERSION),

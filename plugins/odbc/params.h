@@ -5,14 +5,10 @@
 #pragma once
 
 #include "connector/sql.h"
-#include "dialect.h"
-
-#include <sql.h>
-#include <sqlext.h>
-#include <stdbool.h>
+#include "entry.h"
 
 struct rh_odbc_param {
-    SQLSMALLINT c_type, sql_type, digits;
+    struct rh_odbc_entry entry;
     SQLULEN size;    /* column size */
     size_t width;    /* bytes of an entry */
     size_t data;     /* where its entries begin, in bytes */
@@ -32,12 +28,6 @@ struct rh_odbc_params {
     SQLULEN n_processed;
 };
 
-/* How values are given to the driver. */
-struct rh_odbc_params_form {
-    const struct rh_odbc_dialect *dialect;
-    bool utf8;
-};
-
 /* Rows of cells that parameters point into: those of row 0 stand for the same cell of each row. */
 struct rh_odbc_params_rows {
     const struct rh_value *cells; /* of row 0; NULL = one row */
@@ -48,7 +38,7 @@ struct rh_odbc_params_rows {
 void rh_odbc_params_fini(struct rh_odbc_params *params);
 /* Takes the parameters of the statement. DATA when a value has no form there: with the row set.
  * UNSUPPORTED when the rows of one parameter are of different types: then row by row. */
-int rh_odbc_params_load(struct rh_odbc_params *params, const struct rh_odbc_params_form *form,
+int rh_odbc_params_load(struct rh_odbc_params *params, const struct rh_odbc_form *form,
                         const struct rh_sql_parameter *list, uint32_t n,
                         const struct rh_odbc_params_rows *rows, struct rh_error *error);
 /* Binds them to the statement; false: the driver's diagnostics say why. */

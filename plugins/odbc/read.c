@@ -49,7 +49,7 @@ static bool counts_rows(const struct rh_conn *conn, const struct rh_query *query
 
 static int build(struct rh_conn *conn, const struct rh_query *query, struct rh_error *error)
 {
-    const struct rh_odbc_params_form form = {.dialect = conn->dialect, .utf8 = conn->utf8};
+    const struct rh_odbc_form form = {.dialect = conn->dialect, .utf8 = conn->utf8};
     struct rh_query said = *query;
     int rc = RH_OK;
 

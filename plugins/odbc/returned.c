@@ -114,7 +114,7 @@ struct key {
 static int read_by(struct rh_conn *conn, const struct rh_write_spec *spec, const struct key *key,
                    uint64_t *ret_n, struct rh_error *error)
 {
-    const struct rh_odbc_params_form form = {.dialect = conn->dialect, .utf8 = conn->utf8};
+    const struct rh_odbc_form form = {.dialect = conn->dialect, .utf8 = conn->utf8};
     uint32_t n = key->n + spec->n_returning;
     struct rh_column *columns = calloc((size_t)n + 1, sizeof *columns);
     uint32_t *positions = calloc((size_t)n + 1, sizeof *positions);

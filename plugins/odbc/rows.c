@@ -12,6 +12,7 @@
 #define MAX_BLOCK_ROWS 1000
 #define BATCH_BYTES (256u * 1024)
 #define FIRST_PIECE 4096
+#define FIRST_WIDTH 1024 /* of a column without a bound, when rows come one by one */
 #define MAX_VALUE_BYTES ((size_t)1 << 30)
 
 /* ---- opening ---- */
@@ -108,7 +109,11 @@ int rh_odbc_rows_open(struct rh_odbc_rows *rows, struct rh_conn *conn,
     if (rc)
         return rc;
     rows->block_rows = rows_per_block(rows, row_goal);
-    rows->in_pieces = rows->block_rows == 1;
+    rows->in_pieces = rows->block_rows == 1 && !conn->reads_again;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!rows->cells[i].width)
+            rows->cells[i].width = FIRST_WIDTH;
+    }
     return rows->in_pieces ? RH_OK : bind_block(rows, error);
 }
 
@@ -241,6 +246,8 @@ static int cell_again(struct rh_odbc_rows *rows, uint32_t i, SQLULEN row, struct
 {
     SQLHSTMT handle = rows->statement->handle;
 
+    if (rows->block_rows == 1)
+        return cell_in_pieces(rows, i, to, error);
     if (!rows->conn->reads_in_blocks) {
         rh_fail(error, RH_PROTOCOL, "a value is longer than the driver announced");
         return rh_error_hint(error, "Report which driver it is");
@@ -266,7 +273,7 @@ static int cell_of_block(struct rh_odbc_rows *rows, uint32_t i, SQLULEN row, str
     if (!fixed && (len < 0 || (size_t)len + end > cell->width))
         return cell_again(rows, i, row, to, error);
     return rh_odbc_cell_decode(cell, &rows->out, to, rows->bound + cell->data + row * cell->width,
-                               fixed ? cell->width : (size_t)len, true, error);
+                               fixed ? cell->width : (size_t)len, rows->block_rows > 1, error);
 }
 
 static int add_row(struct rh_odbc_rows *rows, SQLULEN row, struct rh_error *error)
@@ -295,7 +302,7 @@ int rh_odbc_rows_next(struct rh_odbc_rows *rows, uint32_t max_rows, struct rh_ba
     while (!rc && rh_rowset_has_room(&rows->out)) {
         if (rows->next_row == rows->n_fetched) {
             /* Cells point into the block. */
-            if (!rows->in_pieces && rows->out.n_rows)
+            if (rows->block_rows > 1 && rows->out.n_rows)
                 break;
             rc = fetch(rows, error);
             continue;

@@ -50,7 +50,7 @@ static int load(struct call *call, build_fn *build, uint64_t row,
                 const struct rh_odbc_params_rows *rows, struct rh_error *error)
 {
     struct rh_conn *conn = call->conn;
-    const struct rh_odbc_params_form form = {.dialect = conn->dialect, .utf8 = conn->utf8};
+    const struct rh_odbc_form form = {.dialect = conn->dialect, .utf8 = conn->utf8};
     int rc = RH_OK;
 
     rh_sql_fini(&conn->sql);

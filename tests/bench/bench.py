@@ -316,6 +316,26 @@ class Bench:
             self.report(f"memory of a scan of {MANY} rows, {name}", "< 32 MiB", f"{(many - one) / 1024:.1f} MiB",
                         f"{many / 1024:.1f} MiB at most, {one / 1024:.1f} with one row")
 
+    def scan_odbc(self):
+        """In one process, as the loop is; and isolated, as the connector runs."""
+        tool = lambda name: os.path.join(self.build, "bin", "bench_" + name)
+        plugins = os.path.join(self.build, "plugins")
+        environment = dict(os.environ, ROWHOUSE_PLUGINS=plugins)
+        server = "DRIVER={{{}}};Server={};Port={};Database={};UID={}"
+        strings = {"SQLite3": "DRIVER=SQLite3;StepAPI=1;Database=" + self.sqlite}
+        for driver, url, options in (
+                ("PostgreSQL Unicode", self.postgres,
+                 ";UseDeclareFetch=1;Fetch=1000;BoolsAsChar=0;LFConversion=0;MaxVarcharSize=4094"),
+                ("MariaDB Unicode", self.mariadb, ";OPTION=3145730;CHARSET=utf8mb4")):
+            if url:
+                at = urllib.parse.urlsplit(url)
+                strings[driver] = server.format(driver, at.hostname, at.port, at.path[1:], at.username) + options
+        for driver, string in strings.items():
+            for way, more in (("", ["--in-process", os.path.join(plugins, "odbc.so")]), (", isolated", [])):
+                self.compare(f"scan CPU / {driver} loop{way}", "<= 1.15", "s CPU",
+                             lambda: self.cpu(tool("scan"), *more, "odbc:" + string, "orders", env=environment),
+                             lambda: self.cpu(tool("raw_odbc"), string, "orders"), False)
+
     def isolation(self):
         environment = dict(os.environ, ROWHOUSE_PLUGINS=os.path.join(self.build, "plugins"))
         for name, url in (("PostgreSQL", self.postgres), ("SQLite", "sqlite:" + self.sqlite)):
@@ -391,8 +411,8 @@ class Bench:
 
 def main():
     bench = Bench(sys.argv[1], sys.argv[2])
-    names = sys.argv[3:] or ["idle", "scan", "page", "row", "isolation", "crash", "memory", "export", "insert",
-                             "lookup"]
+    names = sys.argv[3:] or ["idle", "scan", "scan_odbc", "page", "row", "isolation", "crash", "memory", "export",
+                             "insert", "lookup"]
     print(f"{ROWS} rows, {ROUNDS} rounds of {SECONDS} s, {CLIENTS} clients, {os.cpu_count()} cores", flush=True)
     bench.load()
     for name in names:

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs `rowhouse connector check` on one of our connectors: check.py CONFIG RESULT [-isolated]
 
-The connector has the configuration's name up to the first hyphen (odbc-sqlite.json: odbc). Beside
-it, NAME.deviations.json tells which tests it may fail, and why. Exits with 77 when the server is
+The connector has the configuration's name up to the first hyphen (odbc-sqlite.json: odbc).
+deviations/NAME.json tells which tests it may fail, and why. Exits with 77 when the server is
 not there.
 """
 import os
@@ -15,8 +15,9 @@ import fill
 
 def main():
     config, result = sys.argv[1:3]
+    config = os.path.abspath(config)
     isolated = "-isolated" in sys.argv[3:]
-    build = os.environ["ROWHOUSE_BUILD"]
+    build = os.path.abspath(os.environ["ROWHOUSE_BUILD"])
     name = os.path.basename(config)[:-len(".json")]
     plugin = f"{build}/plugins/{name.split('-')[0]}.so"
     if not os.path.exists(plugin):
@@ -42,7 +43,8 @@ def main():
         # Texts of the suite end where memory ends. strndup and its like may be given such a text with
         # its length; AddressSanitizer's strict mode would read on to look for a NUL.
         options = os.environ.get("ASAN_OPTIONS", "") + ":strict_string_checks=0"
-        return subprocess.run(command, check=False,
+        # Odd settings may be names of files to a connector: they are made in the run's own folder.
+        return subprocess.run(command, check=False, cwd=tmp,
                               env={**os.environ, "ASAN_OPTIONS": options}).returncode
 
 

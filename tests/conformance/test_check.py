@@ -84,6 +84,15 @@ def test_a_deviation_that_passes_is_a_failure(sqlite, write):
     assert any(line.startswith("not ok") and "cursors/empty" in line for line in tap.splitlines())
 
 
+def test_a_deviation_may_be_of_one_way_only(sqlite, write):
+    declared = write("deviations.json", {"cursors/end": {"isolated": "END is said once"}})
+    words = [BAD, "--config", sqlite, "--test", "cursors/end", "--deviations", declared]
+    assert check(*words).returncode == 1
+    done = check(*words, "--isolated")
+    assert done.returncode == 0, done.stdout
+    assert "deviation   cursors/end (isolated)" in done.stdout
+
+
 def test_certificates_need_everything_proven(sqlite, memory):
     quick = ["--test", "cursors/end", "--test", "config/connects"]
     assert check(MEMORY, "--config", memory, "--certify", *quick).returncode == 0
@@ -154,6 +163,7 @@ def test_configurations_that_make_no_sense(tmp_path, config, said):
 
 
 def test_deviations_that_make_no_sense(memory, write):
-    for declared in ({"cursors/nothing": "why"}, {"cursors": "why"}, {"cursors/end": ""}):
+    for declared in ({"cursors/nothing": "why"}, {"cursors": "why"}, {"cursors/end": ""},
+                     {"cursors/end": {}}, {"cursors/end": {"in process": "why"}}):
         done = check(MEMORY, "--config", memory, "--deviations", write("d.json", declared))
         assert done.returncode == 2

@@ -5,10 +5,13 @@ A connector takes part through tests/connectors/ID/source.py, which has
     NEEDS = "ROWHOUSE_TEST_…"      the variable that names its server, or None
     def make(name, rows, folder):  makes a table for the rows and returns what is known of it:
         config    the datasource's settings
+        connector its id (default: the folder's name)
         table     the table's name there (default: `name`)
         create    True: Rowhouse makes the table (the source has DDL); COLUMNS says how
         filled    True: the rows are there already; else they are inserted through Rowhouse
                   (a source that knows its columns from what it holds only must be filled here)
+
+A connector with several kinds of source has SOURCES instead: name → an object with NEEDS and make.
 
 `rows` are ROWS: a column that is null is left out of the row. `folder` is a temporary folder.
 """

@@ -24,7 +24,13 @@ def load(path):
     return module
 
 
-SOURCES = {path.parent.name: load(path) for path in sorted(HERE.glob("*/source.py"))}
+def sources_of(path):
+    """The file itself is the source, unless it has several."""
+    module = load(path)
+    return getattr(module, "SOURCES", {path.parent.name: module})
+
+
+SOURCES = {name: source for path in sorted(HERE.glob("*/source.py")) for name, source in sources_of(path).items()}
 
 
 class Table:

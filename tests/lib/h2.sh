@@ -7,7 +7,8 @@
 #   h2.sh run COMMAND…        starts, runs the command with ROWHOUSE_TEST_H2 set to the URL, stops;
 #                             exits as the command did
 #
-# User "sa", password "sa"; any database is made when it is first used. The mode (SET MODE
+# User "sa", password "sa"; any database is made when it is first used, in memory when its name begins
+# with mem: (it then lasts as long as it is used, and no disk slows it down). The mode (SET MODE
 # MSSQLServer, Oracle) is the client's to choose. Exits with 77 where there is no H2 or no Java.
 set -eu
 
@@ -43,7 +44,7 @@ start() {
     }
     if [ -n "$dir" ]; then mkdir -p "$dir"; else dir=$(mktemp -d "${TMPDIR:-/tmp}/rowhouse-h2.XXXXXX"); fi
     port=$(free_port)
-    java -Dh2.bindAddress=127.0.0.1 -cp "$jar" org.h2.tools.Server -pg -pgPort "$port" \
+    java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dh2.bindAddress=127.0.0.1 -cp "$jar" org.h2.tools.Server -pg -pgPort "$port" \
         -ifNotExists -baseDir "$dir" >"$dir/server.log" 2>&1 </dev/null &
     echo $! >"$dir/pid"
     tries=0
@@ -85,7 +86,7 @@ run)
     exit "$status"
     ;;
 *)
-    sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac

@@ -6,7 +6,7 @@
  * texts are made here, planned as the connector plans them, and executed through Firebird's own
  * client library with bound parameters. What this does not prove is the driver.
  */
-#include "test_odbc.h"
+#include "unit/odbc/suite.h"
 
 #if __has_include(<ibase.h>)
 
@@ -16,6 +16,10 @@
 
 #include <dlfcn.h>
 #include <ibase.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 
 /* The other dialects, which dialect.c lists. */
 const struct rh_odbc_dialect rh_odbc_generic, rh_odbc_postgres, rh_odbc_mysql, rh_odbc_sqlite,
@@ -30,6 +34,7 @@ const struct rh_odbc_dialect rh_odbc_generic, rh_odbc_postgres, rh_odbc_mysql, r
 static struct {
     ISC_STATUS(ISC_EXPORT *attach)
     (ISC_STATUS *, short, const ISC_SCHAR *, isc_db_handle *, short, const ISC_SCHAR *);
+    ISC_STATUS(ISC_EXPORT *detach)(ISC_STATUS *, isc_db_handle *);
     ISC_STATUS(ISC_EXPORT_VARARG *start)(ISC_STATUS *, isc_tr_handle *, short, ...);
     ISC_STATUS(ISC_EXPORT *commit)(ISC_STATUS *, isc_tr_handle *);
     ISC_STATUS(ISC_EXPORT *allocate)(ISC_STATUS *, isc_db_handle *, isc_stmt_handle *);
@@ -86,6 +91,7 @@ static bool load_library(void)
     if (!handle)
         return false;
     load_function(handle, "isc_attach_database", &fb.attach);
+    load_function(handle, "isc_detach_database", &fb.detach);
     load_function(handle, "isc_start_transaction", &fb.start);
     load_function(handle, "isc_commit_transaction", &fb.commit);
     load_function(handle, "isc_dsql_allocate_statement", &fb.allocate);
@@ -319,6 +325,16 @@ static void fb_setup(void)
     ck_assert(load_library());
     fb_ok(fb.attach(status, 0, name, &db, sizeof dpb - 1, dpb), "attach");
     fb_ok(fb.start(status, &tr, 1, &db, 0, NULL), "start");
+}
+
+/* The server notices the end of a process some time later, and until then its tables are in use: the
+ * next test could not drop them. */
+static void fb_teardown(void)
+{
+    if (tr)
+        fb_ok(fb.commit(status, &tr), "commit");
+    fb_ok(fb.detach(status, &db), "detach");
+    rh_arena_free(arena);
 }
 
 static void fill_rows(void)
@@ -640,7 +656,7 @@ int main(void)
         return 77;
     }
     tcase_set_timeout(all, 120);
-    tcase_add_checked_fixture(all, fb_setup, NULL);
+    tcase_add_checked_fixture(all, fb_setup, fb_teardown);
     for (unsigned i = 0; i < N_OF(tests); i++)
         tcase_add_test(all, *tests[i]);
     suite_add_tcase(suite, all);

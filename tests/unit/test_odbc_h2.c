@@ -8,10 +8,17 @@
  * something else in their place, and sets the mode where the test asks for it: the mode is the
  * database's and goes back with each new session.
  */
-#include "test_odbc.h"
+#include "unit/odbc/suite.h"
 
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /* ---- the relay ---- */
 
@@ -128,7 +135,7 @@ static void start_relay(void)
     ck_assert_int_eq(listen(h2.listener, 8), 0);
     ck_assert_int_eq(getsockname(h2.listener, (struct sockaddr *)&address, &len), 0);
     (void)snprintf(base_string, sizeof base_string,
-                   "SERVER=127.0.0.1;PORT=%d;DATABASE=rowhouse_%s;UID=sa;PWD=sa;"
+                   "SERVER=127.0.0.1;PORT=%d;DATABASE=mem:rowhouse_%s;UID=sa;PWD=sa;"
                    "UseDeclareFetch=0;BatchSize=1",
                    ntohs(address.sin_port), target->dialect);
     ck_assert_int_eq(pthread_create(&thread, NULL, relay, &h2), 0);

@@ -2,7 +2,14 @@
  * The ODBC connector with MariaDB's driver: ROWHOUSE_TEST_MARIADB holds the URL of a database that
  * may be written to (tests/lib/mariadb.sh run …); without it everything is skipped.
  */
-#include "test_odbc.h"
+#include "unit/odbc/suite.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define T(text)                                                                                    \
     {                                                                                              \

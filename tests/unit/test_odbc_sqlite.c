@@ -1,5 +1,8 @@
 /* The ODBC connector with the SQLite driver. */
-#include "test_odbc.h"
+#include "unit/odbc/suite.h"
+
+#include <stdio.h>
+#include <unistd.h>
 
 #define T(text)                                                                                    \
     {                                                                                              \

@@ -16,8 +16,8 @@
  * When the process dies: reads end UNAVAILABLE, writes and commits that were sent UNKNOWN_OUTCOME;
  * connections of the process are poisoned; it is started again with a back-off (100 ms, doubling to
  * 30 s, forgotten after a minute of health), and until then connecting fails UNAVAILABLE with how
- * it died and when it is tried again. A call that is late after its deadline and its cancel gets
- * one second of grace, then the process is killed.
+ * it died and when it is tried again. A call that goes on for a second after its deadline, or for
+ * three after it was cancelled, costs the process.
  */
 #pragma once
 

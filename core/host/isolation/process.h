@@ -100,7 +100,7 @@ void rh_process_explain(struct rh_process *process, char ret_death[RH_DEATH_BYTE
 /* Ends all processes of a connector, and waits for their ends. */
 void rh_process_end_all(struct rh_isolated *isolated);
 
-/* The proxy's: looks whether its call is late; called by the watcher every 100 ms. Whether the
- * process has to be killed for it. Under the owner's lock. */
-bool rh_proxy_is_stuck(struct rh_conn *conn, uint64_t now_us);
+/* The proxy's: looks whether its call is late; called by the watcher every 100 ms. Why the process
+ * has to be killed for it (static text), or NULL. Under the owner's lock. */
+const char *rh_proxy_stuck(struct rh_conn *conn, uint64_t now_us);
 struct rh_conn *rh_proxy_next(struct rh_conn *conn);

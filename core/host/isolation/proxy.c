@@ -16,8 +16,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define GRACE_US (1u * 1000000u)
-#define CLOSE_MS 500 /* for the connector's own close */
+#define LATE_US (1u * 1000000u)   /* behind the deadline */
+#define CANCEL_US (3u * 1000000u) /* behind a cancel: it may have work to undo */
+#define CLOSE_MS 500              /* for the connector's own close */
 
 static bool is_readable(int fd)
 {
@@ -35,6 +36,8 @@ static void send_cancel_locked(struct rh_conn *conn)
 
     if (conn->call.cancelled)
         return;
+    if (!conn->call.cancel_us)
+        conn->call.cancel_us = rh_clock_us();
     conn->call.cancelled = send(conn->process->control, &message, sizeof(message),
                                 MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof(message);
 }
@@ -47,18 +50,22 @@ static void proxy_cancel(struct rh_conn *conn)
     pthread_mutex_unlock(&conn->lock);
 }
 
-bool rh_proxy_is_stuck(struct rh_conn *conn, uint64_t now_us)
+const char *rh_proxy_stuck(struct rh_conn *conn, uint64_t now_us)
 {
-    bool stuck = false;
+    const struct rh_proxy_call *call = &conn->call;
+    const char *reason = NULL;
 
     pthread_mutex_lock(&conn->lock);
-    if (conn->call.running) {
-        if (now_us >= conn->call.deadline_us || is_readable(conn->call.cancel_fd))
+    if (call->running) {
+        if (now_us >= call->deadline_us || is_readable(call->cancel_fd))
             send_cancel_locked(conn);
-        stuck = now_us >= conn->call.deadline_us && now_us - conn->call.deadline_us > GRACE_US;
+        if (now_us > call->deadline_us + LATE_US)
+            reason = "a call did not end within 1 s of its deadline";
+        else if (call->cancel_us && now_us > call->cancel_us + CANCEL_US)
+            reason = "a call did not end within 3 s of being cancelled";
     }
     pthread_mutex_unlock(&conn->lock);
-    return stuck;
+    return reason;
 }
 
 struct rh_conn *rh_proxy_next(struct rh_conn *conn)
@@ -107,6 +114,8 @@ static int fail_gone(struct rh_conn *conn, enum rh_proxy_effect effect, bool sen
         error_class = RH_UNKNOWN_OUTCOME;
     else if (sent && rh_clock_us() >= conn->call.deadline_us)
         error_class = RH_TIMEOUT;
+    else if (sent && conn->call.cancel_us)
+        error_class = RH_CANCELLED;
     rh_fail(error, error_class, "the connector's process %s", death);
     if (error && error->error_class == error_class)
         error->retry = sent && effect == RH_PROXY_WRITES ? RH_RETRY_IF_IDEMPOTENT : RH_RETRY_SAFE;
@@ -148,6 +157,16 @@ static bool is_read(uint32_t type)
            type == RH_WIRE_ESTIMATE;
 }
 
+void rh_proxy_tell_late(const struct rh_op *op, int32_t *rc, struct rh_error *error)
+{
+    if (*rc != RH_CANCELLED || rh_clock_us() < op->deadline_us || is_readable(op->cancel_fd))
+        return;
+    *rc = RH_TIMEOUT;
+    if (error)
+        rh_error_clear(error);
+    rh_fail(error, RH_TIMEOUT, "the deadline passed");
+}
+
 int rh_proxy_ask(struct rh_conn *conn, const struct rh_op *op, uint32_t type,
                  enum rh_proxy_effect effect, int32_t *ret_rc, struct rh_wire_in *ret_in,
                  struct rh_error *error)
@@ -171,14 +190,8 @@ int rh_proxy_ask(struct rh_conn *conn, const struct rh_op *op, uint32_t type,
         return fail_gone(conn, effect, sent, error);
     if (!rh_wire_take_outcome(ret_in, ret_rc, error))
         return rh_proxy_fail_frame(conn, effect, error);
-    /* The watcher's cancel of a late call: the connector cannot know which it was. */
-    if (*ret_rc == RH_CANCELLED && op && rh_clock_us() >= op->deadline_us &&
-        !is_readable(op->cancel_fd)) {
-        *ret_rc = RH_TIMEOUT;
-        if (error)
-            rh_error_clear(error);
-        rh_fail(error, RH_TIMEOUT, "the deadline passed");
-    }
+    if (op)
+        rh_proxy_tell_late(op, ret_rc, error);
     conn->reset_due = false;
     if (*ret_rc < 0 || !is_read(type))
         conn->touched = true;

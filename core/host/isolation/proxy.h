@@ -16,6 +16,7 @@ struct rh_proxy_call {
     uint32_t seq;
     int cancel_fd;
     uint64_t deadline_us;
+    uint64_t cancel_us; /* when it was cancelled first; 0: it was not */
 };
 
 struct rh_conn {
@@ -53,6 +54,9 @@ void rh_proxy_begin(struct rh_conn *conn, const struct rh_op *op);
 int rh_proxy_ask(struct rh_conn *conn, const struct rh_op *op, uint32_t type,
                  enum rh_proxy_effect effect, int32_t *ret_rc, struct rh_wire_in *ret_in,
                  struct rh_error *error);
+/* The watcher cancels late calls, which the connector cannot tell from others: makes their CANCELLED
+ * a TIMEOUT. */
+void rh_proxy_tell_late(const struct rh_op *op, int32_t *rc, struct rh_error *error);
 /* The answer could not be read: the process ends. Returns the error's class. */
 int rh_proxy_fail_frame(struct rh_conn *conn, enum rh_proxy_effect effect, struct rh_error *error);
 /* Questions and answers without more than an outcome. */

@@ -57,7 +57,7 @@ static void take_frame(struct rh_cursor *cursor)
 }
 
 /* The rows of an answer whose outcome was OK. False: malformed. */
-static bool take_rows(struct rh_cursor *cursor, struct rh_wire_in *in)
+static bool take_rows(struct rh_cursor *cursor, const struct rh_op *op, struct rh_wire_in *in)
 {
     const struct rh_wire_rows *rows = rh_wire_take(in, 1, sizeof(*rows));
     uint64_t n_cells;
@@ -72,6 +72,7 @@ static bool take_rows(struct rh_cursor *cursor, struct rh_wire_in *in)
         !(cursor->cells = rh_wire_take_values(in, n_cells)) ||
         !rh_wire_take_outcome(in, &cursor->outcome, &cursor->fault) || !rh_wire_is_done(in))
         return false;
+    rh_proxy_tell_late(op, &cursor->outcome, &cursor->fault);
     cursor->n_cols = rows->n_cols;
     cursor->n_rows = rows->n_rows;
     cursor->remote = cursor->outcome == RH_OK;
@@ -120,7 +121,7 @@ int32_t rh_proxy_open(struct rh_conn *conn, const struct rh_op *op, const struct
         return rh_fail_nomem(error);
     rh_proxy_begin(conn, op);
     rc = ask_to_open(conn, op, query, &outcome, &in, error);
-    if (rc == RH_OK && outcome == RH_OK && !take_rows(cursor, &in))
+    if (rc == RH_OK && outcome == RH_OK && !take_rows(cursor, op, &in))
         rc = rh_proxy_fail_frame(conn, RH_PROXY_READS, error);
     if (rc || outcome || !cursor->frame) {
         free_cursor(cursor);
@@ -162,7 +163,7 @@ static int ask_for_rows(struct rh_cursor *cursor, const struct rh_op *op, uint32
         cursor->remote = false;
     if (rc || outcome)
         return rc ? rc : outcome;
-    if (!take_rows(cursor, &in))
+    if (!take_rows(cursor, op, &in))
         return rh_proxy_fail_frame(conn, RH_PROXY_READS, error);
     return RH_OK;
 }

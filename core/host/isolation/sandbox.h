@@ -23,6 +23,7 @@ struct rh_sandbox {
     uint32_t n_read_paths;
     const char *const *write_paths;
     uint32_t n_write_paths;
+    bool environment;      /* gets the host's variables, but for the locale and ROWHOUSE_… */
     uint64_t memory_bytes; /* data segment and mappings; 0: 512 MiB */
     uint32_t max_files;    /* descriptors; 0: 256 */
     uint32_t max_threads;  /* 0: 64; counted by the host, which kills a process with more */

@@ -58,21 +58,43 @@ static int fail_program(struct rh_error *error)
                                 "../libexec/rowhouse");
 }
 
-/* Variables that pass: the time zone, and what sanitizers read in builds that have one. */
-#define N_VARIABLES 5
-static void make_environment(char *variables[N_VARIABLES + 1])
+static bool begins(const char *variable, const char *with)
 {
-    static const char *const names[N_VARIABLES] = {"TZ", "ASAN_OPTIONS", "TSAN_OPTIONS",
-                                                   "UBSAN_OPTIONS", "LSAN_OPTIONS"};
+    return strncmp(variable, with, strlen(with)) == 0;
+}
+
+/* Always the time zone, and what sanitizers read in builds that have one. */
+static bool passes(const char *variable, bool environment)
+{
+    static const char *const always[] = {
+        "TZ=", "ASAN_OPTIONS=", "TSAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS="};
+
+    for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+        if (begins(variable, always[i]))
+            return true;
+    return environment && !begins(variable, "ROWHOUSE_") && !begins(variable, "LANG") &&
+           !begins(variable, "LC_");
+}
+
+/* An array that is malloc'ed, of borrowed texts; NULL when out of memory. The locale is the same one
+ * everywhere, for libraries that convert texts and numbers by it: psqlodbc fails in "C". */
+static char **make_environment(bool environment)
+{
+    static char locale[] = "LC_ALL=C.UTF-8";
+    char **made;
     size_t n = 0;
 
-    for (size_t i = 0; i < N_VARIABLES; i++) {
-        const char *value = getenv(names[i]);
-
-        if (value && asprintf(&variables[n], "%s=%s", names[i], value) >= 0)
-            n++;
-    }
-    variables[n] = NULL;
+    while (environ && environ[n])
+        n++;
+    made = calloc(n + 2, sizeof(*made));
+    if (!made)
+        return NULL;
+    made[0] = locale;
+    n = 1;
+    for (char **variable = environ; variable && *variable; variable++)
+        if (passes(*variable, environment))
+            made[n++] = *variable;
+    return made;
 }
 
 /* ---- Descriptors ----------------------------------------------------------------------------- */
@@ -126,18 +148,19 @@ static int add_actions(posix_spawn_file_actions_t *actions, const struct ends *e
 
 /* ---- Starting -------------------------------------------------------------------------------- */
 
-static int start(const char *program, const struct ends *ends, pid_t *ret_pid)
+static int start(const char *program, bool environment, const struct ends *ends, pid_t *ret_pid)
 {
     char *arguments[] = {(char[]){PROGRAM}, NULL};
-    char *environment[N_VARIABLES + 1];
+    char **variables = make_environment(environment);
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, all;
     int rc;
 
+    if (!variables)
+        return ENOMEM;
     sigemptyset(&none);
     sigfillset(&all);
-    make_environment(environment);
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     posix_spawnattr_setsigmask(&attributes, &none);
@@ -145,11 +168,10 @@ static int start(const char *program, const struct ends *ends, pid_t *ret_pid)
     posix_spawn_file_actions_init(&actions);
     rc = add_actions(&actions, ends);
     if (rc == 0)
-        rc = posix_spawn(ret_pid, program, &actions, &attributes, arguments, environment);
+        rc = posix_spawn(ret_pid, program, &actions, &attributes, arguments, variables);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
-    for (size_t i = 0; environment[i]; i++)
-        free(environment[i]);
+    free(variables);
     return rc;
 }
 
@@ -159,7 +181,7 @@ static int open_pid(pid_t pid)
     return (int)syscall(SYS_pidfd_open, pid, 0);
 }
 
-int rh_spawn(int image_fd, struct rh_spawned *ret_spawned, struct rh_error *error)
+int rh_spawn(int image_fd, bool environment, struct rh_spawned *ret_spawned, struct rh_error *error)
 {
     struct ends ends = {{-1, -1}, {-1, -1}, {-1, -1}, -1};
     char *program = find_program();
@@ -170,7 +192,7 @@ int rh_spawn(int image_fd, struct rh_spawned *ret_spawned, struct rh_error *erro
         rc = fail_program(error);
         goto out;
     }
-    failed = make_ends(&ends, image_fd) ? start(program, &ends, &spawned.pid) : errno;
+    failed = make_ends(&ends, image_fd) ? start(program, environment, &ends, &spawned.pid) : errno;
     if (failed) {
         rc = rh_fail(error, RH_RESOURCE, "cannot start %s: %s", program, strerror(failed));
         goto out;

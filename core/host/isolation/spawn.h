@@ -3,6 +3,7 @@
 
 #include <rowhouse/error.h>
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* This end of what the new process got. */
@@ -14,6 +15,8 @@ struct rh_spawned {
     int output;  /* its stderr; not blocking */
 };
 
-/* With the image as descriptor RH_CHILD_IMAGE and an environment that says nothing but the time
- * zone. The process dies with the calling thread. NOT_FOUND (the program is nowhere), RESOURCE. */
-int rh_spawn(int image_fd, struct rh_spawned *ret_spawned, struct rh_error *error);
+/* With the image as descriptor RH_CHILD_IMAGE. environment: with this process's variables, but for
+ * the locale and ROWHOUSE_…; otherwise with the time zone only. The process dies with the calling
+ * thread. NOT_FOUND (the program is nowhere), RESOURCE. */
+int rh_spawn(int image_fd, bool environment, struct rh_spawned *ret_spawned,
+             struct rh_error *error);

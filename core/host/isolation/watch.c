@@ -140,7 +140,8 @@ static int hear_of_boot(struct rh_process *process, struct rh_error *error)
 static int boot(struct rh_process *process, struct rh_error *error)
 {
     struct rh_spawned spawned;
-    int rc = rh_spawn(process->owner->image.fd, &spawned, error);
+    int rc =
+        rh_spawn(process->owner->image.fd, process->owner->sandbox.environment, &spawned, error);
 
     if (rc)
         return rc;
@@ -184,8 +185,10 @@ static bool has_too_many_threads(const struct rh_process *process)
 static void look_locked(struct rh_process *process, uint64_t now_us, bool threads)
 {
     for (struct rh_conn *conn = process->conns; conn; conn = rh_proxy_next(conn)) {
-        if (rh_proxy_is_stuck(conn, now_us) && !process->doom)
-            process->doom = "a call did not end within 1 s of its deadline";
+        const char *reason = rh_proxy_stuck(conn, now_us);
+
+        if (reason && !process->doom)
+            process->doom = reason;
     }
     if (threads && !process->doom && has_too_many_threads(process))
         process->doom = "it had more threads than it may have";

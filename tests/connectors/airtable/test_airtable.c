@@ -2,7 +2,7 @@
  * plugins/airtable against the peer at ROWHOUSE_TEST_AIRTABLE: writing, pages, types, limits, bad
  * answers. What reading must do is the conformance suite's.
  */
-#include "lib/api_case.h"
+#include "connectors/api_case.h"
 #include "lib/tests.h"
 
 #include <stdio.h>

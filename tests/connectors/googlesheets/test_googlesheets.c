@@ -3,7 +3,7 @@
  * What reading must do is the conformance suite's.
  */
 #include "base/json.h"
-#include "lib/api_case.h"
+#include "connectors/api_case.h"
 #include "lib/tests.h"
 
 #include <stdio.h>

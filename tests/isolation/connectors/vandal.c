@@ -23,6 +23,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifndef VANDAL_ID
+#define VANDAL_ID "vandal"
+#define VANDAL_FLAGS 0
+#endif
+
 #define N_ROWS 50
 #define TEXT(literal)                                                                              \
     {                                                                                              \
@@ -204,6 +209,8 @@ static int32_t misbehave(struct rh_conn *conn, const char *at, const struct rh_o
         for (volatile int i = 0;; i++)
             continue;
     }
+    if (strcmp(action, "environment") == 0)
+        return fail(error, RH_INVALID, "%s", getenv(conn->arg) ? getenv(conn->arg) : "not set");
     if (strcmp(action, "leak") == 0 || strcmp(action, "leak-crash") == 0)
         return leak(op, error, action[4] == 0);
     if (strcmp(action, "threads") == 0)
@@ -483,7 +490,8 @@ static const struct rh_connector connector = {
     .n_operators = 1,
     .operators = operators,
     .operator_stride = sizeof(operators[0]),
-    .id = TEXT("vandal"),
+    .flags = VANDAL_FLAGS,
+    .id = TEXT(VANDAL_ID),
     .title = TEXT("Vandal"),
     .version = TEXT("1.0"),
     .config_schema = TEXT("{\"type\":\"object\",\"properties\":{\"at\":{\"type\":\"string\"},"

@@ -1,4 +1,4 @@
-#include "lib/api_case.h"
+#include "connectors/api_case.h"
 
 #include "base/clock.h"
 #include "base/json.h"

@@ -159,7 +159,9 @@ static void learn(struct rh_conn *conn, const struct rh_odbc_config *config)
     if (conn->driver == RH_ODBC_DRIVER_PSQLODBC && !conn->traits.genuine)
         conn->driver = RH_ODBC_DRIVER_OTHER; /* another database that speaks its protocol */
     conn->has_tx = get_small(conn, SQL_TXN_CAPABLE) != SQL_TC_NONE;
-    conn->reads_again = extensions & SQL_GD_BOUND;
+    /* MariaDB's runs over the end of a buffer of its own when it cuts off UTF-16. */
+    conn->reads_again =
+        (extensions & SQL_GD_BOUND) && (conn->utf8 || conn->driver != RH_ODBC_DRIVER_MARIADB);
     /* Within a block, MariaDB's SQLSetPos succeeds and stays where it is; SQLite's reaches into a
      * result that has been read as a whole, not into steps. */
     conn->reads_in_blocks = conn->reads_again && (extensions & SQL_GD_BLOCK) &&

@@ -366,7 +366,7 @@ static bool append_extended(bson_t *to, struct rh_text key, const struct rh_json
     if (rh_text_is(value->key, "$date"))
         return append_date(to, key, value);
     if (rh_text_is(value->key, "$numberDecimal"))
-        return text.len && bson_decimal128_from_string_w_len(text.data, (int)text.len, &decimal) &&
+        return rh_mongodb_to_decimal(text, &decimal) &&
                bson_append_decimal128(to, key.data, (int)key.len, &decimal);
     if (rh_text_is(value->key, "$numberLong"))
         return text.data && rh_text_to_i64(text, &i) &&

@@ -329,7 +329,7 @@ static int prepare(struct rh_conn *conn, const struct rh_query *query, bson_t *c
     BSON_APPEND_INT64(command, "maxTimeMS", rh_mongodb_left_ms(conn));
     cursor->has_twins = has_twins(cursor);
     cursor->grouped = rh_mongodb_is_grouped(query);
-    cursor->wants_total = query->n_aggregates && !query->n_groups;
+    cursor->wants_total = query->n_aggregates && !query->n_groups && !query->offset;
     *ret_cursor = cursor;
     return RH_OK;
 }

@@ -158,9 +158,13 @@ int rh_mongodb_cell(struct rh_conn *conn, struct rh_rowset *rows, struct rh_valu
 
 bool rh_mongodb_to_decimal(struct rh_text digits, bson_decimal128_t *ret_decimal)
 {
-    /* The library takes what needs rounding only when nothing but zeros is lost, and else fails. */
-    return digits.len && digits.len < DECIMAL_BYTES &&
-           bson_decimal128_from_string_w_len(digits.data, (int)digits.len, ret_decimal);
+    char copy[DECIMAL_BYTES]; /* the library reads on to a NUL, whatever length it is given */
+
+    if (!digits.len || digits.len >= sizeof(copy) || memchr(digits.data, 0, digits.len))
+        return false;
+    memcpy(copy, digits.data, digits.len);
+    copy[digits.len] = 0;
+    return bson_decimal128_from_string(copy, ret_decimal);
 }
 
 bool rh_mongodb_to_oid(struct rh_text text, bson_oid_t *ret_oid)

@@ -137,12 +137,11 @@ static int compose(const struct rh_json *command, const struct rh_native_spec *s
     return rc;
 }
 
-/* Any other answer becomes a cursor of one document. */
+/* Owns the reply. Any other answer becomes a cursor of one document. */
 static int take_reply(struct rh_cursor *cursor, bson_t *reply, struct rh_error *error)
 {
     bson_t wrapped = BSON_INITIALIZER, inner, list;
     bson_iter_t iter;
-    int rc;
 
     if (bson_iter_init_find(&iter, reply, "cursor") && BSON_ITER_HOLDS_DOCUMENT(&iter)) {
         if (bson_iter_recurse(&iter, &iter) && bson_iter_find(&iter, "ns") &&
@@ -151,8 +150,10 @@ static int take_reply(struct rh_cursor *cursor, bson_t *reply, struct rh_error *
             bool ok = true;
             cursor->collection =
                 rh_arena_text(cursor->arena, rh_text_of(dot ? dot + 1 : ""), &ok);
-            if (!ok)
+            if (!ok) {
+                bson_destroy(reply);
                 return rh_fail_nomem(error);
+            }
         }
         return rh_mongodb_cursor_take(cursor, reply, error);
     }
@@ -162,9 +163,8 @@ static int take_reply(struct rh_cursor *cursor, bson_t *reply, struct rh_error *
     BSON_APPEND_DOCUMENT(&list, "0", reply);
     bson_append_array_end(&inner, &list);
     bson_append_document_end(&wrapped, &inner);
-    rc = rh_mongodb_cursor_take(cursor, &wrapped, error);
-    bson_destroy(&wrapped);
-    return rc;
+    bson_destroy(reply);
+    return rh_mongodb_cursor_take(cursor, &wrapped, error);
 }
 
 static int start(struct rh_conn *conn, const bson_t *command, bool reads,
@@ -189,7 +189,6 @@ static int start(struct rh_conn *conn, const bson_t *command, bool reads,
         if (!reads && bson_iter_init_find(&iter, &reply, "n"))
             result->n_affected = (uint64_t)bson_iter_as_int64(&iter);
         rc = take_reply(cursor, &reply, error);
-        bson_destroy(&reply);
     }
     if (rc) {
         rh_mongodb_finish(cursor);

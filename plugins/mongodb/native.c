@@ -13,15 +13,14 @@
 #define ARENA_BYTES ((size_t)1 << 28)
 
 static const char *const readers[] = {
-    "aggregate",       "find",      "count",     "distinct", "listCollections",
-    "listIndexes",     "collStats", "dbStats",   "ping",     "hello",
-    "buildInfo",       "explain",   "dataSize",  "connectionStatus",
+    "aggregate", "find", "count", "distinct",  "listCollections", "listIndexes", "collStats",
+    "dbStats",   "ping", "hello", "buildInfo", "explain",         "dataSize",    "connectionStatus",
 };
 /* They would end or change what the connection itself is in. */
 static const char *const forbidden[] = {
-    "getMore",          "killCursors",      "startSession", "endSessions",  "commitTransaction",
-    "abortTransaction", "killSessions",     "logout",       "authenticate", "saslStart",
-    "saslContinue",     "refreshSessions",
+    "getMore",           "killCursors",      "startSession", "endSessions",
+    "commitTransaction", "abortTransaction", "killSessions", "logout",
+    "authenticate",      "saslStart",        "saslContinue", "refreshSessions",
 };
 static const char *const changers[] = {"$out", "$merge", "$function", "$accumulator", "$where"};
 
@@ -111,12 +110,14 @@ static int check(const struct rh_json *command, const struct rh_op *op, bool *re
 {
     if (command->kind != RH_JSON_OBJECT || !command->child) {
         rh_fail(error, RH_INVALID, "the query is not a command, which is a JSON object");
-        return rh_error_hint(error, "as {\"find\": \"orders\", \"filter\": {\"status\": \"open\"}}");
+        return rh_error_hint(error,
+                             "as {\"find\": \"orders\", \"filter\": {\"status\": \"open\"}}");
     }
     *ret_reads = IS_AMONG(command->child->key, readers) && !has_changer(command);
     if (IS_AMONG(command->child->key, forbidden) || rh_json_member(command, "lsid") ||
         rh_json_member(command, "$db"))
-        return rh_fail(error, RH_UNSUPPORTED, "the command \"%.*s\" is the connection's own business",
+        return rh_fail(error, RH_UNSUPPORTED,
+                       "the command \"%.*s\" is the connection's own business",
                        RH_TEXT_ARG(command->child->key));
     if (op->flags & RH_OP_READ_ONLY && !*ret_reads)
         return rh_fail(error, RH_PERMISSION,
@@ -148,8 +149,7 @@ static int take_reply(struct rh_cursor *cursor, bson_t *reply, struct rh_error *
             BSON_ITER_HOLDS_UTF8(&iter)) {
             const char *dot = strchr(bson_iter_utf8(&iter, NULL), '.');
             bool ok = true;
-            cursor->collection =
-                rh_arena_text(cursor->arena, rh_text_of(dot ? dot + 1 : ""), &ok);
+            cursor->collection = rh_arena_text(cursor->arena, rh_text_of(dot ? dot + 1 : ""), &ok);
             if (!ok) {
                 bson_destroy(reply);
                 return rh_fail_nomem(error);

@@ -194,8 +194,9 @@ END_TEST
 
 START_TEST(writes_by_key)
 {
-    const struct rh_value changed[] = {text(id_b), rh_kit_int(5), text("z"),
-                                       text("507f1f77bcf86cd7994390ff"), rh_kit_int(9), text("q")};
+    const struct rh_value changed[] = {text(id_b),    rh_kit_int(5),
+                                       text("z"),     text("507f1f77bcf86cd7994390ff"),
+                                       rh_kit_int(9), text("q")};
     const struct rh_value same[] = {text(id_a), rh_kit_int(5), text("x")};
 
     start("rows");
@@ -252,13 +253,14 @@ START_TEST(runs_commands_with_parameters)
     find_s = rh_arena_printf(arena, "{\"find\": \"%s\", \"filter\": {\"s\": {\"$parameter\": 1}}}",
                              table);
     GOOD(native(read_only(), find_s, &x, &first));
-    ck_assert_str_eq(first, "{\"_id\":{\"$oid\":\"507f1f77bcf86cd799439011\"},\"n\":1,\"s\":\"x\"}");
+    ck_assert_str_eq(first,
+                     "{\"_id\":{\"$oid\":\"507f1f77bcf86cd799439011\"},\"n\":1,\"s\":\"x\"}");
     GOOD(native(read_only(), find_s, &injected, &first));
     ck_assert_str_eq(first, "");
     ck_assert_int_eq(native(read_only(), find_s, NULL, NULL), RH_INVALID);
-    ck_assert_int_eq(native(read_only(), rh_arena_printf(arena, "{\"drop\": \"%s\"}", table), NULL,
-                            NULL),
-                     RH_PERMISSION);
+    ck_assert_int_eq(
+        native(read_only(), rh_arena_printf(arena, "{\"drop\": \"%s\"}", table), NULL, NULL),
+        RH_PERMISSION);
     ck_assert_int_eq(native(read_only(),
                             rh_arena_printf(arena,
                                             "{\"aggregate\": \"%s\", \"cursor\": {}, \"pipeline\":"
@@ -313,8 +315,8 @@ START_TEST(follows_changes)
             last = changes.kinds[changes.rows.n_rows - 1];
     }
     ck_assert_uint_eq(last, RH_CHANGE_DELETE);
-    ck_assert(rh_text_is(
-        rh_kit_value_text(&changes.rows.cells[(changes.rows.n_rows - 1) * 3]), id_a));
+    ck_assert(
+        rh_text_is(rh_kit_value_text(&changes.rows.cells[(changes.rows.n_rows - 1) * 3]), id_a));
     library->connector.finish(cursor);
     spec.since = RH_TEXT("0102");
     ck_assert_int_eq(library->feed.open(conn, op(), &spec, &cursor, &error), RH_NOT_FOUND);
@@ -360,10 +362,14 @@ START_TEST(bears_hostile_answers)
     static const struct {
         const char *name;
         int error_class;
-    } cases[] = {{"deep", RH_DATA},           {"no_cursor", RH_PROTOCOL},
-                 {"no_batch", RH_PROTOCOL},   {"no_documents", RH_PROTOCOL},
-                 {"other_cursor", RH_PROTOCOL}, {"failing", RH_UNAVAILABLE},
-                 {"ending", RH_UNAVAILABLE},  {"huge", RH_UNAVAILABLE}};
+    } cases[] = {{"deep", RH_DATA},
+                 {"no_cursor", RH_PROTOCOL},
+                 {"no_batch", RH_PROTOCOL},
+                 {"no_documents", RH_PROTOCOL},
+                 {"other_cursor", RH_PROTOCOL},
+                 {"failing", RH_UNAVAILABLE},
+                 {"ending", RH_UNAVAILABLE},
+                 {"huge", RH_UNAVAILABLE}};
     uint64_t n;
 
     start("hostile");
@@ -402,9 +408,9 @@ START_TEST(tells_why_it_cannot_connect)
     start("rows");
     library->connector.close(conn);
     conn = NULL;
-    ck_assert_int_eq(connect_with(rh_arena_printf(arena, "mongodb://rowhouse:top5ecret@%s/rows",
-                                                  host)),
-                     RH_AUTH);
+    ck_assert_int_eq(
+        connect_with(rh_arena_printf(arena, "mongodb://rowhouse:top5ecret@%s/rows", host)),
+        RH_AUTH);
     ck_assert_ptr_null(strstr(error.message, "top5ecret"));
     ck_assert_int_eq(connect_with("mongodb://u:top5ecret@h:99999999/rows"), RH_CONFIG);
     ck_assert_ptr_null(strstr(error.message, "top5ecret"));
@@ -416,13 +422,11 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {object_ids_are_texts,
-                                  writes_by_key,
-                                  runs_commands_with_parameters,
-                                  follows_changes,
-                                  bears_hostile_answers,
-                                  delivers_values_with_their_own_type,
-                                  tells_why_it_cannot_connect};
+    const TTest *const tests[] = {
+        object_ids_are_texts,          writes_by_key,
+        runs_commands_with_parameters, follows_changes,
+        bears_hostile_answers,         delivers_values_with_their_own_type,
+        tells_why_it_cannot_connect};
 
     server = getenv("ROWHOUSE_TEST_MONGODB_PEER");
     if (!server || !strchr(server, '@')) {

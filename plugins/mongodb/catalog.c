@@ -87,8 +87,7 @@ static int note_kind(void *context, const bson_t *document, struct rh_error *err
 static int look_at_ids(struct listing *l, const struct found *found, uint32_t *ret_ids,
                        struct rh_error *error)
 {
-    const uint32_t orderly =
-        RH_MONGODB_OID | RH_MONGODB_STRING | RH_MONGODB_INT | RH_MONGODB_DATE;
+    const uint32_t orderly = RH_MONGODB_OID | RH_MONGODB_STRING | RH_MONGODB_INT | RH_MONGODB_DATE;
     uint32_t kinds = 0;
     int rc = RH_OK;
 
@@ -309,9 +308,10 @@ static int add_collection(void *context, const bson_t *collection, struct rh_err
     found = rh_vec_push(all, arena);
     if (!found)
         return rh_fail_nomem(error);
-    found->name = rh_arena_dup(arena, bson_iter_utf8(&iter, NULL),
-                               strlen(bson_iter_utf8(&iter, NULL)));
-    found->is_view = bson_iter_init_find(&iter, collection, "type") && BSON_ITER_HOLDS_UTF8(&iter) &&
+    found->name =
+        rh_arena_dup(arena, bson_iter_utf8(&iter, NULL), strlen(bson_iter_utf8(&iter, NULL)));
+    found->is_view = bson_iter_init_find(&iter, collection, "type") &&
+                     BSON_ITER_HOLDS_UTF8(&iter) &&
                      strcmp(bson_iter_utf8(&iter, NULL), "collection") != 0;
     if (bson_iter_init_find(&iter, collection, "options") && BSON_ITER_HOLDS_DOCUMENT(&iter))
         bson_iter_document(&iter, &size, &data);

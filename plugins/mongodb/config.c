@@ -177,8 +177,8 @@ int rh_mongodb_config_init(struct rh_mongodb_config *ret_config, const struct rh
 
     if ((rc = parse_url(&config, settings, error)) || (rc = set_host(&config, settings, error)) ||
         (rc = set_login(&config, settings, error)) ||
-        (rc = set_database(&config, settings, error)) ||
-        (rc = set_tls(&config, settings, error)) || (rc = set_options(&config, settings, error))) {
+        (rc = set_database(&config, settings, error)) || (rc = set_tls(&config, settings, error)) ||
+        (rc = set_options(&config, settings, error))) {
         rh_mongodb_config_fini(&config);
         return rc;
     }

@@ -8,9 +8,11 @@
 #include "mongodb.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define SCRATCH_BYTES ((size_t)64 << 20)
@@ -18,6 +20,16 @@
 #define SPARE_MS 500    /* at most, for the server's own time-out to arrive before ours */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* The library has made shared memory for its counters under the number of the process. A process that is
+ * killed leaves it behind, and a later one of the same number writes a warning to stderr for it. */
+__attribute__((constructor)) static void forget_counters(void)
+{
+    char name[32];
+
+    snprintf(name, sizeof(name), "/mongoc-%u", (unsigned)getpid());
+    shm_unlink(name);
+}
 
 static void set_up(void)
 {

@@ -53,8 +53,7 @@ static int check_name(struct ddl *d, struct rh_text name)
         !memchr(name.data, '$', name.len) && !rh_text_starts(name, "system.") &&
         name.data[0] != '.')
         return RH_OK;
-    return rh_fail(d->error, RH_INVALID, "\"%.*s\" is no name for a collection",
-                   RH_TEXT_ARG(name));
+    return rh_fail(d->error, RH_INVALID, "\"%.*s\" is no name for a collection", RH_TEXT_ARG(name));
 }
 
 static int check_columns(struct ddl *d, const struct rh_table *table)
@@ -141,9 +140,8 @@ static int create_index(struct ddl *d, const struct rh_table *table, struct rh_t
 
 static bool is_own_key(const struct rh_table *table)
 {
-    return !table->n_key ||
-           (table->n_key == 1 && table->key[0] < table->n_columns &&
-            rh_text_is(column_of(table, table->key[0])->name, RH_MONGODB_ID));
+    return !table->n_key || (table->n_key == 1 && table->key[0] < table->n_columns &&
+                             rh_text_is(column_of(table, table->key[0])->name, RH_MONGODB_ID));
 }
 
 static int drop_table(struct ddl *d, const struct rh_table *table)
@@ -280,7 +278,8 @@ static int32_t apply(struct rh_conn *conn, const struct rh_op *op,
         if (rc && error && error->row == RH_NO_ROW)
             error->row = i;
     }
-    if (rc == RH_OK && (d.native.failed || !(copy = conn->host->alloc(op->arena, d.native.len + 1))))
+    if (rc == RH_OK &&
+        (d.native.failed || !(copy = conn->host->alloc(op->arena, d.native.len + 1))))
         rc = rh_fail_nomem(error);
     if (rc == RH_OK) {
         memcpy(copy, rh_buf_text(&d.native).data, d.native.len);

@@ -12,59 +12,59 @@ static const struct code {
     int error_class;
     uint32_t constraint;
 } codes[] = {
-    {2, RH_INVALID, 0},        /* BadValue */
-    {6, RH_UNAVAILABLE, 0},    /* HostUnreachable */
-    {7, RH_UNAVAILABLE, 0},    /* HostNotFound */
-    {9, RH_INVALID, 0},        /* FailedToParse */
-    {11, RH_AUTH, 0},          /* UserNotFound */
-    {13, RH_PERMISSION, 0},    /* Unauthorized */
-    {14, RH_INVALID, 0},       /* TypeMismatch */
-    {18, RH_AUTH, 0},          /* AuthenticationFailed */
-    {20, RH_UNSUPPORTED, 0},   /* IllegalOperation */
-    {24, RH_BUSY, 0},          /* LockTimeout */
-    {26, RH_NOT_FOUND, 0},     /* NamespaceNotFound */
-    {27, RH_NOT_FOUND, 0},     /* IndexNotFound */
-    {43, RH_UNAVAILABLE, 0},   /* CursorNotFound */
-    {46, RH_BUSY, 0},          /* LockBusy */
-    {48, RH_EXISTS, 0},        /* NamespaceExists */
-    {50, RH_TIMEOUT, 0},       /* MaxTimeMSExpired */
-    {59, RH_UNSUPPORTED, 0},   /* CommandNotFound */
-    {66, RH_INVALID, 0},       /* ImmutableField */
-    {73, RH_NOT_FOUND, 0},     /* InvalidNamespace */
-    {85, RH_EXISTS, 0},        /* IndexOptionsConflict */
-    {86, RH_EXISTS, 0},        /* IndexKeySpecsConflict */
-    {89, RH_UNAVAILABLE, 0},   /* NetworkTimeout */
-    {91, RH_UNAVAILABLE, 0},   /* ShutdownInProgress */
-    {112, RH_CONFLICT, 0},     /* WriteConflict */
-    {115, RH_UNSUPPORTED, 0},  /* CommandNotSupported */
-    {121, RH_CONSTRAINT, RH_CONSTRAINT_CHECK}, /* DocumentValidationFailure */
-    {136, RH_NOT_FOUND, 0},    /* CappedPositionLost */
-    {166, RH_UNSUPPORTED, 0},  /* CommandNotSupportedOnView */
-    {189, RH_UNAVAILABLE, 0},  /* PrimarySteppedDown */
-    {202, RH_BUSY, 0},         /* NetworkInterfaceExceededTimeLimit */
-    {225, RH_BUSY, 0},         /* TransactionTooOld */
-    {251, RH_CONFLICT, 0},     /* NoSuchTransaction */
-    {260, RH_NOT_FOUND, 0},    /* InvalidResumeToken */
-    {262, RH_TIMEOUT, 0},      /* ExceededTimeLimit */
-    {263, RH_UNSUPPORTED, 0},  /* OperationNotSupportedInTransaction */
-    {280, RH_NOT_FOUND, 0},    /* ChangeStreamFatalError */
-    {286, RH_NOT_FOUND, 0},    /* ChangeStreamHistoryLost */
-    {292, RH_RESOURCE, 0},     /* QueryExceededMemoryLimitNoDiskUseAllowed */
-    {303, RH_UNSUPPORTED, 0},  /* TransactionCoordinator…, "not supported" */
-    {9001, RH_UNAVAILABLE, 0}, /* SocketException */
-    {10003, RH_DATA, 0},       /* CannotGrowDocumentInCappedNamespace */
-    {10107, RH_UNAVAILABLE, 0},/* NotWritablePrimary */
-    {10334, RH_DATA, 0},       /* BSONObjectTooLarge */
+    {2, RH_INVALID, 0},                           /* BadValue */
+    {6, RH_UNAVAILABLE, 0},                       /* HostUnreachable */
+    {7, RH_UNAVAILABLE, 0},                       /* HostNotFound */
+    {9, RH_INVALID, 0},                           /* FailedToParse */
+    {11, RH_AUTH, 0},                             /* UserNotFound */
+    {13, RH_PERMISSION, 0},                       /* Unauthorized */
+    {14, RH_INVALID, 0},                          /* TypeMismatch */
+    {18, RH_AUTH, 0},                             /* AuthenticationFailed */
+    {20, RH_UNSUPPORTED, 0},                      /* IllegalOperation */
+    {24, RH_BUSY, 0},                             /* LockTimeout */
+    {26, RH_NOT_FOUND, 0},                        /* NamespaceNotFound */
+    {27, RH_NOT_FOUND, 0},                        /* IndexNotFound */
+    {43, RH_UNAVAILABLE, 0},                      /* CursorNotFound */
+    {46, RH_BUSY, 0},                             /* LockBusy */
+    {48, RH_EXISTS, 0},                           /* NamespaceExists */
+    {50, RH_TIMEOUT, 0},                          /* MaxTimeMSExpired */
+    {59, RH_UNSUPPORTED, 0},                      /* CommandNotFound */
+    {66, RH_INVALID, 0},                          /* ImmutableField */
+    {73, RH_NOT_FOUND, 0},                        /* InvalidNamespace */
+    {85, RH_EXISTS, 0},                           /* IndexOptionsConflict */
+    {86, RH_EXISTS, 0},                           /* IndexKeySpecsConflict */
+    {89, RH_UNAVAILABLE, 0},                      /* NetworkTimeout */
+    {91, RH_UNAVAILABLE, 0},                      /* ShutdownInProgress */
+    {112, RH_CONFLICT, 0},                        /* WriteConflict */
+    {115, RH_UNSUPPORTED, 0},                     /* CommandNotSupported */
+    {121, RH_CONSTRAINT, RH_CONSTRAINT_CHECK},    /* DocumentValidationFailure */
+    {136, RH_NOT_FOUND, 0},                       /* CappedPositionLost */
+    {166, RH_UNSUPPORTED, 0},                     /* CommandNotSupportedOnView */
+    {189, RH_UNAVAILABLE, 0},                     /* PrimarySteppedDown */
+    {202, RH_BUSY, 0},                            /* NetworkInterfaceExceededTimeLimit */
+    {225, RH_BUSY, 0},                            /* TransactionTooOld */
+    {251, RH_CONFLICT, 0},                        /* NoSuchTransaction */
+    {260, RH_NOT_FOUND, 0},                       /* InvalidResumeToken */
+    {262, RH_TIMEOUT, 0},                         /* ExceededTimeLimit */
+    {263, RH_UNSUPPORTED, 0},                     /* OperationNotSupportedInTransaction */
+    {280, RH_NOT_FOUND, 0},                       /* ChangeStreamFatalError */
+    {286, RH_NOT_FOUND, 0},                       /* ChangeStreamHistoryLost */
+    {292, RH_RESOURCE, 0},                        /* QueryExceededMemoryLimitNoDiskUseAllowed */
+    {303, RH_UNSUPPORTED, 0},                     /* TransactionCoordinator…, "not supported" */
+    {9001, RH_UNAVAILABLE, 0},                    /* SocketException */
+    {10003, RH_DATA, 0},                          /* CannotGrowDocumentInCappedNamespace */
+    {10107, RH_UNAVAILABLE, 0},                   /* NotWritablePrimary */
+    {10334, RH_DATA, 0},                          /* BSONObjectTooLarge */
     {11000, RH_CONSTRAINT, RH_CONSTRAINT_UNIQUE}, /* DuplicateKey */
     {11001, RH_CONSTRAINT, RH_CONSTRAINT_UNIQUE},
-    {11600, RH_UNAVAILABLE, 0},/* InterruptedAtShutdown */
-    {11601, RH_CANCELLED, 0},  /* Interrupted */
-    {11602, RH_UNAVAILABLE, 0},/* InterruptedDueToReplStateChange */
+    {11600, RH_UNAVAILABLE, 0}, /* InterruptedAtShutdown */
+    {11601, RH_CANCELLED, 0},   /* Interrupted */
+    {11602, RH_UNAVAILABLE, 0}, /* InterruptedDueToReplStateChange */
     {12582, RH_CONSTRAINT, RH_CONSTRAINT_UNIQUE},
-    {13388, RH_CONFLICT, 0},   /* StaleConfig */
-    {13435, RH_UNAVAILABLE, 0},/* NotPrimaryNoSecondaryOk */
-    {13436, RH_UNAVAILABLE, 0},/* NotPrimaryOrSecondary */
-    {17280, RH_DATA, 0},       /* KeyTooLong */
+    {13388, RH_CONFLICT, 0},    /* StaleConfig */
+    {13435, RH_UNAVAILABLE, 0}, /* NotPrimaryNoSecondaryOk */
+    {13436, RH_UNAVAILABLE, 0}, /* NotPrimaryOrSecondary */
+    {17280, RH_DATA, 0},        /* KeyTooLong */
 };
 
 int rh_mongodb_class(int64_t code, uint32_t *ret_constraint)

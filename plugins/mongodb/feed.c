@@ -40,9 +40,8 @@ static int keep(struct rh_mongodb_feed *feed, const bson_t *start, struct rh_err
     rh_buf_clear(&feed->token);
     for (uint32_t i = 0; i < start->len; i++)
         rh_buf_addf(&feed->token, "%02x", data[i]);
-    return feed->token.failed
-               ? rh_fail(error, RH_PROTOCOL, "the server's resume token is too long")
-               : RH_OK;
+    return feed->token.failed ? rh_fail(error, RH_PROTOCOL, "the server's resume token is too long")
+                              : RH_OK;
 }
 
 static int keep_token(struct rh_mongodb_feed *feed, const bson_iter_t *token,
@@ -179,8 +178,9 @@ static int32_t feed_open(struct rh_conn *conn, const struct rh_op *op,
         return rc;
     rc = rh_mongodb_check_collection(conn, spec->table, error);
     if (rc == RH_OK && !has_id(spec)) {
-        rh_fail(error, RH_UNSUPPORTED, "MongoDB tells of a deletion no more than its _id, and the "
-                                       "table does not show that");
+        rh_fail(error, RH_UNSUPPORTED,
+                "MongoDB tells of a deletion no more than its _id, and the "
+                "table does not show that");
         rc = rh_error_hint(error, "follow a collection whose key is _id");
     }
     if (rc == RH_OK)
@@ -245,8 +245,7 @@ static int take_changes(struct rh_cursor *cursor, uint32_t max_changes, struct r
     bson_t change;
     int rc = RH_OK;
 
-    while (rc == RH_OK && cursor->rows.n_rows < max_changes &&
-           rh_rowset_has_room(&cursor->rows)) {
+    while (rc == RH_OK && cursor->rows.n_rows < max_changes && rh_rowset_has_room(&cursor->rows)) {
         rc = rh_mongodb_cursor_document(cursor, &change, error);
         if (rc == RH_OK)
             rc = add_change(cursor, &change, error);

@@ -25,8 +25,8 @@
 
 #define MAX_IN 10000
 #define MAX_DEPTH 32
-#define MAX_PATTERN 2000  /* bytes of a text pattern */
-#define MAX_WILDCARDS 3   /* % in a pattern: each is a place to backtrack to */
+#define MAX_PATTERN 2000 /* bytes of a text pattern */
+#define MAX_WILDCARDS 3  /* % in a pattern: each is a place to backtrack to */
 #define MAX_DIGITS 17
 #define LAST_US INT64_C(9223372036854774000) /* of dates that are TIMESTAMP cells */
 
@@ -234,7 +234,7 @@ static void add_guard(bson_t *condition, struct rh_text name, bool regex)
 
     if (rh_text_is(name, RH_MONGODB_ID) && !regex)
         return;
-    bson_append_document_begin(condition, "$not", -1, &not);
+    bson_append_document_begin(condition, "$not", -1, &not );
     if (regex) {
         bson_append_array_begin(&not, "$type", -1, &types);
         BSON_APPEND_UTF8(&types, "0", "array");
@@ -243,7 +243,7 @@ static void add_guard(bson_t *condition, struct rh_text name, bool regex)
     } else {
         BSON_APPEND_UTF8(&not, "$type", "array");
     }
-    bson_append_document_end(condition, &not);
+    bson_append_document_end(condition, &not );
 }
 
 /* {name: {op: value, guard}}, the value by rh_mongodb_append. */
@@ -556,8 +556,11 @@ static void add_branches(struct writer *w, bson_t *to, const struct rh_node *nod
 
     if (!node->n && node->op == RH_OP_AND)
         return;
-    bson_append_array_begin(to, node->op == RH_OP_AND ? "$and" : node->n ? "$or" : "$nor", -1,
-                            &list);
+    bson_append_array_begin(to,
+                            node->op == RH_OP_AND ? "$and"
+                            : node->n             ? "$or"
+                                                  : "$nor",
+                            -1, &list);
     for (uint32_t i = 0; i < node->n; i++)
         add_node(w, &list, i, &w->scope->query->nodes[node->first + i]);
     if (!node->n) {

@@ -32,7 +32,9 @@ static void add_double(struct rh_buf *buf, double value)
 
     if (!isfinite(value)) {
         rh_buf_addf(buf, "{\"$numberDouble\":\"%s\"}",
-                    isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity");
+                    isnan(value) ? "NaN"
+                    : value > 0  ? "Infinity"
+                                 : "-Infinity");
         return;
     }
     n = rh_number_from_f64(value, text);
@@ -90,8 +92,7 @@ static int add_children(struct rh_buf *buf, const bson_iter_t *value, bool is_ar
             rh_buf_add_char(buf, ',');
         first = false;
         if (!is_array) {
-            rh_json_add_string(buf,
-                               rh_text_make(bson_iter_key(&child), bson_iter_key_len(&child)));
+            rh_json_add_string(buf, rh_text_make(bson_iter_key(&child), bson_iter_key_len(&child)));
             rh_buf_add_char(buf, ':');
         }
         rc = add_value(buf, &child, depth + 1, error);
@@ -361,12 +362,11 @@ static bool append_extended(bson_t *to, struct rh_text key, const struct rh_json
         return false;
     text = text_of(value);
     if (rh_text_is(value->key, "$oid"))
-        return rh_mongodb_to_oid(text, &oid) &&
-               bson_append_oid(to, key.data, (int)key.len, &oid);
+        return rh_mongodb_to_oid(text, &oid) && bson_append_oid(to, key.data, (int)key.len, &oid);
     if (rh_text_is(value->key, "$date"))
         return append_date(to, key, value);
     if (rh_text_is(value->key, "$numberDecimal"))
-        return text.len && bson_decimal128_from_string_w_len(text.data, (int)text.len, &decimal) &&
+        return rh_mongodb_to_decimal(text, &decimal) &&
                bson_append_decimal128(to, key.data, (int)key.len, &decimal);
     if (rh_text_is(value->key, "$numberLong"))
         return text.data && rh_text_to_i64(text, &i) &&

@@ -155,9 +155,10 @@ int rh_mongodb_class(int64_t code, uint32_t *ret_constraint);
 #define RH_MONGODB_DATE 0x0080u
 #define RH_MONGODB_BINARY 0x0100u
 #define RH_MONGODB_UUID 0x0200u
-#define RH_MONGODB_OTHER 0x0400u    /* documents, arrays, all else */
-#define RH_MONGODB_KINDS 0x07feu    /* all of them */
-#define RH_MONGODB_ORDERED 0x10000u /* values are of one kind and never null: a plain sort is ours */
+#define RH_MONGODB_OTHER 0x0400u /* documents, arrays, all else */
+#define RH_MONGODB_KINDS 0x07feu /* all of them */
+#define RH_MONGODB_ORDERED                                                                         \
+    0x10000u /* values are of one kind and never null: a plain sort is ours */
 
 /* The kind of a value; 0 for null and undefined. */
 uint32_t rh_mongodb_kind(const bson_iter_t *value);
@@ -242,7 +243,8 @@ int rh_mongodb_append_filter(const struct rh_mongodb_scope *scope, uint32_t posi
 /* The place of a value's class in Rowhouse's order (see rank.c), for one that a filter compares. */
 int rh_mongodb_rank_of(const struct rh_value *value, uint32_t order_flags);
 /* Appends under `key` the expression for that place of the field in a document. */
-void rh_mongodb_append_rank(bson_t *to, const char *key, struct rh_text field, uint32_t order_flags);
+void rh_mongodb_append_rank(bson_t *to, const char *key, struct rh_text field,
+                            uint32_t order_flags);
 
 /* Would the server compare the literal as exactly as we do? */
 bool rh_mongodb_is_exact(const struct rh_value *value, uint32_t type);

@@ -13,15 +13,14 @@
 #define ARENA_BYTES ((size_t)1 << 28)
 
 static const char *const readers[] = {
-    "aggregate",       "find",      "count",     "distinct", "listCollections",
-    "listIndexes",     "collStats", "dbStats",   "ping",     "hello",
-    "buildInfo",       "explain",   "dataSize",  "connectionStatus",
+    "aggregate", "find", "count", "distinct",  "listCollections", "listIndexes", "collStats",
+    "dbStats",   "ping", "hello", "buildInfo", "explain",         "dataSize",    "connectionStatus",
 };
 /* They would end or change what the connection itself is in. */
 static const char *const forbidden[] = {
-    "getMore",          "killCursors",      "startSession", "endSessions",  "commitTransaction",
-    "abortTransaction", "killSessions",     "logout",       "authenticate", "saslStart",
-    "saslContinue",     "refreshSessions",
+    "getMore",           "killCursors",      "startSession", "endSessions",
+    "commitTransaction", "abortTransaction", "killSessions", "logout",
+    "authenticate",      "saslStart",        "saslContinue", "refreshSessions",
 };
 static const char *const changers[] = {"$out", "$merge", "$function", "$accumulator", "$where"};
 
@@ -111,12 +110,14 @@ static int check(const struct rh_json *command, const struct rh_op *op, bool *re
 {
     if (command->kind != RH_JSON_OBJECT || !command->child) {
         rh_fail(error, RH_INVALID, "the query is not a command, which is a JSON object");
-        return rh_error_hint(error, "as {\"find\": \"orders\", \"filter\": {\"status\": \"open\"}}");
+        return rh_error_hint(error,
+                             "as {\"find\": \"orders\", \"filter\": {\"status\": \"open\"}}");
     }
     *ret_reads = IS_AMONG(command->child->key, readers) && !has_changer(command);
     if (IS_AMONG(command->child->key, forbidden) || rh_json_member(command, "lsid") ||
         rh_json_member(command, "$db"))
-        return rh_fail(error, RH_UNSUPPORTED, "the command \"%.*s\" is the connection's own business",
+        return rh_fail(error, RH_UNSUPPORTED,
+                       "the command \"%.*s\" is the connection's own business",
                        RH_TEXT_ARG(command->child->key));
     if (op->flags & RH_OP_READ_ONLY && !*ret_reads)
         return rh_fail(error, RH_PERMISSION,
@@ -137,22 +138,22 @@ static int compose(const struct rh_json *command, const struct rh_native_spec *s
     return rc;
 }
 
-/* Any other answer becomes a cursor of one document. */
+/* Owns the reply. Any other answer becomes a cursor of one document. */
 static int take_reply(struct rh_cursor *cursor, bson_t *reply, struct rh_error *error)
 {
     bson_t wrapped = BSON_INITIALIZER, inner, list;
     bson_iter_t iter;
-    int rc;
 
     if (bson_iter_init_find(&iter, reply, "cursor") && BSON_ITER_HOLDS_DOCUMENT(&iter)) {
         if (bson_iter_recurse(&iter, &iter) && bson_iter_find(&iter, "ns") &&
             BSON_ITER_HOLDS_UTF8(&iter)) {
             const char *dot = strchr(bson_iter_utf8(&iter, NULL), '.');
             bool ok = true;
-            cursor->collection =
-                rh_arena_text(cursor->arena, rh_text_of(dot ? dot + 1 : ""), &ok);
-            if (!ok)
+            cursor->collection = rh_arena_text(cursor->arena, rh_text_of(dot ? dot + 1 : ""), &ok);
+            if (!ok) {
+                bson_destroy(reply);
                 return rh_fail_nomem(error);
+            }
         }
         return rh_mongodb_cursor_take(cursor, reply, error);
     }
@@ -162,9 +163,8 @@ static int take_reply(struct rh_cursor *cursor, bson_t *reply, struct rh_error *
     BSON_APPEND_DOCUMENT(&list, "0", reply);
     bson_append_array_end(&inner, &list);
     bson_append_document_end(&wrapped, &inner);
-    rc = rh_mongodb_cursor_take(cursor, &wrapped, error);
-    bson_destroy(&wrapped);
-    return rc;
+    bson_destroy(reply);
+    return rh_mongodb_cursor_take(cursor, &wrapped, error);
 }
 
 static int start(struct rh_conn *conn, const bson_t *command, bool reads,
@@ -189,7 +189,6 @@ static int start(struct rh_conn *conn, const bson_t *command, bool reads,
         if (!reads && bson_iter_init_find(&iter, &reply, "n"))
             result->n_affected = (uint64_t)bson_iter_as_int64(&iter);
         rc = take_reply(cursor, &reply, error);
-        bson_destroy(&reply);
     }
     if (rc) {
         rh_mongodb_finish(cursor);

@@ -54,14 +54,13 @@ struct rh_column *rh_mongodb_output(const struct rh_query *query, struct rh_aren
         uint32_t from = distinct || !grouped ? query->select[i < n_keys ? i : 0] : 0;
         char name[32];
 
-        if (i < n_keys && (distinct || !grouped ? from : query->groups[i].column) >=
-                              query->n_columns)
+        if (i < n_keys &&
+            (distinct || !grouped ? from : query->groups[i].column) >= query->n_columns)
             return NULL;
         if (i >= n_keys)
             columns[i] = aggregate_column(query, &query->aggregates[i - n_keys]);
         else
-            columns[i] =
-                *column_of(query, distinct || !grouped ? from : query->groups[i].column);
+            columns[i] = *column_of(query, distinct || !grouped ? from : query->groups[i].column);
         if (!grouped)
             continue;
         snprintf(name, sizeof(name), "%c%u", i < n_keys ? 'g' : 'a', i < n_keys ? i : i - n_keys);
@@ -549,8 +548,9 @@ int rh_mongodb_query_command(const struct rh_query *query, bson_t *ret_command,
     }
     for (uint32_t i = 0; i < query->n_order && p.rc == RH_OK; i++)
         if (!key_column(&p, i) || !rh_mongodb_can_order(key_column(&p, i)))
-            p.rc = rh_fail(error, RH_UNSUPPORTED, "MongoDB was given an order that it has not "
-                                                  "claimed");
+            p.rc = rh_fail(error, RH_UNSUPPORTED,
+                           "MongoDB was given an order that it has not "
+                           "claimed");
     ranked = p.rc == RH_OK && is_ranked(&p);
     if (p.rc == RH_OK && (ranked || rh_mongodb_is_grouped(query)))
         write_aggregate(&p, ret_command, ranked);

@@ -102,8 +102,9 @@ static uint32_t accepted_order(const struct rh_query *query, const struct rh_col
 
     for (; n < query->n_order; n++) {
         uint32_t at = query->order[n].column;
-        const struct rh_column *column =
-            !grouped ? column_of(query, at) : at < n_output ? &output[at] : NULL;
+        const struct rh_column *column = !grouped        ? column_of(query, at)
+                                         : at < n_output ? &output[at]
+                                                         : NULL;
 
         if (!column || !rh_mongodb_can_order(column))
             break;

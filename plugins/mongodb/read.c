@@ -12,8 +12,7 @@
 
 #define BATCH_BYTES ((size_t)64 << 10)
 #define MAX_EXPECTED 4096
-#define BATCH 1000
-#define MAX_BATCH 10000
+#define MORE 10000 /* documents of a getMore; the server sends 16 MB at most */
 #define GRACE_US 250000
 
 /* ---- Life ------------------------------------------------------------------------------------ */
@@ -148,9 +147,7 @@ int rh_mongodb_cursor_more(struct rh_cursor *cursor, uint32_t max_rows, int64_t 
     BSON_APPEND_INT64(&command, "getMore", id);
     bson_append_utf8(&command, "collection", -1, cursor->collection.data,
                      (int)cursor->collection.len);
-    if (max_rows < BATCH)
-        max_rows = BATCH;
-    BSON_APPEND_INT64(&command, "batchSize", max_rows < MAX_BATCH ? max_rows : MAX_BATCH);
+    BSON_APPEND_INT64(&command, "batchSize", max_rows ? max_rows : MORE);
     if (max_ms > 0)
         BSON_APPEND_INT64(&command, "maxTimeMS", max_ms);
     rc = rh_mongodb_command(cursor->conn, RH_MONGODB_READ, NULL, &command,
@@ -283,8 +280,7 @@ static int check_query(const struct rh_conn *conn, const struct rh_query *query,
         if (query->select[i] >= query->n_columns)
             return rh_fail(error, RH_INVALID, "the query makes no sense");
     for (uint32_t i = 0; i < query->n_columns; i++) {
-        const struct rh_column *column =
-            rh_mongodb_column(query->columns, query->column_stride, i);
+        const struct rh_column *column = rh_mongodb_column(query->columns, query->column_stride, i);
         if (!column->native_id)
             return rh_fail(error, RH_NOT_FOUND, "there is no column \"%.*s\"",
                            RH_TEXT_ARG(column->name));
@@ -329,7 +325,7 @@ static int prepare(struct rh_conn *conn, const struct rh_query *query, bson_t *c
     BSON_APPEND_INT64(command, "maxTimeMS", rh_mongodb_left_ms(conn));
     cursor->has_twins = has_twins(cursor);
     cursor->grouped = rh_mongodb_is_grouped(query);
-    cursor->wants_total = query->n_aggregates && !query->n_groups;
+    cursor->wants_total = query->n_aggregates && !query->n_groups && !query->offset;
     *ret_cursor = cursor;
     return RH_OK;
 }
@@ -372,7 +368,7 @@ static int add_empty_total(struct rh_cursor *cursor, struct rh_error *error)
 }
 
 /* The batch at hand, and the next one only when there is no row yet: its cells would be gone. */
-static int fill(struct rh_cursor *cursor, uint32_t max_rows, struct rh_error *error)
+static int fill(struct rh_cursor *cursor, struct rh_error *error)
 {
     bson_t document;
     int rc = RH_OK;
@@ -383,7 +379,7 @@ static int fill(struct rh_cursor *cursor, uint32_t max_rows, struct rh_error *er
             rc = rh_mongodb_add_row(cursor, &document, error);
             cursor->n_rows += rc == RH_OK;
         } else if (rc == RH_END && cursor->id && !cursor->rows.n_rows) {
-            rc = rh_mongodb_cursor_more(cursor, max_rows, 0, error);
+            rc = rh_mongodb_cursor_more(cursor, 0, 0, error);
         }
     }
     return rc;
@@ -398,7 +394,7 @@ int32_t rh_mongodb_next(struct rh_cursor *cursor, const struct rh_op *op, uint32
     if (rc)
         return rc;
     rh_rowset_clear(&cursor->rows, max_rows);
-    rc = fill(cursor, max_rows, error);
+    rc = fill(cursor, error);
     if (rc == RH_END && cursor->wants_total && !cursor->n_rows++)
         rc = add_empty_total(cursor, error);
     rh_mongodb_end(conn);

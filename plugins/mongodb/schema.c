@@ -31,18 +31,12 @@ static const struct kind {
     uint32_t type;
     const char *name; /* in $jsonSchema, and as native type */
 } kinds_table[] = {
-    {RH_MONGODB_INT, RH_TYPE_INT, "long"},
-    {RH_MONGODB_INT, RH_TYPE_INT, "int"},
-    {RH_MONGODB_DOUBLE, RH_TYPE_FLOAT, "double"},
-    {RH_MONGODB_DECIMAL, RH_TYPE_DECIMAL, "decimal"},
-    {RH_MONGODB_STRING, RH_TYPE_TEXT, "string"},
-    {RH_MONGODB_OID, RH_TYPE_TEXT, "objectId"},
-    {RH_MONGODB_BOOL, RH_TYPE_BOOL, "bool"},
-    {RH_MONGODB_DATE, RH_TYPE_TIMESTAMP, "date"},
-    {RH_MONGODB_BINARY, RH_TYPE_BYTES, "binData"},
-    {RH_MONGODB_UUID, RH_TYPE_UUID, "uuid"},
-    {RH_MONGODB_OTHER, RH_TYPE_JSON, "object"},
-    {RH_MONGODB_OTHER, RH_TYPE_JSON, "array"},
+    {RH_MONGODB_INT, RH_TYPE_INT, "long"},         {RH_MONGODB_INT, RH_TYPE_INT, "int"},
+    {RH_MONGODB_DOUBLE, RH_TYPE_FLOAT, "double"},  {RH_MONGODB_DECIMAL, RH_TYPE_DECIMAL, "decimal"},
+    {RH_MONGODB_STRING, RH_TYPE_TEXT, "string"},   {RH_MONGODB_OID, RH_TYPE_TEXT, "objectId"},
+    {RH_MONGODB_BOOL, RH_TYPE_BOOL, "bool"},       {RH_MONGODB_DATE, RH_TYPE_TIMESTAMP, "date"},
+    {RH_MONGODB_BINARY, RH_TYPE_BYTES, "binData"}, {RH_MONGODB_UUID, RH_TYPE_UUID, "uuid"},
+    {RH_MONGODB_OTHER, RH_TYPE_JSON, "object"},    {RH_MONGODB_OTHER, RH_TYPE_JSON, "array"},
 };
 #define N_KINDS (sizeof(kinds_table) / sizeof(kinds_table[0]))
 
@@ -90,7 +84,7 @@ uint32_t rh_mongodb_kind(const bson_iter_t *value)
         return RH_MONGODB_DATE;
     case BSON_TYPE_BINARY:
         bson_iter_binary(value, &subtype, &n, &data);
-        return subtype == BSON_SUBTYPE_BINARY           ? RH_MONGODB_BINARY
+        return subtype == BSON_SUBTYPE_BINARY            ? RH_MONGODB_BINARY
                : subtype == BSON_SUBTYPE_UUID && n == 16 ? RH_MONGODB_UUID
                                                          : RH_MONGODB_OTHER;
     default:
@@ -358,14 +352,14 @@ static const struct kind *kind_for(const struct rh_column *column)
 
 static void append_json_property(bson_t *property, bool nullable)
 {
-    bson_t not;
+    bson_t not ;
 
     BSON_APPEND_UTF8(property, "title", "json");
     if (nullable)
         return;
-    bson_append_document_begin(property, "not", -1, &not);
+    bson_append_document_begin(property, "not", -1, &not );
     BSON_APPEND_UTF8(&not, "bsonType", "null");
-    bson_append_document_end(property, &not);
+    bson_append_document_end(property, &not );
 }
 
 int rh_mongodb_schema_property(const struct rh_column *column, bson_t *property,

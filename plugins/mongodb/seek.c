@@ -86,8 +86,7 @@ static void add_rank(struct seek *s, bson_t *list, uint32_t *n, uint32_t i, cons
     snprintf(name, sizeof(name), RH_MONGODB_RANK, i);
     bson_append_document_begin(list, key, -1, &element);
     bson_append_document_begin(&element, name, -1, &condition);
-    BSON_APPEND_INT32(&condition, op,
-                      rh_mongodb_rank_of(&s->values[i], s->query->order[i].flags));
+    BSON_APPEND_INT32(&condition, op, rh_mongodb_rank_of(&s->values[i], s->query->order[i].flags));
     bson_append_document_end(&element, &condition);
     bson_append_document_end(list, &element);
 }

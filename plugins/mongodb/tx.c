@@ -41,8 +41,7 @@ static int32_t begin(struct rh_conn *conn, const struct rh_op *op, uint32_t flag
     if (flags & RH_TX_SNAPSHOT)
         mongoc_transaction_opts_set_read_concern(options, concern);
     rc = check_server(conn, error);
-    if (rc == RH_OK &&
-        !mongoc_client_session_start_transaction(conn->session, options, &failure))
+    if (rc == RH_OK && !mongoc_client_session_start_transaction(conn->session, options, &failure))
         rc = rh_mongodb_fail(conn, &failure, false, "cannot begin a transaction", error);
     conn->in_tx = rc == RH_OK;
     conn->tx_read_only = rc == RH_OK && flags & RH_TX_READ_ONLY;

@@ -65,8 +65,8 @@ static void take_int(struct rh_rowset *rows, struct rh_value *cell, uint32_t typ
     size_t n = 0;
 
     *cell = rh_kit_int(value);
-    if (type == RH_TYPE_FLOAT && (int64_t)(double)value == value &&
-        value > -(INT64_C(1) << 62) && value < INT64_C(1) << 62)
+    if (type == RH_TYPE_FLOAT && (int64_t)(double)value == value && value > -(INT64_C(1) << 62) &&
+        value < INT64_C(1) << 62)
         *cell = (struct rh_value){.type = RH_TYPE_FLOAT, .as.f = (double)value};
     if (type == RH_TYPE_DECIMAL) {
         n = (size_t)snprintf(text, sizeof(text), "%lld", (long long)value);
@@ -158,9 +158,13 @@ int rh_mongodb_cell(struct rh_conn *conn, struct rh_rowset *rows, struct rh_valu
 
 bool rh_mongodb_to_decimal(struct rh_text digits, bson_decimal128_t *ret_decimal)
 {
-    /* The library takes what needs rounding only when nothing but zeros is lost, and else fails. */
-    return digits.len && digits.len < DECIMAL_BYTES &&
-           bson_decimal128_from_string_w_len(digits.data, (int)digits.len, ret_decimal);
+    char copy[DECIMAL_BYTES]; /* the library reads on to a NUL, whatever length it is given */
+
+    if (!digits.len || digits.len >= sizeof(copy) || memchr(digits.data, 0, digits.len))
+        return false;
+    memcpy(copy, digits.data, digits.len);
+    copy[digits.len] = 0;
+    return bson_decimal128_from_string(copy, ret_decimal);
 }
 
 bool rh_mongodb_to_oid(struct rh_text text, bson_oid_t *ret_oid)
@@ -246,17 +250,17 @@ int rh_mongodb_append(bson_t *to, struct rh_text key, const struct rh_value *val
         return RH_OK;
     case RH_TYPE_DECIMAL:
         if (!rh_mongodb_to_decimal(text, &decimal))
-            return rh_fail(error, RH_DATA, "MongoDB's decimals have 34 digits, and this needs more");
+            return rh_fail(error, RH_DATA,
+                           "MongoDB's decimals have 34 digits, and this needs more");
         bson_append_decimal128(to, name, n, &decimal);
         return RH_OK;
     case RH_TYPE_TEXT:
         return append_text(to, key, text, kinds, error);
     case RH_TYPE_BYTES:
     case RH_TYPE_UUID:
-        if (!bson_append_binary(to, name, n,
-                                value->type == RH_TYPE_UUID ? BSON_SUBTYPE_UUID
-                                                            : BSON_SUBTYPE_BINARY,
-                                value->len ? value->as.data : (const uint8_t *)"", value->len))
+        if (!bson_append_binary(
+                to, name, n, value->type == RH_TYPE_UUID ? BSON_SUBTYPE_UUID : BSON_SUBTYPE_BINARY,
+                value->len ? value->as.data : (const uint8_t *)"", value->len))
             return rh_fail(error, RH_DATA, "bytes are too large for a document");
         return RH_OK;
     case RH_TYPE_TIMESTAMP:

@@ -35,9 +35,9 @@ struct write {
     struct row *rows;
     bool *is_key; /* of each column */
     enum verb verb;
-    uint32_t id;      /* position of _id; RH_NO_COLUMN */
-    bool by_id;       /* the key is _id and nothing else */
-    bool is_unique;   /* the key finds one document at most */
+    uint32_t id;    /* position of _id; RH_NO_COLUMN */
+    bool by_id;     /* the key is _id and nothing else */
+    bool is_unique; /* the key finds one document at most */
     uint32_t server;
 };
 
@@ -211,8 +211,8 @@ static int append_key(struct write *w, const struct row *row, bson_t *to, struct
         if (!w->is_key[i])
             continue;
         rh_mongodb_begin_document(to, column->name, &condition);
-        rc = rh_mongodb_append(&condition, RH_TEXT("$eq"), &row->cells[i], column->native_id,
-                               error);
+        rc =
+            rh_mongodb_append(&condition, RH_TEXT("$eq"), &row->cells[i], column->native_id, error);
         bson_append_document_end(to, &condition);
     }
     return rc;
@@ -451,8 +451,8 @@ static void take_reply(struct write *w, const struct share *share, const bson_t 
     take_errors(w, share, reply);
     made = take_upserted(share, reply);
     for (uint32_t i = 0; w->verb != IGNORE && i < share->n; i++)
-        share->rows[i]->done = share->rows[i]->due && (w->verb != UPDATE || n > 0) &&
-                               (w->verb != REMOVE || n > 0);
+        share->rows[i]->done =
+            share->rows[i]->due && (w->verb != UPDATE || n > 0) && (w->verb != REMOVE || n > 0);
     if (w->verb == IGNORE)
         n = made;
     if (w->verb == INSERT)
@@ -492,8 +492,8 @@ static int send_share(struct write *w, const struct share *share, struct rh_erro
 static int send_all(struct write *w, struct rh_error *error)
 {
     bool one_by_one = w->spec->n_returning && (w->verb == UPDATE || w->verb == REMOVE);
-    struct share share = {.rows = rh_arena_array(w->arena, w->spec->n_rows + 1,
-                                                 sizeof(struct row *))};
+    struct share share = {.rows =
+                              rh_arena_array(w->arena, w->spec->n_rows + 1, sizeof(struct row *))};
     size_t bytes = 0;
     int rc = share.rows ? RH_OK : rh_fail_nomem(error);
 

@@ -6,7 +6,7 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from wire import Client, Date, decimal  # noqa: E402
+from wire import Client, Date, I32, decimal  # noqa: E402
 
 NEEDS = "ROWHOUSE_TEST_MONGODB"
 
@@ -17,5 +17,7 @@ def document(row):
 
 
 def make(name, rows, folder):
-    Client(os.environ[NEEDS]).insert("same", name, [document(row) for row in rows])
+    client = Client(os.environ[NEEDS])
+    client.insert("same", name, [document(row) for row in rows])
+    client.call("same", {"createIndexes": name, "indexes": [{"key": {"code": I32(1)}, "name": "code", "unique": True}]})
     return {"config": {"url": os.environ[NEEDS] + "/same"}, "filled": True}

@@ -9,9 +9,11 @@
  *   config.c      settings             connection.c  connect, ping, cancel, close, requests
  *   catalog.c     tables, columns      select.c      conditions as Mango selectors, what is exact
  *   plan.c        which request        read.c        cursors
- *   write.c       the write group      check.c       values on their way in
- *   schema.c      declared tables      ddl.c         tables and indexes made and changed
- *   native.c      requests             feed.c        _changes
+ *   write.c       the write group      document.c    documents from rows
+ *   check.c       values on their way in
+ *   schema.c      declared tables      ddl.c         tables made and changed
+ *   index.c       indexes              native.c      requests
+ *   feed.c        _changes
  */
 #pragma once
 

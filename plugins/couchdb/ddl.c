@@ -6,7 +6,7 @@
  * Documents are never rewritten: so tables and columns are not renamed, columns change their type as
  * little as they become NOT NULL, and what a dropped column held stays in the documents.
  */
-#include "couchdb.h"
+#include "ddl.h"
 
 #include "base/type.h"
 #include "connector/json_cell.h"
@@ -18,26 +18,11 @@
 #define ATTEMPTS 5     /* at a schema that others change at the same time */
 #define PAGE_ROWS 1000 /* documents that are deleted at once */
 
-struct ddl {
-    struct rh_conn *conn;
-    const struct rh_op *op;
-    struct rh_arena *arena; /* of the change at hand */
-    struct rh_buf *told;    /* what is or would be sent */
-    bool dry_run;
-};
-
-/* Is the table one of several of a database? */
-static bool is_shared(const struct ddl *d)
-{
-    return d->conn->config.table_field != NULL;
-}
-
 /* ---- Requests ------------------------------------------------------------------------------ */
 
-/* ret_answer: NULL on a dry run. */
-static int send(struct ddl *d, const char *method, const struct rh_buf *url,
-                const struct rh_buf *body, const char *what, struct rh_json **ret_answer,
-                struct rh_error *error)
+int rh_couchdb_ddl_send(struct ddl *d, const char *method, const struct rh_buf *url,
+                        const struct rh_buf *body, const char *what, struct rh_json **ret_answer,
+                        struct rh_error *error)
 {
     struct rh_text text = body ? rh_buf_text(body) : rh_text_make(NULL, 0);
     struct rh_http_request request = rh_couchdb_request(method, url, text, false);
@@ -65,7 +50,7 @@ static int send_database(struct ddl *d, const char *method, struct rh_text table
 
     rh_buf_init(&url, BODY_BYTES);
     rh_couchdb_add_database(d->conn, table, &url);
-    rc = send(d, method, &url, NULL, what, &answer, error);
+    rc = rh_couchdb_ddl_send(d, method, &url, NULL, what, &answer, error);
     rh_buf_free(&url);
     return rc;
 }
@@ -192,11 +177,11 @@ static int check_table(struct ddl *d, const struct rh_table *table, struct rh_er
     const struct rh_couchdb_config *config = &d->conn->config;
     int rc = check_name(d, table->name, "table", error);
 
-    if (rc == RH_OK && !is_shared(d))
+    if (rc == RH_OK && !rh_couchdb_ddl_is_shared(d))
         rc = check_database(table->name, error);
     if (rc == RH_OK && table->schema.len)
         rc = rh_fail(error, RH_UNSUPPORTED, "CouchDB has no schemas");
-    if (rc == RH_OK && config->database && !is_shared(d)) {
+    if (rc == RH_OK && config->database && !rh_couchdb_ddl_is_shared(d)) {
         rh_fail(error, RH_UNSUPPORTED, "the database \"%s\" is one table", config->database);
         rc = rh_error_hint(error, "with the setting table_field it can have several");
     }
@@ -338,7 +323,8 @@ static int put_schema(struct ddl *d, const struct rh_couchdb_schema *schema, str
     rh_buf_init(&url, BODY_BYTES);
     rh_buf_init(&body, BODY_BYTES);
     rh_couchdb_schema_add(d->conn, schema, table, &url, &body);
-    rc = send(d, "PUT", &url, &body, "cannot store what is declared", &answer, error);
+    rc =
+        rh_couchdb_ddl_send(d, "PUT", &url, &body, "cannot store what is declared", &answer, error);
     rh_buf_free(&url);
     rh_buf_free(&body);
     return rc;
@@ -365,179 +351,6 @@ static int change_schema(struct ddl *d, const struct rh_ddl_change *change, chan
     return rc;
 }
 
-/* ---- Indexes ------------------------------------------------------------------------------- */
-
-bool rh_couchdb_index_is_of(struct rh_text ddoc, struct rh_text table, bool shared)
-{
-    static const char begins[] = RH_COUCHDB_SCHEMA ":";
-    uint64_t n = sizeof(begins) - 1;
-
-    if (!shared)
-        return true;
-    return rh_text_starts(ddoc, begins) && ddoc.len > n + table.len &&
-           memcmp(ddoc.data + n, table.data, table.len) == 0 && ddoc.data[n + table.len] == ':';
-}
-
-static int post_index(struct ddl *d, struct rh_text table, const struct rh_buf *body,
-                      struct rh_json **ret_answer, struct rh_error *error)
-{
-    struct rh_buf url;
-    int rc;
-
-    rh_buf_init(&url, BODY_BYTES);
-    rh_couchdb_add_database(d->conn, table, &url);
-    rh_buf_add_str(&url, "/_index");
-    rc = send(d, "POST", &url, body, "cannot make the index", ret_answer, error);
-    rh_buf_free(&url);
-    return rc;
-}
-
-/* The documents of a shared database by table: what every condition asks for first. */
-static int make_field_index(struct ddl *d, struct rh_text table, struct rh_error *error)
-{
-    struct rh_json *answer;
-    struct rh_buf body;
-    int rc;
-
-    rh_buf_init(&body, BODY_BYTES);
-    rh_buf_add_str(&body, "{\"ddoc\":\"rowhouse-table\",\"name\":\"table\",\"type\":\"json\","
-                          "\"index\":{\"fields\":[");
-    rh_json_add_string(&body, rh_text_of(d->conn->config.table_field));
-    rh_buf_add_str(&body, "]}}");
-    rc = post_index(d, table, &body, &answer, error);
-    rh_buf_free(&body);
-    return rc;
-}
-
-static void add_index(const struct ddl *d, const struct rh_table *table,
-                      const struct rh_index *index, struct rh_buf *body)
-{
-    struct rh_buf ddoc;
-
-    rh_buf_init(&ddoc, BODY_BYTES);
-    rh_buf_add_str(&ddoc, "rowhouse:");
-    rh_buf_add_text(&ddoc, table->name);
-    rh_buf_add_char(&ddoc, ':');
-    rh_buf_add_text(&ddoc, index->name);
-    rh_buf_add_str(body, "{\"ddoc\":");
-    rh_json_add_string(body, rh_buf_text(&ddoc));
-    rh_buf_add_str(body, ",\"name\":");
-    rh_json_add_string(body, index->name);
-    rh_buf_add_str(body, ",\"type\":\"json\",\"index\":{\"fields\":[");
-    if (is_shared(d)) {
-        rh_json_add_string(body, rh_text_of(d->conn->config.table_field));
-        rh_buf_add_char(body, ',');
-    }
-    for (uint32_t i = 0; i < index->n_columns; i++) {
-        rh_buf_add_str(body, i ? "," : "");
-        rh_json_add_string(body, column_at(table, index->columns[i])->name);
-    }
-    rh_buf_add_str(body, "]}}");
-    body->failed = body->failed || ddoc.failed;
-    rh_buf_free(&ddoc);
-}
-
-static bool has_any(struct rh_text text, const char *any)
-{
-    for (uint64_t i = 0; i < text.len; i++)
-        if (strchr(any, text.data[i]))
-            return true;
-    return false;
-}
-
-static int create_index(struct ddl *d, const struct rh_table *table, const struct rh_index *index,
-                        struct rh_error *error)
-{
-    struct rh_json *answer = NULL;
-    struct rh_buf body;
-    int rc;
-
-    if (index->flags & RH_INDEX_UNIQUE) {
-        rh_fail(error, RH_UNSUPPORTED, "CouchDB has no unique indexes");
-        return rh_error_hint(error, "only the key of a table is unique");
-    }
-    for (uint32_t i = 0; i < index->n_columns; i++) {
-        if (index->columns[i] >= table->n_columns)
-            return rh_fail(error, RH_INVALID, "the index names no column");
-        if (has_any(column_at(table, index->columns[i])->name, ".\\$"))
-            return rh_fail(error, RH_UNSUPPORTED,
-                           "column \"%.*s\" cannot be in an index: its name is a path to CouchDB",
-                           RH_TEXT_ARG(column_at(table, index->columns[i])->name));
-    }
-    if (!index->name.len || !index->n_columns)
-        return rh_fail(error, RH_INVALID, "an index has a name and columns");
-    rh_buf_init(&body, BODY_BYTES);
-    add_index(d, table, index, &body);
-    rc = post_index(d, table->name, &body, &answer, error);
-    rh_buf_free(&body);
-    if (rc == RH_OK && rh_text_is(rh_couchdb_string(answer, "result"), "exists"))
-        rc = rh_fail(error, RH_EXISTS, "there is an index \"%.*s\" already",
-                     RH_TEXT_ARG(index->name));
-    return rc;
-}
-
-static int list_indexes(struct ddl *d, struct rh_text table, const struct rh_json **ret_first,
-                        struct rh_error *error)
-{
-    struct rh_json *answer = NULL;
-    const struct rh_json *indexes;
-    struct rh_http_request request;
-    struct rh_buf url;
-    int rc;
-
-    rh_buf_init(&url, BODY_BYTES);
-    rh_couchdb_add_database(d->conn, table, &url);
-    rh_buf_add_str(&url, "/_index");
-    request = rh_couchdb_request("GET", &url, rh_text_make(NULL, 0), true);
-    rc = rh_couchdb_fetch(d->conn, d->op, &request, "cannot list the indexes", d->arena, &answer,
-                          error);
-    rh_buf_free(&url);
-    indexes = rh_json_member(answer, "indexes");
-    *ret_first = indexes ? indexes->child : NULL;
-    return rc;
-}
-
-/* Those of the table that have the name; no text: all. */
-static int drop_indexes(struct ddl *d, struct rh_text table, struct rh_text name, uint32_t *ret_n,
-                        struct rh_error *error)
-{
-    const struct rh_json *index = NULL;
-    int rc = list_indexes(d, table, &index, error);
-
-    *ret_n = 0;
-    for (; index && rc == RH_OK; index = index->next) {
-        struct rh_text ddoc = rh_couchdb_string(index, "ddoc");
-        struct rh_text its_name = rh_couchdb_string(index, "name");
-        struct rh_json *answer;
-        struct rh_buf url;
-
-        if (!ddoc.data || !rh_couchdb_index_is_of(ddoc, table, is_shared(d)) ||
-            (name.data && !rh_text_equal(its_name, name)))
-            continue;
-        rh_buf_init(&url, BODY_BYTES);
-        rh_couchdb_add_database(d->conn, table, &url);
-        rh_buf_add_str(&url, "/_index");
-        rh_http_add_segment(&url, ddoc);
-        rh_buf_add_str(&url, "/json");
-        rh_http_add_segment(&url, its_name);
-        rc = send(d, "DELETE", &url, NULL, "cannot drop the index", &answer, error);
-        rh_buf_free(&url);
-        ++*ret_n;
-    }
-    return rc;
-}
-
-static int drop_index(struct ddl *d, const struct rh_ddl_change *change, struct rh_error *error)
-{
-    uint32_t n = 0;
-    int rc = drop_indexes(d, change->table->name, change->new_name, &n, error);
-
-    if (rc == RH_OK && !n)
-        rc = rh_fail(error, RH_NOT_FOUND, "there is no index \"%.*s\"",
-                     RH_TEXT_ARG(change->new_name));
-    return rc;
-}
-
 /* ---- Tables -------------------------------------------------------------------------------- */
 
 static int create_table(struct ddl *d, const struct rh_ddl_change *change, struct rh_error *error)
@@ -545,19 +358,19 @@ static int create_table(struct ddl *d, const struct rh_ddl_change *change, struc
     const struct rh_table *table = change->table;
     int rc = check_table(d, table, error);
 
-    if (rc == RH_OK && !is_shared(d)) {
+    if (rc == RH_OK && !rh_couchdb_ddl_is_shared(d)) {
         rc = send_database(d, "PUT", table->name, "cannot make the database", error);
         if (rc == RH_CONFLICT)
             rc = fail_exists(table->name, error);
     }
     if (rc == RH_OK)
         rc = change_schema(d, change, create_declared, error);
-    if (rc == RH_OK && is_shared(d))
-        rc = make_field_index(d, table->name, error);
+    if (rc == RH_OK && rh_couchdb_ddl_is_shared(d))
+        rc = rh_couchdb_make_field_index(d, table->name, error);
     for (uint32_t i = 0; rc == RH_OK && i < table->n_indexes; i++) {
         const char *at = (const char *)table->indexes + (size_t)i * table->index_stride;
 
-        rc = create_index(d, table, (const struct rh_index *)(const void *)at, error);
+        rc = rh_couchdb_create_index(d, table, (const struct rh_index *)(const void *)at, error);
     }
     return rc;
 }
@@ -619,7 +432,8 @@ static int delete_page(struct ddl *d, struct rh_text table, const struct rh_json
     }
     rh_buf_add_str(&body, "]}");
     if (n)
-        rc = send(d, "POST", &url, &body, "cannot delete the documents", &answer, error);
+        rc = rh_couchdb_ddl_send(d, "POST", &url, &body, "cannot delete the documents", &answer,
+                                 error);
     rh_buf_free(&url);
     rh_buf_free(&body);
     *ret_n = n;
@@ -657,7 +471,7 @@ static int drop_table(struct ddl *d, const struct rh_ddl_change *change, struct 
     uint32_t n;
     int rc;
 
-    if (!is_shared(d)) {
+    if (!rh_couchdb_ddl_is_shared(d)) {
         rc = rh_couchdb_check_table(d->conn, table, error);
         if (rc == RH_OK && !d->dry_run) /* PouchDB deletes what is not there */
             rc = send_database(d, "GET", table, "cannot find the database", error);
@@ -673,7 +487,7 @@ static int drop_table(struct ddl *d, const struct rh_ddl_change *change, struct 
     declared = rh_couchdb_schema_find(&schema, table) != NULL;
     if (!declared && !any)
         return fail_no_table(table, error);
-    rc = drop_indexes(d, table, rh_text_make(NULL, 0), &n, error);
+    rc = rh_couchdb_drop_indexes(d, table, rh_text_make(NULL, 0), &n, error);
     return rc == RH_OK && declared ? change_schema(d, change, drop_declared, error) : rc;
 }
 
@@ -697,10 +511,10 @@ static int apply_one(struct ddl *d, const struct rh_ddl_change *change, struct r
         return change_schema(d, change, change_columns, error);
     case RH_DDL_CREATE_INDEX:
         return change->table->n_indexes
-                   ? create_index(d, change->table, change->table->indexes, error)
+                   ? rh_couchdb_create_index(d, change->table, change->table->indexes, error)
                    : rh_fail(error, RH_INVALID, "the change names no index");
     case RH_DDL_DROP_INDEX:
-        return drop_index(d, change, error);
+        return rh_couchdb_drop_index(d, change, error);
     default:
         rh_fail(error, RH_UNSUPPORTED, "CouchDB renames neither tables nor columns");
         return rh_error_hint(error, "the documents that are there are not rewritten");

@@ -113,9 +113,25 @@ static enum rh_couchdb_way way_of(const struct rh_query *query, uint32_t *ret_ke
     return query->n_conjuncts ? RH_COUCHDB_FIND : RH_COUCHDB_RANGE;
 }
 
-/* A condition that fits to those that were claimed before it. */
-static uint8_t find_verdict(const struct rh_query *query, const uint8_t *verdicts, uint32_t i)
+/* "Not null" beside a condition that narrows is better left to the host: PouchDB cannot read an index
+ * from null on. */
+static bool is_idle(const struct rh_conn *conn, const struct rh_query *query, uint32_t i)
 {
+    bool narrow = conn->config.table_field != NULL;
+
+    if (query->nodes[query->conjuncts[i]].op != (RH_OP_NULL | RH_OP_NOT))
+        return false;
+    for (uint32_t k = 0; k < query->n_conjuncts; k++)
+        narrow = narrow || rh_couchdb_narrows(&query->nodes[query->conjuncts[k]]);
+    return narrow;
+}
+
+/* A condition that fits to those that were claimed before it. */
+static uint8_t find_verdict(const struct rh_conn *conn, const struct rh_query *query,
+                            const uint8_t *verdicts, uint32_t i)
+{
+    if (is_idle(conn, query, i))
+        return RH_VERDICT_NONE;
     for (uint32_t k = 0; k < i; k++)
         if (verdicts[k] && !rh_couchdb_agree(query, query->conjuncts[k], query->conjuncts[i]))
             return RH_VERDICT_NONE;
@@ -135,7 +151,7 @@ int32_t rh_couchdb_plan(struct rh_conn *conn, const struct rh_query *query,
         bool done = way == RH_COUCHDB_RANGE ? is_range(query, node) : position == keys;
 
         if (way == RH_COUCHDB_FIND)
-            ret_plan->verdicts[i] = find_verdict(query, ret_plan->verdicts, i);
+            ret_plan->verdicts[i] = find_verdict(conn, query, ret_plan->verdicts, i);
         else
             ret_plan->verdicts[i] = done ? RH_VERDICT_EXACT : RH_VERDICT_NONE;
     }

@@ -248,10 +248,7 @@ bool rh_couchdb_is_partition(const struct rh_query *query, uint32_t position)
 
 bool rh_couchdb_narrows(const struct rh_node *node)
 {
-    uint32_t base = RH_OP_BASE(node->op);
-
-    return !(node->op & RH_OP_NOT) && base != RH_OP_OR && base != RH_OP_NULL &&
-           base != RH_OP_ABSENT && (base != RH_OP_IN || node->n == 1);
+    return node->op == RH_OP_EQ || is_range(node) || (node->op == RH_OP_IN && node->n == 1);
 }
 
 /* ---- Selectors ----------------------------------------------------------------------------- */

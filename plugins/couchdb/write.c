@@ -12,7 +12,7 @@
  * columns in a key are conditions that the document, as it was read, must fulfil; since it is
  * replaced only if it is still that one, a change under a stale value affects no row.
  */
-#include "couchdb.h"
+#include "write.h"
 
 #include "base/map.h"
 #include "base/rand.h"
@@ -25,60 +25,13 @@
 #define RETURNED_BYTES SIZE_MAX
 #define ATTEMPTS 4 /* at a document that others change at the same time */
 
-enum verb { INSERT, UPDATE, REMOVE, MERGE, IGNORE };
-
-/* A row of the input, and what becomes of it. */
-struct row {
-    const struct rh_value *cells;
-    struct rh_text given;      /* the _id that it is found by; no text: none */
-    const struct rh_json *old; /* as it is stored; NULL: it is not there */
-    struct rh_text text;       /* what is sent */
-    struct rh_text id, rev;    /* after it was stored */
-    bool due;                  /* it is to be sent */
-    bool stored;
-    bool conflict; /* somebody else was quicker */
-};
-
-struct write {
-    struct rh_conn *conn;
-    const struct rh_op *op;
-    const struct rh_write_spec *spec;
-    struct rh_write_result *result;
-    struct rh_arena *arena;
-    enum verb verb;
-    uint32_t id, rev; /* positions of _id and _rev in the columns; RH_NO_COLUMN */
-    bool *is_key;     /* of each column */
-    const struct rh_couchdb_table *table; /* NULL: it is not declared */
-    uint32_t *key;                        /* of each column of its key: position; RH_NO_COLUMN */
-    struct row *rows;
-};
-
-static const struct rh_column *column_of(const struct write *w, uint32_t i)
-{
-    return rh_couchdb_column(w->spec->columns, w->spec->column_stride, i);
-}
-
-static void refuse(struct write *w, struct row *row, int error_class, uint32_t constraint,
-                   struct rh_text message)
-{
-    struct rh_row_status *status = &w->result->statuses[row - w->rows];
-    char *copy = w->conn->host->alloc(w->op->arena, message.len + 1);
-
-    *status = (struct rh_row_status){.error_class = error_class, .constraint = constraint};
-    if (copy) {
-        memcpy(copy, message.data, message.len);
-        status->message = rh_text_make(copy, message.len);
-    }
-    row->due = false;
-}
-
 /* ---- Preparing ----------------------------------------------------------------------------- */
 
 /* Of a table that is inferred. */
-static int find_id(struct write *w, struct rh_error *error)
+static int find_id(struct rh_couchdb_writing *w, struct rh_error *error)
 {
     for (uint32_t i = 0; i < w->spec->n_columns; i++) {
-        struct rh_text name = column_of(w, i)->name;
+        struct rh_text name = rh_couchdb_write_column(w, i)->name;
 
         if (rh_text_is(name, RH_COUCHDB_ID)) {
             if (w->id != RH_NO_COLUMN)
@@ -90,21 +43,21 @@ static int find_id(struct write *w, struct rh_error *error)
             w->rev = i;
         } else if (rh_text_is(name, RH_COUCHDB_PARTITION)) {
             return rh_fail(error, RH_INVALID, "_partition is what stands before the colon of _id");
-        } else if (w->is_key[i] && (w->verb == MERGE || w->verb == IGNORE)) {
+        } else if (w->is_key[i] && (w->verb == RH_COUCHDB_MERGE || w->verb == RH_COUCHDB_IGNORE)) {
             return rh_fail(error, RH_UNSUPPORTED, "CouchDB finds documents by _id, not by \"%.*s\"",
                            RH_TEXT_ARG(name));
         }
     }
-    if (w->verb != INSERT && (w->id == RH_NO_COLUMN || !w->is_key[w->id]))
+    if (w->verb != RH_COUCHDB_INSERT && (w->id == RH_NO_COLUMN || !w->is_key[w->id]))
         return rh_fail(error, RH_UNSUPPORTED, "CouchDB writes by _id only");
     return RH_OK;
 }
 
 /* Of a declared table: where its key is, by which the documents are found. */
-static int find_key(struct write *w, struct rh_error *error)
+static int find_key(struct rh_couchdb_writing *w, struct rh_error *error)
 {
     const struct rh_column *columns = rh_couchdb_columns(w->table);
-    bool finds = w->verb != INSERT;
+    bool finds = w->verb != RH_COUCHDB_INSERT;
 
     w->key = rh_arena_array(w->arena, w->table->n_key + 1, sizeof(*w->key));
     if (!w->key)
@@ -113,15 +66,16 @@ static int find_key(struct write *w, struct rh_error *error)
         w->key[k] = RH_NO_COLUMN;
     for (uint32_t i = 0; i < w->spec->n_columns; i++) {
         const struct rh_column *column =
-            rh_couchdb_declared_column(w->table, column_of(w, i)->name);
+            rh_couchdb_declared_column(w->table, rh_couchdb_write_column(w, i)->name);
         uint32_t k = 0;
 
         if (!column)
             return rh_fail(error, RH_NOT_FOUND, "there is no column \"%.*s\"",
-                           RH_TEXT_ARG(column_of(w, i)->name));
+                           RH_TEXT_ARG(rh_couchdb_write_column(w, i)->name));
         while (k < w->table->n_key && &columns[w->table->key[k]] != column)
             k++;
-        if (k == w->table->n_key && w->is_key[i] && (w->verb == MERGE || w->verb == IGNORE))
+        if (k == w->table->n_key && w->is_key[i] &&
+            (w->verb == RH_COUCHDB_MERGE || w->verb == RH_COUCHDB_IGNORE))
             return rh_fail(error, RH_UNSUPPORTED, "CouchDB finds documents by their key only");
         if (k < w->table->n_key && finds && !w->is_key[i])
             return rh_fail(error, RH_UNSUPPORTED, "the key of a document cannot be changed");
@@ -136,7 +90,7 @@ static int find_key(struct write *w, struct rh_error *error)
     return RH_OK;
 }
 
-static int find_columns(struct write *w, struct rh_error *error)
+static int find_columns(struct rh_couchdb_writing *w, struct rh_error *error)
 {
     const struct rh_write_spec *spec = w->spec;
 
@@ -150,7 +104,8 @@ static int find_columns(struct write *w, struct rh_error *error)
 }
 
 /* Is there a text, or what the declared key of the row makes? Members that are null are no key. */
-static bool add_given(const struct write *w, const struct row *row, struct rh_buf *id)
+static bool add_given(const struct rh_couchdb_writing *w, const struct rh_couchdb_row *row,
+                      struct rh_buf *id)
 {
     const struct rh_couchdb_table *table = w->table;
 
@@ -173,7 +128,8 @@ static bool add_given(const struct write *w, const struct row *row, struct rh_bu
     return true;
 }
 
-static int find_given(struct write *w, struct row *row, struct rh_error *error)
+static int find_given(struct rh_couchdb_writing *w, struct rh_couchdb_row *row,
+                      struct rh_error *error)
 {
     const struct rh_value *cell = w->id == RH_NO_COLUMN ? NULL : &row->cells[w->id];
     struct rh_buf id;
@@ -192,7 +148,8 @@ static int find_given(struct write *w, struct row *row, struct rh_error *error)
     return ok ? RH_OK : rh_fail_nomem(error);
 }
 
-static int prepare(struct write *w, struct rh_couchdb_schema *schema, struct rh_error *error)
+static int prepare(struct rh_couchdb_writing *w, struct rh_couchdb_schema *schema,
+                   struct rh_error *error)
 {
     const struct rh_write_spec *spec = w->spec;
     int rc;
@@ -216,173 +173,16 @@ static int prepare(struct write *w, struct rh_couchdb_schema *schema, struct rh_
         rc = find_columns(w, error);
     }
     for (uint64_t i = 0; i < spec->n_rows && rc == RH_OK; i++) {
-        w->rows[i] = (struct row){.cells = spec->cells + i * spec->n_columns, .due = true};
+        w->rows[i] =
+            (struct rh_couchdb_row){.cells = spec->cells + i * spec->n_columns, .due = true};
         rc = find_given(w, &w->rows[i], error);
     }
     return rc;
 }
 
-/* ---- Documents ----------------------------------------------------------------------------- */
-
-static int add_member(struct rh_buf *text, struct rh_text name, const struct rh_value *value,
-                      struct rh_error *error)
-{
-    if (value->type == RH_TYPE_MISSING)
-        return RH_OK;
-    if (text->len > 1)
-        rh_buf_add_char(text, ',');
-    rh_json_add_string(text, name);
-    rh_buf_add_char(text, ':');
-    return rh_json_add_value(text, value, error);
-}
-
-static bool is_set(const struct write *w, struct rh_text name)
-{
-    for (uint32_t i = 0; i < w->spec->n_columns; i++)
-        if (!w->is_key[i] && rh_text_equal(column_of(w, i)->name, name))
-            return true;
-    return false;
-}
-
-/* What stays of the document that is there. */
-static void add_old(const struct write *w, const struct rh_json *old, struct rh_buf *text)
-{
-    for (const struct rh_json *member = old->child; member; member = member->next) {
-        if (is_set(w, member->key))
-            continue;
-        if (text->len > 1)
-            rh_buf_add_char(text, ',');
-        rh_json_add_string(text, member->key);
-        rh_buf_add_char(text, ':');
-        rh_buf_add_text(text, member->source);
-    }
-}
-
-static void add_deletion(const struct row *row, struct rh_buf *text)
-{
-    rh_buf_add_str(text, "{\"_id\":");
-    rh_json_add_string(text, rh_couchdb_string(row->old, RH_COUCHDB_ID));
-    rh_buf_add_str(text, ",\"_rev\":");
-    rh_json_add_string(text, rh_couchdb_string(row->old, RH_COUCHDB_REV));
-    rh_buf_add_str(text, ",\"_deleted\":true}");
-}
-
-/* What the row does not give, of a new document of a declared table. */
-static int add_defaults(const struct write *w, const struct row *row, struct rh_buf *text,
-                        uint32_t *ret_constraint, struct rh_error *error)
-{
-    const struct rh_value missing = {.type = RH_TYPE_MISSING};
-    const struct rh_column *columns = rh_couchdb_columns(w->table);
-    int rc = RH_OK;
-
-    for (uint32_t c = 0; c < w->table->columns.n && rc == RH_OK; c++) {
-        bool given = false;
-
-        for (uint32_t i = 0; i < w->spec->n_columns; i++)
-            given = given || (rh_text_equal(column_of(w, i)->name, columns[c].name) &&
-                              row->cells[i].type != RH_TYPE_MISSING);
-        if (given)
-            continue;
-        if (!columns[c].default_text.data) {
-            rc = rh_couchdb_check_value(&columns[c], true, &missing, ret_constraint, error);
-            continue;
-        }
-        rh_buf_add_char(text, ',');
-        rh_json_add_string(text, columns[c].name);
-        rh_buf_add_char(text, ':');
-        rh_couchdb_add_default(&columns[c], text);
-    }
-    return rc;
-}
-
-static int check_cell(const struct write *w, const struct row *row, uint32_t i,
-                      uint32_t *ret_constraint, struct rh_error *error)
-{
-    const struct rh_column *column = column_of(w, i);
-    const struct rh_column *declared =
-        w->table ? rh_couchdb_declared_column(w->table, column->name) : NULL;
-
-    if (!row->old && row->cells[i].type == RH_TYPE_MISSING)
-        return RH_OK; /* its default, later */
-    return rh_couchdb_check_value(declared ? declared : column, declared != NULL, &row->cells[i],
-                                  ret_constraint, error);
-}
-
-static int add_document(struct write *w, const struct row *row, struct rh_buf *text,
-                        uint32_t *ret_constraint, struct rh_error *error)
-{
-    const char *field = w->conn->config.table_field;
-    struct rh_value id = rh_kit_text(row->given);
-    bool given = false;
-    int rc = RH_OK;
-
-    rh_buf_add_char(text, '{');
-    if (row->old)
-        add_old(w, row->old, text);
-    else if (w->table)
-        rc = add_member(text, RH_TEXT(RH_COUCHDB_ID), &id, error);
-    for (uint32_t i = 0; i < w->spec->n_columns && rc == RH_OK; i++) {
-        struct rh_text name = column_of(w, i)->name;
-
-        if (row->old ? w->is_key[i] : i == w->rev)
-            continue;
-        given = given || (field && rh_text_is(name, field));
-        rc = check_cell(w, row, i, ret_constraint, error);
-        if (rc == RH_OK)
-            rc = add_member(text, name, &row->cells[i], error);
-    }
-    if (rc == RH_OK && w->table && !row->old)
-        rc = add_defaults(w, row, text, ret_constraint, error);
-    if (field && !row->old && !given) {
-        struct rh_value table = rh_kit_text(w->spec->table);
-        rc = rc ? rc : add_member(text, rh_text_of(field), &table, error);
-    }
-    rh_buf_add_char(text, '}');
-    return rc;
-}
-
-/* The table of a document is not to be changed by the way. */
-static bool leaves_table(const struct write *w, const struct row *row)
-{
-    const char *field = w->conn->config.table_field;
-
-    for (uint32_t i = 0; field && w->verb != REMOVE && i < w->spec->n_columns; i++)
-        if (rh_text_is(column_of(w, i)->name, field) &&
-            (row->cells[i].type != RH_TYPE_TEXT ||
-             !rh_text_equal(rh_kit_value_text(&row->cells[i]), w->spec->table)))
-            return true;
-    return false;
-}
-
-static int compose(struct write *w, struct row *row, struct rh_error *error)
-{
-    struct rh_error mine = RH_ERROR_INIT;
-    uint32_t constraint = 0;
-    struct rh_buf text;
-    bool ok = true;
-    int rc = RH_OK;
-
-    if (leaves_table(w, row)) {
-        refuse(w, row, RH_DATA, 0, RH_TEXT("the field that names the table has another value"));
-        return RH_OK;
-    }
-    rh_buf_init(&text, RH_COUCHDB_DOCUMENT_BYTES);
-    if (w->verb == REMOVE)
-        add_deletion(row, &text);
-    else
-        rc = add_document(w, row, &text, &constraint, &mine);
-    if (rc)
-        refuse(w, row, mine.error_class, constraint, rh_text_of(mine.message));
-    else
-        row->text = rh_arena_text(w->arena, rh_buf_text(&text), &ok);
-    ok = ok && !text.failed;
-    rh_buf_free(&text);
-    return ok ? RH_OK : rh_fail_nomem(error);
-}
-
 /* ---- Reading what is there ----------------------------------------------------------------- */
 
-static int fetch_old(struct write *w, struct rh_map *ret_by_id, struct rh_error *error)
+static int fetch_old(struct rh_couchdb_writing *w, struct rh_map *ret_by_id, struct rh_error *error)
 {
     struct rh_json *answer = NULL;
     struct rh_http_request request;
@@ -425,8 +225,8 @@ static int fetch_old(struct write *w, struct rh_map *ret_by_id, struct rh_error 
 }
 
 /* Does the document fulfil what is in the key besides _id and _rev? Null equals nothing. */
-static int check_conditions(const struct write *w, const struct row *row, bool *ret_holds,
-                            struct rh_error *error)
+static int check_conditions(const struct rh_couchdb_writing *w, const struct rh_couchdb_row *row,
+                            bool *ret_holds, struct rh_error *error)
 {
     struct rh_json *wanted = NULL;
     struct rh_buf text;
@@ -435,7 +235,8 @@ static int check_conditions(const struct write *w, const struct row *row, bool *
     *ret_holds = true;
     rh_buf_init(&text, RH_COUCHDB_DOCUMENT_BYTES);
     for (uint32_t i = 0; i < w->spec->n_columns && *ret_holds && rc == RH_OK; i++) {
-        const struct rh_json *has = rh_couchdb_member(row->old, column_of(w, i)->name);
+        const struct rh_json *has =
+            rh_couchdb_member(row->old, rh_couchdb_write_column(w, i)->name);
         bool ok = true;
 
         if (!w->is_key[i] || i == w->id || i == w->rev)
@@ -457,29 +258,31 @@ static int check_conditions(const struct write *w, const struct row *row, bool *
 }
 
 /* Whether the row is due at all, now that it is known what is there. */
-static int decide(struct write *w, struct row *row, struct rh_error *error)
+static int decide(struct rh_couchdb_writing *w, struct rh_couchdb_row *row, struct rh_error *error)
 {
     const struct rh_value *rev = w->rev == RH_NO_COLUMN ? NULL : &row->cells[w->rev];
     bool foreign = row->old && !rh_couchdb_is_row(w->conn, w->spec->table, row->old);
-    bool merges = w->verb == MERGE || w->verb == IGNORE;
+    bool merges = w->verb == RH_COUCHDB_MERGE || w->verb == RH_COUCHDB_IGNORE;
     bool holds = true;
     int rc = RH_OK;
 
     if (row->old && !foreign && !merges)
         rc = check_conditions(w, row, &holds, error);
     if (foreign && merges)
-        refuse(w, row, RH_CONSTRAINT, RH_CONSTRAINT_UNIQUE,
-               RH_TEXT("a document of another table has this _id"));
-    else if (w->verb == IGNORE ? row->old != NULL : !merges && (!row->old || foreign || !holds))
+        rh_couchdb_refuse(w, row, RH_CONSTRAINT, RH_CONSTRAINT_UNIQUE,
+                          RH_TEXT("a document of another table has this _id"));
+    else if (w->verb == RH_COUCHDB_IGNORE ? row->old != NULL
+                                          : !merges && (!row->old || foreign || !holds))
         row->due = false;
     else if (rev && row->old &&
              (rev->type != RH_TYPE_TEXT ||
               !rh_text_equal(rh_kit_value_text(rev), rh_couchdb_string(row->old, RH_COUCHDB_REV))))
-        refuse(w, row, RH_CONFLICT, 0, RH_TEXT("the document has been changed since it was read"));
+        rh_couchdb_refuse(w, row, RH_CONFLICT, 0,
+                          RH_TEXT("the document has been changed since it was read"));
     return rc;
 }
 
-static int look_up(struct write *w, struct rh_error *error)
+static int look_up(struct rh_couchdb_writing *w, struct rh_error *error)
 {
     struct rh_map by_id;
     int rc;
@@ -487,7 +290,7 @@ static int look_up(struct write *w, struct rh_error *error)
     rh_map_init(&by_id);
     rc = fetch_old(w, &by_id, error);
     for (uint64_t i = 0; i < w->spec->n_rows && rc == RH_OK; i++) {
-        struct row *row = &w->rows[i];
+        struct rh_couchdb_row *row = &w->rows[i];
 
         if (!row->due)
             continue;
@@ -500,7 +303,8 @@ static int look_up(struct write *w, struct rh_error *error)
 
 /* ---- Storing ------------------------------------------------------------------------------- */
 
-static void take_outcome(struct write *w, struct row *row, const struct rh_json *outcome)
+static void take_outcome(struct rh_couchdb_writing *w, struct rh_couchdb_row *row,
+                         const struct rh_json *outcome)
 {
     struct rh_text failure = rh_couchdb_string(outcome, "error");
     struct rh_text reason = rh_couchdb_string(outcome, "reason");
@@ -516,16 +320,17 @@ static void take_outcome(struct write *w, struct row *row, const struct rh_json 
     if (!reason.data)
         reason = failure;
     if (!rh_text_is(failure, "conflict"))
-        refuse(w, row, rh_text_is(failure, "forbidden") ? RH_PERMISSION : RH_INVALID, 0, reason);
-    else if (w->verb == INSERT || w->verb == IGNORE)
-        refuse(w, row, RH_CONSTRAINT, RH_CONSTRAINT_UNIQUE,
-               RH_TEXT("there is a document with this _id already"));
+        rh_couchdb_refuse(w, row, rh_text_is(failure, "forbidden") ? RH_PERMISSION : RH_INVALID, 0,
+                          reason);
+    else if (w->verb == RH_COUCHDB_INSERT || w->verb == RH_COUCHDB_IGNORE)
+        rh_couchdb_refuse(w, row, RH_CONSTRAINT, RH_CONSTRAINT_UNIQUE,
+                          RH_TEXT("there is a document with this _id already"));
     else
         row->conflict = true;
 }
 
 /* Is it one of this row: that it was stored, or why not? */
-static bool is_outcome(const struct row *row, const struct rh_json *outcome)
+static bool is_outcome(const struct rh_couchdb_row *row, const struct rh_json *outcome)
 {
     struct rh_text id = rh_couchdb_string(outcome, "id");
 
@@ -535,7 +340,8 @@ static bool is_outcome(const struct row *row, const struct rh_json *outcome)
            (!row->given.data || rh_text_equal(id, row->given));
 }
 
-static int take_outcomes(struct write *w, const struct rh_json *answer, struct rh_error *error)
+static int take_outcomes(struct rh_couchdb_writing *w, const struct rh_json *answer,
+                         struct rh_error *error)
 {
     const struct rh_json *outcome = answer->kind == RH_JSON_ARRAY ? answer->child : NULL;
 
@@ -551,7 +357,7 @@ static int take_outcomes(struct write *w, const struct rh_json *answer, struct r
     return RH_OK;
 }
 
-static int store(struct write *w, bool *ret_any, struct rh_error *error)
+static int store(struct rh_couchdb_writing *w, bool *ret_any, struct rh_error *error)
 {
     struct rh_json *answer = NULL;
     struct rh_http_request request;
@@ -565,10 +371,10 @@ static int store(struct write *w, bool *ret_any, struct rh_error *error)
     rh_buf_add_str(&url, "/_bulk_docs");
     rh_buf_add_str(&body, "{\"docs\":[");
     for (uint64_t i = 0; i < w->spec->n_rows && rc == RH_OK; i++) {
-        struct row *row = &w->rows[i];
+        struct rh_couchdb_row *row = &w->rows[i];
 
         if (row->due)
-            rc = compose(w, row, error);
+            rc = rh_couchdb_compose(w, row, error);
         if (!row->due)
             continue;
         if (*ret_any)
@@ -594,17 +400,18 @@ static int store(struct write *w, bool *ret_any, struct rh_error *error)
 }
 
 /* Those that somebody else has changed are due again, or it is enough. */
-static void take_conflicts(struct write *w, bool last)
+static void take_conflicts(struct rh_couchdb_writing *w, bool last)
 {
     for (uint64_t i = 0; i < w->spec->n_rows; i++) {
-        struct row *row = &w->rows[i];
+        struct rh_couchdb_row *row = &w->rows[i];
 
         if (!row->conflict)
             continue;
         row->conflict = false;
         if (last || w->rev != RH_NO_COLUMN)
-            refuse(w, row, RH_CONFLICT, 0,
-                   RH_TEXT("the document has been changed by somebody else at the same time"));
+            rh_couchdb_refuse(
+                w, row, RH_CONFLICT, 0,
+                RH_TEXT("the document has been changed by somebody else at the same time"));
         else
             row->due = true;
     }
@@ -613,7 +420,8 @@ static void take_conflicts(struct write *w, bool last)
 /* ---- Returning ----------------------------------------------------------------------------- */
 
 /* The row as it is stored now, as a document of its own: what was sent, with _id and _rev. */
-static int add_returned(struct write *w, const struct row *row, struct rh_error *error)
+static int add_returned(struct rh_couchdb_writing *w, const struct rh_couchdb_row *row,
+                        struct rh_error *error)
 {
     const struct rh_write_spec *spec = w->spec;
     struct rh_json *document = NULL;
@@ -634,12 +442,13 @@ static int add_returned(struct write *w, const struct row *row, struct rh_error 
                             row->rev.len);
         else
             rh_json_cell(&w->conn->returned, &cells[i], column,
-                         rh_couchdb_member(w->verb == REMOVE ? row->old : document, column->name));
+                         rh_couchdb_member(w->verb == RH_COUCHDB_REMOVE ? row->old : document,
+                                           column->name));
     }
     return RH_OK;
 }
 
-static int return_rows(struct write *w, struct rh_error *error)
+static int return_rows(struct rh_couchdb_writing *w, struct rh_error *error)
 {
     struct rh_rowset *returned = &w->conn->returned;
     int rc = RH_OK;
@@ -660,16 +469,18 @@ static int return_rows(struct write *w, struct rh_error *error)
 /* ---- The group ----------------------------------------------------------------------------- */
 
 static int run(struct rh_conn *conn, const struct rh_op *op, const struct rh_write_spec *spec,
-               enum verb verb, struct rh_write_result *ret_result, struct rh_error *error)
+               enum rh_couchdb_verb verb, struct rh_write_result *ret_result,
+               struct rh_error *error)
 {
-    struct write w = {.conn = conn, .op = op, .spec = spec, .result = ret_result, .verb = verb};
+    struct rh_couchdb_writing w = {
+        .conn = conn, .op = op, .spec = spec, .result = ret_result, .verb = verb};
     struct rh_couchdb_schema schema;
     bool any = true;
     int rc = prepare(&w, &schema, error);
 
     ret_result->n_affected = 0;
     for (int i = 1; i <= ATTEMPTS && any && rc == RH_OK; i++) {
-        if (verb != INSERT)
+        if (verb != RH_COUCHDB_INSERT)
             rc = look_up(&w, error);
         if (rc == RH_OK)
             rc = store(&w, &any, error);
@@ -685,28 +496,29 @@ static int32_t insert(struct rh_conn *conn, const struct rh_op *op,
                       const struct rh_write_spec *spec, struct rh_write_result *ret_result,
                       struct rh_error *error)
 {
-    return run(conn, op, spec, INSERT, ret_result, error);
+    return run(conn, op, spec, RH_COUCHDB_INSERT, ret_result, error);
 }
 
 static int32_t update(struct rh_conn *conn, const struct rh_op *op,
                       const struct rh_write_spec *spec, struct rh_write_result *ret_result,
                       struct rh_error *error)
 {
-    return run(conn, op, spec, UPDATE, ret_result, error);
+    return run(conn, op, spec, RH_COUCHDB_UPDATE, ret_result, error);
 }
 
 static int32_t remove_rows(struct rh_conn *conn, const struct rh_op *op,
                            const struct rh_write_spec *spec, struct rh_write_result *ret_result,
                            struct rh_error *error)
 {
-    return run(conn, op, spec, REMOVE, ret_result, error);
+    return run(conn, op, spec, RH_COUCHDB_REMOVE, ret_result, error);
 }
 
 static int32_t upsert(struct rh_conn *conn, const struct rh_op *op,
                       const struct rh_write_spec *spec, struct rh_write_result *ret_result,
                       struct rh_error *error)
 {
-    enum verb verb = spec->resolve == RH_RESOLVE_IGNORE ? IGNORE : MERGE;
+    enum rh_couchdb_verb verb =
+        spec->resolve == RH_RESOLVE_IGNORE ? RH_COUCHDB_IGNORE : RH_COUCHDB_MERGE;
 
     return run(conn, op, spec, verb, ret_result, error);
 }

@@ -28,7 +28,7 @@ static struct rh_error error;
 static struct rh_pool *pool;
 static struct rh_store *store;
 static char folder[] = "/tmp/rowhouse-store-XXXXXX";
-static enum { SQLITE, POSTGRES, COUCHDB } on;
+static enum source { SQLITE, POSTGRES, COUCHDB } on;
 static unsigned n_setups; /* names the databases of the tests on CouchDB */
 
 #define MAX_APPS 4
@@ -133,9 +133,9 @@ static void reset_database(bool make)
     rh_pool_free(server);
 }
 
-static void setup(int source)
+static void setup(unsigned source)
 {
-    on = source;
+    on = (enum source)source;
     n_setups++;
     error = (struct rh_error)RH_ERROR_INIT;
     ck_assert_int_eq(rh_registry_new(NULL, &registry, &error), 0);
@@ -191,7 +191,7 @@ static void open_store(void)
     {                                                                                              \
         static const char *const servers[] = {NULL, "ROWHOUSE_TEST_POSTGRES",                      \
                                               "ROWHOUSE_TEST_COUCHDB"};                            \
-        for (int source = SQLITE; source <= COUCHDB; source++) {                                   \
+        for (unsigned source = SQLITE; source <= COUCHDB; source++) {                              \
             if (servers[source] && !getenv(servers[source]))                                       \
                 continue;                                                                          \
             setup(source);                                                                         \

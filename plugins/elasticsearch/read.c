@@ -345,7 +345,7 @@ static int open_page(struct rh_cursor *cursor, const struct rh_op *op, struct rh
         rh_http_documents_open(&cursor->documents, cursor->conn->host->http, cursor->conn->client,
                                op, &request, keys ? "docs" : "hits.hits",
                                RH_ELASTICSEARCH_DOCUMENT_BYTES, "cannot read the documents", error);
-    if (rc == RH_NOT_FOUND && !first && error) { /* the point in time, not the index */
+    if (rc == RH_NOT_FOUND && cursor->token.len && error) { /* the point in time, not the index */
         error->error_class = RH_UNAVAILABLE;
         error->retry = RH_RETRY_SAFE;
         rc = RH_UNAVAILABLE;

@@ -423,7 +423,7 @@ def filtered(source, wanted):
     return {k: v for k, v in source.items() if any(fnmatch.fnmatchcase(k, w) or w.startswith(k + ".") for w in wanted)}
 
 
-def answer_hits(hits, body, keys, sizes=None):
+def answer_hits(hits, body, keys, total):
     shown = []
     for hit in hits:
         one = {"_index": hit["index"].name, "_id": hit["id"], "_score": None}
@@ -438,7 +438,7 @@ def answer_hits(hits, body, keys, sizes=None):
     answer = {"took": 1, "timed_out": False, "_shards": {"total": 1, "successful": 1, "skipped": 0, "failed": 0},
               "hits": {"max_score": None, "hits": shown}}
     if body.get("track_total_hits", True):
-        answer["hits"]["total"] = {"value": len(hits) if sizes is None else sizes, "relation": "eq"}
+        answer["hits"]["total"] = {"value": total, "relation": "eq"}
     return answer
 
 
@@ -468,7 +468,7 @@ def search(names, parameters, body, opensearch):
         if len(body["search_after"]) != len(keys):
             raise bad("search_after has the wrong number of values")
         hits = [h for h in hits if comes_after(position(h, keys)[0], body["search_after"], keys)]
-    answer = answer_hits(hits[:size], body, keys)
+    answer = answer_hits(hits[:size], body, keys, len(hits))
     if pit:
         answer["pit_id"] = pit["id"]
     if "scroll" in parameters:
@@ -484,7 +484,7 @@ def scroll_on(body):
         raise Refused(404, "search_context_missing_exception", "No search context found for id [1]")
     state = SCROLLS[body["scroll_id"]]
     hits, state[0] = state[0][:state[2]], state[0][state[2]:]
-    return {**answer_hits(hits, state[1], []), "_scroll_id": body["scroll_id"]}
+    return {**answer_hits(hits, state[1], [], len(hits)), "_scroll_id": body["scroll_id"]}
 
 
 # ---- Documents -------------------------------------------------------------------------------
@@ -565,6 +565,10 @@ def on_index(method, name, what, parameters, body, opensearch):
     if what is None and method == "DELETE":
         resolve(name)
         del INDICES[name]
+        for alias in [a for a, of in ALIASES.items() if name in of]:
+            ALIASES[alias].remove(name)
+            if not ALIASES[alias]:
+                del ALIASES[alias]
         return {"acknowledged": True}
     if what == "_mapping" and method == "GET":
         return {i.name: {"mappings": i.mappings} for i in resolve(name)}

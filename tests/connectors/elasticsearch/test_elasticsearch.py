@@ -180,6 +180,31 @@ def test_an_alias_is_a_table_to_read(api, name):
     assert table.api.post(table.path, json={"_id": "9"}).status_code >= 400 and table.source_of("9") is None
 
 
+# ---- Native searches ---------------------------------------------------------------------------
+
+def native(things, status=200, parameters=(), **search):
+    answer = things.api.post(f"apps/t/datasources/{things.source}/native",
+                             json={"text": json.dumps({"index": things.name, **search}), "parameters": list(parameters)})
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+def test_native(things):
+    query = {"terms": {"kind": ["$1"]}}
+    rows = native(things, query=query, parameters=["a"], size=1)["data"]
+    assert [(row["_id"], row["_source"]["n"]) for row in rows] == [("2", 2)]
+    for hostile in ('"', '"}}],"x":"', "$1", "\\", "é"):
+        assert native(things, query=query, parameters=[hostile])["data"] == []
+    native(things, 400, query=query)
+    native(things, 400, query=query, parameters=["a", "b"])
+    native(things, 400, query={"script": {}})
+    native(things, 400, index="")
+    native(things, 400, query=query, parameters=["a"], pit={"id": "x"})
+    native(things, 404, index="no_such_index")
+    faults({"path": "/_search", "body": '{"hits":{"hits":[]},"aggregations":{"n":{"value":3}}}'})
+    assert native(things, size=0)["data"] == [{"aggregations": {"n": {"value": 3}}}]
+
+
 # ---- A server that fails -----------------------------------------------------------------------
 
 HIT = '{"_id":"1","_seq_no":1,"_primary_term":1,"_source":{"n":1},"sort":[1]}'

@@ -166,7 +166,8 @@ class Peer(http.server.BaseHTTPRequestHandler):
         self.close_connection = self.close_connection or status is None
 
     def serve(self, action, body):
-        if self.path != "/" or self.headers.get("Content-Type") != "application/x-amz-json-1.0" or action not in ACTIONS:
+        kind = self.headers.get("Content-Type")
+        if self.path != "/" or kind != "application/x-amz-json-1.0" or action not in ACTIONS:
             return self.exception("UnknownOperationException")
         try:
             check_signature(self, body)

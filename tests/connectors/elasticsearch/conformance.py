@@ -13,7 +13,8 @@ import tempfile
 from elasticsearch import call, make_index, settings
 
 ABSENT = object()
-MIXED = {"b": "boolean", "d": "date", "f": "float", "j": "object", "k": "keyword", "n": "integer", "s": "text", "x": "double"}
+MIXED = {"b": "boolean", "d": "date", "f": "float", "j": "object", "k": "keyword", "n": "integer", "s": "text",
+         "x": "double"}
 MIXED_ROWS = [
     ("B", True, "2024-01-01T00:00:00Z", 0.125, {"k": "v"}, "é", 1, "é e", 0.0625),
     ("a", False, 1704067200123, -2.5, ABSENT, ["x", "y"], [1, 5], "x", 1.5),
@@ -28,10 +29,14 @@ MIXED_ROWS = [
 ]
 SINGLE = {"b": "boolean", "d": "date", "k": "keyword", "l": "long", "x": "double"}
 SINGLE_ROWS = [
-    ("a", True, "2024-01-01T00:00:00Z", "é", 9007199254740993, 0.125), ("b", False, "2024-01-01T00:00:00.123Z", "x", 1, -2.5),
-    ("c", None, "1900-01-01T00:00:00Z", "X", -1, 1048576.5), ("d", True, None, "", None, 0.0625), ("e", ABSENT, ABSENT, None, 0, None),
-    ("f", False, "2024-01-01T00:00:00Z", "a_b*c?", -9223372036854775807, 2.5), ("g", True, "2024-02-29T00:00:00Z", "100%\\", 1, ABSENT),
-    ("h", True, "2024-02-29T00:00:00.001Z", "\U0001F600", 7, 3), ("i", False, "2030-01-01T00:00:00Z", "\uff5e", ABSENT, 2.5)]
+    ("a", True, "2024-01-01T00:00:00Z", "é", 9007199254740993, 0.125),
+    ("b", False, "2024-01-01T00:00:00.123Z", "x", 1, -2.5),
+    ("c", None, "1900-01-01T00:00:00Z", "X", -1, 1048576.5),
+    ("d", True, None, "", None, 0.0625), ("e", ABSENT, ABSENT, None, 0, None),
+    ("f", False, "2024-01-01T00:00:00Z", "a_b*c?", -9223372036854775807, 2.5),
+    ("g", True, "2024-02-29T00:00:00Z", "100%\\", 1, ABSENT),
+    ("h", True, "2024-02-29T00:00:00.001Z", "\U0001F600", 7, 3),
+    ("i", False, "2030-01-01T00:00:00Z", "\uff5e", ABSENT, 2.5)]
 
 
 # What stands in _source in another spelling than the column's.

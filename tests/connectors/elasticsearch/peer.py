@@ -289,7 +289,8 @@ def compile_bool(index, body, depth):
              for name, value in body.items() if name in ("filter", "must", "must_not", "should")}
     if sum(len(v) for v in lists.values()) > 1024:
         raise bad("maxClauseCount is set to 1024", "too_many_nested_clauses")
-    musts, nots, shoulds = lists.get("filter", []) + lists.get("must", []), lists.get("must_not", []), lists.get("should", [])
+    musts = lists.get("filter", []) + lists.get("must", [])
+    nots, shoulds = lists.get("must_not", []), lists.get("should", [])
     least = body.get("minimum_should_match", 0 if musts or not shoulds else 1)
     return lambda key, terms: all(q(key, terms) for q in musts) and not any(q(key, terms) for q in nots) and \
         sum(q(key, terms) for q in shoulds) >= least
@@ -347,17 +348,18 @@ def sort_keys(indices, body, in_pit, scroll):
         name, how = (one, {}) if isinstance(one, str) else single(one)
         only(how, "order", "missing", "unmapped_type", "mode")
         if name == "_shard_doc" and not in_pit:
-            raise bad("[_shard_doc] sort field cannot be used without [point in time]", "action_request_validation_exception")
+            raise bad("[_shard_doc] sort field cannot be used without [point in time]",
+                      "action_request_validation_exception")
         if name not in ("_shard_doc", "_doc"):
             for index in indices:
                 field = index.field(name)
                 if not field:
                     raise bad(f"No mapping found for [{name}] in order to sort on", "query_shard_exception")
                 if field.get("type") == "text":
-                    raise bad(f"Fielddata is disabled on [{name}]. Text fields are not optimised for operations that require"
-                              " per-document field data like aggregations and sorting")
+                    raise bad(f"Fielddata is disabled on [{name}]. Text fields are not optimised for operations that"
+                              " require per-document field data like aggregations and sorting")
                 if field.get("doc_values") is False:
-                    raise bad(f"Can't load fielddata on [{name}] because fielddata is unsupported", "illegal_argument_exception")
+                    raise bad(f"Can't load fielddata on [{name}] because fielddata is unsupported")
         keys.append((name, how.get("order", "asc") == "desc", how.get("missing", "_last") == "_first"))
     if in_pit:
         keys.append(("_shard_doc", False, False))
@@ -443,8 +445,8 @@ def answer_hits(hits, body, keys, total):
 
 
 def search(names, parameters, body, opensearch):
-    only(body, "query", "size", "from", "sort", "_source", "track_total_hits", "seq_no_primary_term", "pit", "search_after",
-         "timeout")
+    only(body, "query", "size", "from", "sort", "_source", "track_total_hits", "seq_no_primary_term", "pit",
+         "search_after", "timeout")
     size, pit = body.get("size", 10), body.get("pit")
     if size + body.get("from", 0) > WINDOW:
         raise bad(f"Result window is too large, from + size must be less than or equal to: [{WINDOW}] but was [{size}]")
@@ -525,7 +527,8 @@ def bulk(name, parameters, text):
         try:
             outcome = bulk_one(index, action, meta, source)
         except Refused as refused:
-            outcome = {"_id": meta.get("_id"), "status": refused.status, "error": refused.error()["error"]["root_cause"][0]}
+            outcome = {"_id": meta.get("_id"), "status": refused.status,
+                       "error": refused.error()["error"]["root_cause"][0]}
         items.append({action: {"_index": index.name, **outcome}})
     if parameters.get("refresh") not in (None, "false"):
         index.shown = dict(index.docs)

@@ -17,7 +17,8 @@ from client import Server, check_end  # noqa: E402
 from elasticsearch import NEEDS, call, make_index, settings  # noqa: E402
 
 pytestmark = pytest.mark.skipif(NEEDS not in os.environ, reason=f"{NEEDS} is not set")
-TYPES = {"n": {"type": "integer"}, "name": {"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}},
+TYPES = {"n": {"type": "integer"},
+         "name": {"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}},
          "kind": {"type": "keyword"}, "at": {"type": "date"}, "more": {"properties": {}}}
 THINGS = [{"_id": str(i), "n": i, "name": f"Thing {i}", "kind": "ab"[i % 2], "at": f"2024-01-0{i}T00:00:00Z",
            "more": {"x": i}} for i in range(1, 6)]
@@ -88,7 +89,8 @@ def things(api, name):
 # ---- Writing -----------------------------------------------------------------------------------
 
 def test_insert(things):
-    made = things.write("POST", "?returning=rows", 201, json={"_id": "10", "n": 10, "name": "ten", "kind": None})["data"]
+    new = {"_id": "10", "n": 10, "name": "ten", "kind": None}
+    made = things.write("POST", "?returning=rows", 201, json=new)["data"]
     row = made[0] if isinstance(made, list) else made
     assert (row["_id"], row["n"], row["_version"]) == ("10", 10, "5.1")
     assert things.source_of("10") == {"n": 10, "name": "ten", "kind": None}
@@ -115,7 +117,8 @@ def test_update_replaces_what_it_sets(things):
 
 def test_upsert_and_delete(things):
     things.write("POST", "?on_conflict=_id&atomic=false", 200, json=[{"_id": "1", "n": 100}, {"_id": "30", "n": 30}])
-    assert things.source_of("1")["n"] == 100 and things.source_of("1")["kind"] == "b" and things.source_of("30") == {"n": 30}
+    assert things.source_of("1")["n"] == 100 and things.source_of("1")["kind"] == "b"
+    assert things.source_of("30") == {"n": 30}
     things.write("DELETE", "/30", 204)
     assert things.source_of("30") is None
     things.write("DELETE", "/30", 404)
@@ -148,7 +151,8 @@ def test_a_page_is_of_one_point_in_time(things):
 
 def test_literals_are_json(things):
     assert things.ids(where={"kind": '"}}],"x":"'}) == []
-    assert things.ids(where={"kind": {"contains": "*"}}) == [] and things.ids(where={"kind": {"contains": "a"}}) == ["2", "4"]
+    assert things.ids(where={"kind": {"contains": "*"}}) == []
+    assert things.ids(where={"kind": {"contains": "a"}}) == ["2", "4"]
 
 
 @pytest.mark.parametrize("server", [NEEDS, "ROWHOUSE_TEST_OPENSEARCH"])
@@ -159,16 +163,27 @@ def test_a_large_index_comes_in_pages(api, server):
     answer = api.get(table.path + "?select=n&format=ndjson")
     assert sorted(json.loads(line)["n"] for line in answer.text.splitlines()) == list(range(3500))
     assert control("/-/open") == {"pits": 0, "scrolls": 0}
-    assert len([1 for _, target, _, _ in log() if "_search" in target and "DELETE" != _]) >= 4
+    assert len([1 for method, target, _, _ in log() if "_search" in target and method == "POST"]) == 4
     call("DELETE", f"/{name}")
 
 
 def test_order_and_limit_with_single_values(api, name):
-    table = Table(api, name, single_values=True)
-    assert table.ids(where={"n": {"gte": 2}}, order=["-at"], limit=2) == ["5", "4"]
+    """Of an alias without a key, because to others the key is added to the order, and _id has none."""
+    make_index(name + "_more", TYPES, [{**THINGS[0], "at": "2025-01-01T00:00:00Z"}])
+    for index in (name, name + "_more"):
+        call("POST", "/_aliases", {"actions": [{"add": {"index": index, "alias": name + "_all"}}]})
+    table = Table(api, name + "_all", single_values=True)
+    assert table.ids(where={"n": {"gte": 1}}, order=["-at"], limit=2) == ["1", "5"]
     (_, target, body, _), = [one for one in log() if "_search" in one[1]]
-    assert target.startswith(f"/{name}/_search") and json.loads(body)["sort"] == [{"at": {"order": "desc", "missing": "_last"}}] \
-        or "pit" in body
+    body = json.loads(body)
+    assert body["sort"] == [{"at": {"order": "desc", "missing": "_first"}}] and "range" in str(body["query"])
+    assert body["size"] == 3, "one more, to see whether there are others"
+    assert target.startswith(f"/{name}_all/_search"), "in one page"
+    call("DELETE", f"/{name}_more")
+
+
+def test_a_count_with_single_values(api, name):
+    table = Table(api, name, single_values=True)
     page = api.post(table.path + "/query", json={"where": {"kind": "a"}, "count": "exact", "limit": 1}).json()["page"]
     assert page["count"] == 2 and any("_count" in target for _, target, _, _ in log())
 
@@ -183,8 +198,9 @@ def test_an_alias_is_a_table_to_read(api, name):
 # ---- Native searches ---------------------------------------------------------------------------
 
 def native(things, status=200, parameters=(), **search):
+    text = json.dumps({"index": things.name, **search})
     answer = things.api.post(f"apps/t/datasources/{things.source}/native",
-                             json={"text": json.dumps({"index": things.name, **search}), "parameters": list(parameters)})
+                             json={"text": text, "parameters": list(parameters)})
     assert answer.status_code == status, answer.text
     return answer.json()
 
@@ -244,7 +260,8 @@ def test_answers_that_make_no_sense(things, fault):
     ({"set": {"timed_out": True}}, 504, "timeout"),
     ({"set": {"_shards": {"total": 2, "successful": 1, "failed": 1}}}, 503, "datasource-unavailable"),
     ({"status": 307, "headers": {"Location": "http://169.254.169.254/"}}, 502, None),
-], ids=["cut", "dropped", "500", "503", "denied", "unauthorised", "expired", "timed out", "a shard failed", "redirected"])
+], ids=["cut", "dropped", "500", "503", "denied", "unauthorised", "expired", "timed out", "a shard failed",
+        "redirected"])
 def test_errors_have_their_class(things, fault, status, code):
     faults(*[{**fault, "path": "/_search", "times": 1} for _ in range(fault.get("times", 3))])
     answer = things.api.post(things.path + "/query", json={})
@@ -267,9 +284,10 @@ def test_a_lost_answer_to_a_write(things):
 
 def test_credentials(api):
     for wrong, status in (({"password": "wr0ng"}, 502), ({"api_key": "bm8="}, 422), ({"url": "ftp://x"}, 422)):
-        made = api.post("apps/t/datasources", json={"name": "w" + uuid.uuid4().hex[:8], "connector": "elasticsearch",
+        name = "w" + uuid.uuid4().hex[:8]
+        made = api.post("apps/t/datasources", json={"name": name, "connector": "elasticsearch",
                                                     "config": settings(**wrong)})
-        answer = made if made.status_code >= 300 else api.get(f"apps/t/datasources/{made.json()['data']['name']}/tables")
+        answer = made if made.status_code >= 300 else api.get(f"apps/t/datasources/{name}/tables")
         assert answer.status_code == status and "wr0ng" not in answer.text, answer.text
     config = {"url": os.environ[NEEDS], "api_key": "c2VjcmV0"}
     api.data("POST", "apps/t/datasources", 201, json={"name": "by_key", "connector": "elasticsearch", "config": config})

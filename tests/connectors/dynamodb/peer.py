@@ -74,6 +74,7 @@ def check_signature(request, body):
 
 class Peer(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # head and body in one packet
     server_name = None
     previous = None
 

@@ -630,6 +630,7 @@ def serve(method, path, parameters, body, opensearch):
 
 class Peer(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # head and body in one packet
 
     def log_message(self, *arguments):
         pass

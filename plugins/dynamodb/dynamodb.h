@@ -144,9 +144,9 @@ const struct rh_column *rh_dynamodb_column(const struct rh_column *columns, uint
 /* The type of {"S": "…"} as one of the bits; 0 when it is no attribute value. */
 uint32_t rh_dynamodb_type_of(const struct rh_json *attribute);
 /* The column type for a set of types. */
-uint32_t rh_dynamodb_column_type(uint32_t types);
+uint32_t rh_dynamodb_column_type(uint32_t set);
 /* The type's own name, "mixed" for several. */
-struct rh_text rh_dynamodb_type_name(uint32_t types);
+struct rh_text rh_dynamodb_type_name(uint32_t set);
 /*
  * Makes *cell, a cell of a row of `rows`, from an attribute value, NULL when the item has none:
  * MISSING. In a JSON column everything but NULL is JSON; elsewhere a value that is of another type than
@@ -154,9 +154,9 @@ struct rh_text rh_dynamodb_type_name(uint32_t types);
  */
 int rh_dynamodb_cell(struct rh_rowset *rows, struct rh_value *cell, const struct rh_column *column,
                      const struct rh_json *attribute, struct rh_error *error);
-/* Appends an attribute value: {"S":"…"}. types: what the column is known to have; a JSON array becomes a
+/* Appends an attribute value: {"S":"…"}. set: the types that the column is known to have; a JSON array becomes a
  * set when that is all it has. DATA for what DynamoDB cannot hold. */
-int rh_dynamodb_add_value(struct rh_buf *buf, const struct rh_value *value, uint32_t types,
+int rh_dynamodb_add_value(struct rh_buf *buf, const struct rh_value *value, uint32_t set,
                           struct rh_error *error);
 /* Whether it has an attribute value, hence can be compared with. */
 bool rh_dynamodb_is_value(const struct rh_value *value);

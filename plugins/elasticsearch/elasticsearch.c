@@ -33,6 +33,7 @@ static const struct rh_connector connector = {
     .plan = rh_elasticsearch_plan,
     .explain = rh_elasticsearch_explain,
     .write = &rh_elasticsearch_write,
+    .native = &rh_elasticsearch_native,
 };
 
 int32_t rh_connector_v1(uint32_t host_minor, const struct rh_connector **ret_connector)

@@ -9,7 +9,7 @@
  *   catalog.c     tables, columns      field.c       what a mapping says of a field, and its cells
  *   filter.c      conditions as query clauses, and what is exact
  *   plan.c        which request        read.c        cursors
- *   write.c       the write group
+ *   write.c       the write group      native.c      the body of a search
  */
 #pragma once
 
@@ -210,7 +210,15 @@ struct rh_cursor {
     bool open, done;
     uint64_t left;   /* of the limit */
     uint64_t n_page; /* documents of this page that came */
+    /* native: the hits, or the answer with its aggregations; in the arena */
+    bool is_native;
+    const struct rh_json *answer;
 };
+
+/* A cursor without columns; the connection's. NULL when out of memory. */
+struct rh_cursor *rh_elasticsearch_cursor_new(struct rh_conn *conn, uint32_t n_columns);
+/* All shards have answered, in time; else UNAVAILABLE, TIMEOUT. `envelope` is what is around the hits. */
+int rh_elasticsearch_check_page(const struct rh_json *envelope, struct rh_error *error);
 
 int32_t rh_elasticsearch_open(struct rh_conn *conn, const struct rh_op *op,
                               const struct rh_query *query, struct rh_cursor **ret_cursor,
@@ -227,3 +235,8 @@ void rh_elasticsearch_add_search(const struct rh_query *query, struct rh_buf *bo
 /* ---- Writing (write.c) --------------------------------------------------------------------- */
 
 extern const struct rh_write rh_elasticsearch_write;
+
+/* ---- Native searches (native.c) ------------------------------------------------------------ */
+
+#define RH_ELASTICSEARCH_HIT_COLUMNS 4u
+extern const struct rh_native rh_elasticsearch_native;

@@ -9,6 +9,7 @@
 #include "elasticsearch.h"
 
 #include "base/map.h"
+#include "connector/json_cell.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +81,7 @@ void rh_elasticsearch_add_search(const struct rh_query *query, struct rh_buf *bo
 
 /* ---- Cursors ------------------------------------------------------------------------------- */
 
-static struct rh_cursor *cursor_new(struct rh_conn *conn, uint32_t n_columns)
+struct rh_cursor *rh_elasticsearch_cursor_new(struct rh_conn *conn, uint32_t n_columns)
 {
     struct rh_cursor *cursor = calloc(1, sizeof(*cursor));
 
@@ -199,7 +200,7 @@ int32_t rh_elasticsearch_open(struct rh_conn *conn, const struct rh_op *op,
         rc = rh_elasticsearch_scan_of(query, &scan, error);
     if (rc)
         return rc;
-    cursor = cursor_new(conn, query->n_aggregates ? 1 : query->n_select);
+    cursor = rh_elasticsearch_cursor_new(conn, query->n_aggregates ? 1 : query->n_select);
     if (!cursor)
         return rh_fail_nomem(error);
     cursor->scan = scan;
@@ -345,7 +346,7 @@ static int open_page(struct rh_cursor *cursor, const struct rh_op *op, struct rh
         rh_http_documents_open(&cursor->documents, cursor->conn->host->http, cursor->conn->client,
                                op, &request, keys ? "docs" : "hits.hits",
                                RH_ELASTICSEARCH_DOCUMENT_BYTES, "cannot read the documents", error);
-    if (rc == RH_NOT_FOUND && !first && error) { /* the point in time, not the index */
+    if (rc == RH_NOT_FOUND && cursor->token.len && error) { /* the point in time, not the index */
         error->error_class = RH_UNAVAILABLE;
         error->retry = RH_RETRY_SAFE;
         rc = RH_UNAVAILABLE;
@@ -360,8 +361,7 @@ static void end_page(struct rh_cursor *cursor)
     cursor->open = false;
 }
 
-/* All shards have answered, in time. */
-static int check_page(const struct rh_json *envelope, struct rh_error *error)
+int rh_elasticsearch_check_page(const struct rh_json *envelope, struct rh_error *error)
 {
     const struct rh_json *timed_out = rh_json_member(envelope, "timed_out");
     const struct rh_json *failed = rh_json_member(rh_json_member(envelope, "_shards"), "failed");
@@ -388,7 +388,7 @@ static int turn_page(struct rh_cursor *cursor, struct rh_error *error)
         cursor->done = cursor->next_id >= cursor->n_ids;
         return cursor->done ? RH_END : RH_OK;
     }
-    rc = check_page(envelope, error);
+    rc = rh_elasticsearch_check_page(envelope, error);
     if (rc == RH_OK && cursor->paging == RH_ELASTICSEARCH_PIT && rh_json_member(envelope, "pit_id"))
         rc = take_token(cursor, rh_json_member(envelope, "pit_id"), error);
     if (rc == RH_OK && cursor->paging == RH_ELASTICSEARCH_SCROLL)
@@ -525,7 +525,7 @@ static int count(struct rh_cursor *cursor, const struct rh_op *op, struct rh_err
     rc = rh_elasticsearch_fetch(cursor->conn, op, &request, "cannot count the documents",
                                 cursor->document_arena, &answer, error);
     if (rc == RH_OK)
-        rc = check_page(answer, error);
+        rc = rh_elasticsearch_check_page(answer, error);
     if (rc)
         return rc;
     number = rh_json_member(answer, "count");
@@ -534,6 +534,21 @@ static int count(struct rh_cursor *cursor, const struct rh_op *op, struct rh_err
     cell = rh_rowset_row(&cursor->rows);
     if (cell)
         *cell = rh_kit_int(n);
+    return RH_OK;
+}
+
+/* A row of a native search: its columns are members of the hit. */
+static int next_native(struct rh_cursor *cursor)
+{
+    struct rh_value *cells;
+
+    if (!cursor->answer)
+        return RH_END;
+    cells = rh_rowset_row(&cursor->rows);
+    for (uint32_t i = 0; cells && i < cursor->n_columns; i++)
+        rh_json_cell(&cursor->rows, &cells[i], &cursor->columns[i],
+                     rh_elasticsearch_member(cursor->answer, cursor->columns[i].name));
+    cursor->answer = cursor->n_columns > 1 ? cursor->answer->next : NULL;
     return RH_OK;
 }
 
@@ -549,7 +564,10 @@ int32_t rh_elasticsearch_next(struct rh_cursor *cursor, const struct rh_op *op, 
     rh_rowset_clear(&cursor->rows, max_rows);
     if (counting)
         rc = count(cursor, op, error);
-    while (rc == RH_OK && !counting && cursor->left && rh_rowset_has_room(&cursor->rows)) {
+    while (rc == RH_OK && cursor->is_native && rh_rowset_has_room(&cursor->rows))
+        rc = next_native(cursor);
+    while (rc == RH_OK && !counting && !cursor->is_native && cursor->left &&
+           rh_rowset_has_room(&cursor->rows)) {
         rc = next_hit(cursor, op, &hit, error);
         if (rc == RH_OK && !rh_elasticsearch_string(hit, RH_ELASTICSEARCH_ID).data)
             rc = rh_fail(error, RH_PROTOCOL, "the server sent a document without an _id");

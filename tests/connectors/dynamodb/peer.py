@@ -74,6 +74,7 @@ def check_signature(request, body):
 
 class Peer(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # head and body in one packet
     server_name = None
     previous = None
 
@@ -166,7 +167,8 @@ class Peer(http.server.BaseHTTPRequestHandler):
         self.close_connection = self.close_connection or status is None
 
     def serve(self, action, body):
-        if self.path != "/" or self.headers.get("Content-Type") != "application/x-amz-json-1.0" or action not in ACTIONS:
+        kind = self.headers.get("Content-Type")
+        if self.path != "/" or kind != "application/x-amz-json-1.0" or action not in ACTIONS:
             return self.exception("UnknownOperationException")
         try:
             check_signature(self, body)

@@ -145,7 +145,8 @@ def test_upsert_and_delete(things):
     things.write("POST", "?on_conflict=id", 200, json=[{"id": 1, "name": "one"}, {"id": 40, "name": "forty"}])
     assert things.item(id=1)["name"] == {"S": "one"} and things.item(id=1)["kind"] == {"S": "b"}
     assert things.item(id=40) == {"id": {"N": "40"}, "name": {"S": "forty"}}
-    things.write("POST", "?on_conflict=id&resolution=ignore", 200, json=[{"id": 1, "name": "no"}, {"id": 41, "name": "x"}])
+    things.write("POST", "?on_conflict=id&resolution=ignore", 200,
+                 json=[{"id": 1, "name": "no"}, {"id": 41, "name": "x"}])
     assert things.item(id=1)["name"] == {"S": "one"} and things.item(id=41)
     things.write("DELETE", "/41", 204)
     assert things.item(id=41) is None
@@ -162,8 +163,8 @@ def test_rows_are_returned_as_they_are_stored(things):
 
 def test_values_come_back_as_they_are(things):
     row = things.rows(where={"id": 2})[0]
-    assert row == {"id": 2, "name": "thing 2", "kind": "a", "price": 0.5, "tags": ["x", "y"], "raw": "AAE=", "open": True,
-                   "big": 12345678901234567890}
+    assert row == {"id": 2, "name": "thing 2", "kind": "a", "price": 0.5, "tags": ["x", "y"], "raw": "AAE=",
+                   "open": True, "big": 12345678901234567890}
 
 
 # ---- Requests ----------------------------------------------------------------------------------

@@ -289,7 +289,8 @@ def compile_bool(index, body, depth):
              for name, value in body.items() if name in ("filter", "must", "must_not", "should")}
     if sum(len(v) for v in lists.values()) > 1024:
         raise bad("maxClauseCount is set to 1024", "too_many_nested_clauses")
-    musts, nots, shoulds = lists.get("filter", []) + lists.get("must", []), lists.get("must_not", []), lists.get("should", [])
+    musts = lists.get("filter", []) + lists.get("must", [])
+    nots, shoulds = lists.get("must_not", []), lists.get("should", [])
     least = body.get("minimum_should_match", 0 if musts or not shoulds else 1)
     return lambda key, terms: all(q(key, terms) for q in musts) and not any(q(key, terms) for q in nots) and \
         sum(q(key, terms) for q in shoulds) >= least
@@ -347,17 +348,18 @@ def sort_keys(indices, body, in_pit, scroll):
         name, how = (one, {}) if isinstance(one, str) else single(one)
         only(how, "order", "missing", "unmapped_type", "mode")
         if name == "_shard_doc" and not in_pit:
-            raise bad("[_shard_doc] sort field cannot be used without [point in time]", "action_request_validation_exception")
+            raise bad("[_shard_doc] sort field cannot be used without [point in time]",
+                      "action_request_validation_exception")
         if name not in ("_shard_doc", "_doc"):
             for index in indices:
                 field = index.field(name)
                 if not field:
                     raise bad(f"No mapping found for [{name}] in order to sort on", "query_shard_exception")
                 if field.get("type") == "text":
-                    raise bad(f"Fielddata is disabled on [{name}]. Text fields are not optimised for operations that require"
-                              " per-document field data like aggregations and sorting")
+                    raise bad(f"Fielddata is disabled on [{name}]. Text fields are not optimised for operations that"
+                              " require per-document field data like aggregations and sorting")
                 if field.get("doc_values") is False:
-                    raise bad(f"Can't load fielddata on [{name}] because fielddata is unsupported", "illegal_argument_exception")
+                    raise bad(f"Can't load fielddata on [{name}] because fielddata is unsupported")
         keys.append((name, how.get("order", "asc") == "desc", how.get("missing", "_last") == "_first"))
     if in_pit:
         keys.append(("_shard_doc", False, False))
@@ -423,7 +425,7 @@ def filtered(source, wanted):
     return {k: v for k, v in source.items() if any(fnmatch.fnmatchcase(k, w) or w.startswith(k + ".") for w in wanted)}
 
 
-def answer_hits(hits, body, keys, sizes=None):
+def answer_hits(hits, body, keys, total):
     shown = []
     for hit in hits:
         one = {"_index": hit["index"].name, "_id": hit["id"], "_score": None}
@@ -438,13 +440,13 @@ def answer_hits(hits, body, keys, sizes=None):
     answer = {"took": 1, "timed_out": False, "_shards": {"total": 1, "successful": 1, "skipped": 0, "failed": 0},
               "hits": {"max_score": None, "hits": shown}}
     if body.get("track_total_hits", True):
-        answer["hits"]["total"] = {"value": len(hits) if sizes is None else sizes, "relation": "eq"}
+        answer["hits"]["total"] = {"value": total, "relation": "eq"}
     return answer
 
 
 def search(names, parameters, body, opensearch):
-    only(body, "query", "size", "from", "sort", "_source", "track_total_hits", "seq_no_primary_term", "pit", "search_after",
-         "timeout")
+    only(body, "query", "size", "from", "sort", "_source", "track_total_hits", "seq_no_primary_term", "pit",
+         "search_after", "timeout")
     size, pit = body.get("size", 10), body.get("pit")
     if size + body.get("from", 0) > WINDOW:
         raise bad(f"Result window is too large, from + size must be less than or equal to: [{WINDOW}] but was [{size}]")
@@ -468,7 +470,7 @@ def search(names, parameters, body, opensearch):
         if len(body["search_after"]) != len(keys):
             raise bad("search_after has the wrong number of values")
         hits = [h for h in hits if comes_after(position(h, keys)[0], body["search_after"], keys)]
-    answer = answer_hits(hits[:size], body, keys)
+    answer = answer_hits(hits[:size], body, keys, len(hits))
     if pit:
         answer["pit_id"] = pit["id"]
     if "scroll" in parameters:
@@ -484,7 +486,7 @@ def scroll_on(body):
         raise Refused(404, "search_context_missing_exception", "No search context found for id [1]")
     state = SCROLLS[body["scroll_id"]]
     hits, state[0] = state[0][:state[2]], state[0][state[2]:]
-    return {**answer_hits(hits, state[1], []), "_scroll_id": body["scroll_id"]}
+    return {**answer_hits(hits, state[1], [], len(hits)), "_scroll_id": body["scroll_id"]}
 
 
 # ---- Documents -------------------------------------------------------------------------------
@@ -525,7 +527,8 @@ def bulk(name, parameters, text):
         try:
             outcome = bulk_one(index, action, meta, source)
         except Refused as refused:
-            outcome = {"_id": meta.get("_id"), "status": refused.status, "error": refused.error()["error"]["root_cause"][0]}
+            outcome = {"_id": meta.get("_id"), "status": refused.status,
+                       "error": refused.error()["error"]["root_cause"][0]}
         items.append({action: {"_index": index.name, **outcome}})
     if parameters.get("refresh") not in (None, "false"):
         index.shown = dict(index.docs)
@@ -565,6 +568,10 @@ def on_index(method, name, what, parameters, body, opensearch):
     if what is None and method == "DELETE":
         resolve(name)
         del INDICES[name]
+        for alias in [a for a, of in ALIASES.items() if name in of]:
+            ALIASES[alias].remove(name)
+            if not ALIASES[alias]:
+                del ALIASES[alias]
         return {"acknowledged": True}
     if what == "_mapping" and method == "GET":
         return {i.name: {"mappings": i.mappings} for i in resolve(name)}
@@ -623,6 +630,7 @@ def serve(method, path, parameters, body, opensearch):
 
 class Peer(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # head and body in one packet
 
     def log_message(self, *arguments):
         pass

@@ -148,7 +148,7 @@ static int infer_fields(struct listing *l, struct found *found, const struct rh_
     for (uint32_t i = 0; i + 1 < fields->n; i += 2) {
         struct rh_json *member = &members[i / 2];
         struct rh_text text = fields->items[i + 1]->text;
-        uint8_t type = rh_redis_type_of(text);
+        uint8_t type = rh_text_cell_type(text);
 
         if (!rh_text_is_utf8(fields->items[i]->text) || !fields->items[i]->text.len ||
             memchr(fields->items[i]->text.data, 0, fields->items[i]->text.len))

@@ -31,7 +31,7 @@ static const struct rh_connector connector = {
     .cancel = rh_s3_cancel,
     .plan = rh_s3_plan,
     .explain = rh_s3_explain,
-    // .write = &rh_s3_write,
+    .write = &rh_s3_write,
 };
 
 int32_t rh_connector_v1(uint32_t host_minor, const struct rh_connector **ret_connector)

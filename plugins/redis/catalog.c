@@ -1,7 +1,7 @@
 /*
  * Tables: those that the settings declare, or else one for each beginning of keys up to ':' and each
  * kind. One walk through the keys looks for all of them, and for samples to infer columns from; it
- * ends after 100 keys for each one that a sample may have, so a rare table may be seen without
+ * ends after 20 keys for each one that a sample may have, so a rare table may be seen without
  * columns: declare those.
  */
 #include "redis.h"
@@ -12,7 +12,7 @@
 
 #define ARENA_BYTES ((size_t)1 << 30)
 #define MAX_TABLES 4096u
-#define LOOK_AT 100u /* keys for each one of the sample */
+#define LOOK_AT 20u /* keys for each one of the sample */
 
 /* A table at work. */
 struct found {

@@ -1,7 +1,7 @@
 /*
  * Tables: those that the settings declare, or else one for each beginning of keys up to ':' and each
  * kind. One walk through the keys looks for all of them, and for samples to infer columns from; it
- * ends after 100 keys for each one that a sample may have, so a rare table may be seen without
+ * ends after 20 keys for each one that a sample may have, so a rare table may be seen without
  * columns: declare those.
  */
 #include "redis.h"
@@ -12,7 +12,7 @@
 
 #define ARENA_BYTES ((size_t)1 << 30)
 #define MAX_TABLES 4096u
-#define LOOK_AT 100u /* keys for each one of the sample */
+#define LOOK_AT 20u /* keys for each one of the sample */
 
 /* A table at work. */
 struct found {
@@ -148,7 +148,7 @@ static int infer_fields(struct listing *l, struct found *found, const struct rh_
     for (uint32_t i = 0; i + 1 < fields->n; i += 2) {
         struct rh_json *member = &members[i / 2];
         struct rh_text text = fields->items[i + 1]->text;
-        uint8_t type = rh_redis_type_of(text);
+        uint8_t type = rh_text_cell_type(text);
 
         if (!rh_text_is_utf8(fields->items[i]->text) || !fields->items[i]->text.len ||
             memchr(fields->items[i]->text.data, 0, fields->items[i]->text.len))

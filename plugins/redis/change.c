@@ -268,7 +268,7 @@ static int check_values(const struct rh_redis_write *w, const struct rh_redis_ch
     for (uint32_t i = 0; i < w->spec->n_columns && rc == RH_OK; i++) {
         rh_buf_clear(&text);
         if (is_set(w, i) && w->table.kind != RH_REDIS_JSON && !rh_kit_is_null(&row->cells[i]))
-            rc = rh_redis_add_value(&text, &row->cells[i], error);
+            rc = rh_text_cell_add(&text, &row->cells[i], error);
     }
     rh_buf_free(&text);
     return rc;
@@ -323,7 +323,7 @@ static void word_value(struct rh_redis_write *w, const struct rh_value *value)
     struct rh_buf text;
 
     rh_buf_init(&text, VALUE_BYTES);
-    (void)rh_redis_add_value(&text, value, NULL); /* check_values has looked */
+    (void)rh_text_cell_add(&text, value, NULL); /* check_values has looked */
     rh_redis_word(w->conn, rh_buf_text(&text));
     w->conn->out.failed = w->conn->out.failed || text.failed;
     rh_buf_free(&text);

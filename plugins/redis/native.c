@@ -101,7 +101,7 @@ static int add_parameter(struct statement *s, uint64_t number, struct rh_buf *wo
     if (rh_kit_is_null(value))
         return rh_fail(error, RH_DATA, "the parameter $%llu is null, which Redis does not have",
                        (unsigned long long)number);
-    return rh_redis_add_value(word, value, error);
+    return rh_text_cell_add(word, value, error);
 }
 
 static int add_word(struct statement *s, const char **at, const char *end, struct rh_buf *word,
@@ -246,7 +246,7 @@ static void add_item(struct rh_rowset *rows, const struct rh_redis_reply *reply)
         rows->failed = rows->failed || text.failed;
         rh_buf_free(&text);
     } else {
-        rh_redis_cell(rows, cell, &column, reply->text);
+        rh_text_cell(rows, cell, &column, reply->text);
     }
 }
 

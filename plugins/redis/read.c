@@ -94,7 +94,7 @@ static void add_field(struct rh_rowset *rows, struct rh_value *cell, const struc
     else if (row->fields && *at < row->fields->n)
         field = row->fields->items[(*at)++];
     if (field && field->type == RH_REDIS_REPLY_TEXT)
-        rh_redis_cell(rows, cell, column, field->text);
+        rh_text_cell(rows, cell, column, field->text);
 }
 
 static void add_time(struct rh_value *cell, struct rh_text id)
@@ -117,8 +117,8 @@ void rh_redis_add_row(struct rh_rowset *rows, const struct rh_column *columns, u
 
         switch (rh_redis_role_of(column)) {
         case RH_REDIS_PLACEHOLDER:
-            rh_redis_cell(rows, &cells[i], column,
-                          row->values[(column->native_id >> 8) % RH_REDIS_MAX_PLACEHOLDERS]);
+            rh_text_cell(rows, &cells[i], column,
+                         row->values[(column->native_id >> 8) % RH_REDIS_MAX_PLACEHOLDERS]);
             break;
         case RH_REDIS_TTL:
             cells[i] = row->ttl && row->ttl->type == RH_REDIS_REPLY_INT && row->ttl->integer >= 0
@@ -129,13 +129,13 @@ void rh_redis_add_row(struct rh_rowset *rows, const struct rh_column *columns, u
             add_field(rows, &cells[i], column, table->kind, row, &at_field);
             break;
         case RH_REDIS_SCORE:
-            rh_redis_cell(rows, &cells[i], column, row->score);
+            rh_text_cell(rows, &cells[i], column, row->score);
             break;
         case RH_REDIS_TIME:
             add_time(&cells[i], row->text);
             break;
         default: /* VALUE, MEMBER, ID */
-            rh_redis_cell(rows, &cells[i], column, row->text);
+            rh_text_cell(rows, &cells[i], column, row->text);
         }
     }
 }

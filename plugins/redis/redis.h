@@ -17,7 +17,7 @@
  *   config.c   settings               pattern.c     keys from patterns and back
  *   link.c     sockets, TLS           connection.c  connect, ping, cancel, close, commands, replies
  *   fault.c    what errors mean       table.c       which table is meant, its columns
- *   catalog.c  tables, inference      cell.c        cells from texts and back
+ *   catalog.c  tables, inference      id.c          ids of a stream
  *   filter.c   conditions on keys     plan.c        which keys, which part of them
  *   seen.c     SCAN's repetitions     read.c        cursors
  *   write.c    the write group        native.c      commands
@@ -31,6 +31,7 @@
 #include "connector/kit.h"
 #include "base/json.h"
 #include "connector/rowset.h"
+#include "connector/text_cell.h"
 
 #include <rowhouse/connector.h>
 
@@ -279,15 +280,8 @@ int rh_redis_check_array(const struct rh_redis_reply *reply, uint32_t n, const c
 int32_t rh_redis_tables(struct rh_conn *conn, const struct rh_op *op,
                         struct rh_catalog *ret_catalog, struct rh_error *error);
 
-/* ---- Cells (cell.c) ------------------------------------------------------------------------ */
+/* ---- Ids of entries (id.c) ------------------------------------------------------------------ */
 
-/* INT, DECIMAL, BOOL, TEXT: what a text may be taken for without loss; BYTES when it is no UTF-8. */
-uint8_t rh_redis_type_of(struct rh_text text);
-/* A cell of the column's type from what Redis has. What does not fit is a text (or bytes). */
-void rh_redis_cell(struct rh_rowset *rows, struct rh_value *cell, const struct rh_column *column,
-                   struct rh_text text);
-/* Appends what Redis is to have for a value. DATA for what has no text. */
-int rh_redis_add_value(struct rh_buf *buf, const struct rh_value *value, struct rh_error *error);
 /* The two numbers of a stream's id; false when it is none. */
 bool rh_redis_parse_id(struct rh_text id, uint64_t *ret_ms, uint64_t *ret_seq);
 /* The time of an id, in microseconds. */

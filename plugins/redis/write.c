@@ -104,7 +104,7 @@ static int read_key_cells(struct rh_redis_write *w, struct rh_redis_change *row,
         if (!is_row_key(role) || rh_kit_is_null(&row->cells[i]))
             continue;
         rh_buf_clear(&text);
-        rc = rh_redis_add_value(&text, &row->cells[i], error);
+        rc = rh_text_cell_add(&text, &row->cells[i], error);
         *to = rh_arena_text(w->arena, rh_buf_text(&text), &ok);
         ok = ok && !text.failed;
     }

@@ -45,6 +45,8 @@ void load(void)
     arena = rh_arena_new(SIZE_MAX);
     error = (struct rh_error)RH_ERROR_INIT;
     snprintf(path, sizeof(path), "%s/redis.so", folder ? folder : "plugins");
+    if (library) /* loaded for good */
+        return;
     ck_assert_msg(rh_library_load(path, &library, &error) == RH_OK, "%s", error.message);
 }
 

@@ -1,10 +1,7 @@
-/*
- * Cells from the texts that Redis has, and texts from cells. A declared type is the source's word,
- * an inferred one our guess: then only a text is taken that comes back the same. What does not fit
- * is delivered as the text that it is, never bent.
- */
-#include "redis.h"
+/* See text_cell.h. */
+#include "connector/text_cell.h"
 
+#include "base/text.h"
 #include "connector/decimal.h"
 #include "connector/json_cell.h"
 
@@ -20,12 +17,13 @@ static bool is_plain_number(struct rh_text text)
 
     if (!rh_decimal_is_valid(text) || i >= text.len || text.data[i] == 'N')
         return false;
-    if (i && strspn(text.data + 1, "0.") >= text.len - 1)
-        return false; /* minus zero */
+    for (uint64_t k = i; i && k < text.len && (text.data[k] == '0' || text.data[k] == '.'); k++)
+        if (k + 1 == text.len)
+            return false; /* minus zero */
     return text.data[i] != '0' || i + 1 == text.len || text.data[i + 1] == '.';
 }
 
-uint8_t rh_redis_type_of(struct rh_text text)
+uint8_t rh_text_cell_type(struct rh_text text)
 {
     int64_t value;
 
@@ -78,8 +76,8 @@ static void make_plain(struct rh_rowset *rows, struct rh_value *cell, struct rh_
                     text.len);
 }
 
-void rh_redis_cell(struct rh_rowset *rows, struct rh_value *cell, const struct rh_column *column,
-                   struct rh_text text)
+void rh_text_cell(struct rh_rowset *rows, struct rh_value *cell, const struct rh_column *column,
+                  struct rh_text text)
 {
     bool declared = !(column->flags & RH_COLUMN_INFERRED);
     struct rh_column strict = *column;
@@ -116,7 +114,7 @@ void rh_redis_cell(struct rh_rowset *rows, struct rh_value *cell, const struct r
     }
 }
 
-/* ---- To Redis ------------------------------------------------------------------------------ */
+/* ---- To text ------------------------------------------------------------------------------- */
 
 /* As JSON would have it, without the quotes: dates, UUIDs and the like have nothing to escape. */
 static int add_unquoted(struct rh_buf *buf, const struct rh_value *value, struct rh_error *error)
@@ -131,7 +129,7 @@ static int add_unquoted(struct rh_buf *buf, const struct rh_value *value, struct
     return rc;
 }
 
-int rh_redis_add_value(struct rh_buf *buf, const struct rh_value *value, struct rh_error *error)
+int rh_text_cell_add(struct rh_buf *buf, const struct rh_value *value, struct rh_error *error)
 {
     if (value->type == RH_TYPE_TEXT || value->type == RH_TYPE_BYTES ||
         value->type == RH_TYPE_JSON || value->type == RH_TYPE_DECIMAL) {
@@ -143,19 +141,4 @@ int rh_redis_add_value(struct rh_buf *buf, const struct rh_value *value, struct 
         return RH_OK;
     }
     return add_unquoted(buf, value, error);
-}
-
-/* ---- Ids of streams -------------------------------------------------------------------------- */
-
-bool rh_redis_parse_id(struct rh_text id, uint64_t *ret_ms, uint64_t *ret_seq)
-{
-    struct rh_text seq = id, ms = rh_text_cut(&seq, '-');
-
-    return rh_text_to_u64(ms, ret_ms) && rh_text_to_u64(seq, ret_seq) &&
-           (ms.data[0] != '0' || ms.len == 1) && (seq.data[0] != '0' || seq.len == 1);
-}
-
-int64_t rh_redis_time_of(uint64_t ms)
-{
-    return ms > (uint64_t)INT64_MAX / 1000 ? INT64_MAX : (int64_t)ms * 1000;
 }

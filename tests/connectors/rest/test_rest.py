@@ -3,6 +3,7 @@ docs/examples/rest; needed conditions; answers that no API should give; `rowhous
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -399,3 +400,10 @@ def test_describe_curl():
         "resources": {"parts": {"path": "/v1/items/7/parts?all=true", "rows": ""}}}
     assert describe("--curl", "curl -u me:s3cret https://api.example.com")["auth"] == {"type": "basic", "user": "me"}
     assert describe("--curl", "curl -H 'X-Api-Key: s3cret' https://api.example.com/a")["auth"] == {"type": "header", "name": "X-Api-Key"}
+
+
+def test_the_description_of_the_docs_is_one(api):
+    text = (ROOT / "docs" / "rest.md").read_text()
+    shown = json.loads(re.search(r"^```json\n(.*?)^```", text, re.M | re.S).group(1))
+    items = Source(api, "shown", {"description": {**shown, "ping": "/"}, "url": f"{PEER}/shop", "secret": "s3cret"})
+    assert "without a value of shop" in items.ask("items", 422)["detail"]

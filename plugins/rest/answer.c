@@ -133,8 +133,7 @@ static int fail_status(struct rh_rest_answer *answer, const struct rh_op *op,
     rh_buf_init(&body, PROBLEM_BYTES);
     while (!body.failed && http->read(answer->exchange, op, &piece, &ignored) == RH_OK)
         rh_buf_add_text(&body, piece);
-    rc = rh_http_fail(error, head->status, rh_buf_text(&body), "cannot read \"%.*s\"",
-                      RH_TEXT_ARG(answer->resource->name));
+    rc = rh_http_fail(error, head->status, rh_buf_text(&body), "the API answers");
     if (error)
         error->retry_after_ms = head->retry_after_ms;
     rh_buf_free(&body);

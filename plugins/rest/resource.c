@@ -480,6 +480,53 @@ static int read_pages(const struct reader *r, const struct rh_json *json, const 
     return RH_OK;
 }
 
+/* ---- Orders -------------------------------------------------------------------------------- */
+
+static int read_order_of(const struct reader *r, const struct rh_json *json, const char *where,
+                         struct rh_rest_order *order)
+{
+    const struct rh_json *down =
+        json->kind == RH_JSON_ARRAY && json->child ? json->child->next : NULL;
+
+    if (!down || json->n != 2 || json->child->kind != RH_JSON_STRING ||
+        down->kind != RH_JSON_STRING)
+        return wrong(r, where, "is no array of two texts: rising, falling");
+    if (!r->resource->inferred && !rh_rest_column_named(r->resource, json->key))
+        return wrong(r, where, "is no column");
+    *order = (struct rh_rest_order){json->key, json->child->text, down->text};
+    return RH_OK;
+}
+
+static int read_order(const struct reader *r, const struct rh_json *json, const char *where)
+{
+    static const char *const names[] = {"name", "by", "natural", NULL};
+    const struct rh_json *by = json ? rh_json_member(json, "by") : NULL;
+    struct rh_rest_resource *resource = r->resource;
+    struct rh_rest_order *orders;
+    int rc;
+
+    if (!json)
+        return RH_OK;
+    if ((rc = rh_rest_only(json, where, names, r->error)) ||
+        (rc = rh_rest_text(json, where, "name", &resource->order_name, r->error)) ||
+        (rc = rh_rest_text(json, where, "natural", &resource->natural, r->error)))
+        return rc;
+    resource->natural_down = rh_text_starts(resource->natural, "-");
+    if (resource->natural_down)
+        resource->natural = rh_text_make(resource->natural.data + 1, resource->natural.len - 1);
+    if (!by)
+        return RH_OK;
+    if (by->kind != RH_JSON_OBJECT || !resource->order_name.len)
+        return wrong(r, where, "has a \"by\" that is no object, or no \"name\"");
+    orders = rh_arena_array(r->arena, by->n, sizeof(*orders));
+    if (!orders)
+        return rh_fail_nomem(r->error);
+    for (const struct rh_json *member = by->child; member && rc == RH_OK; member = member->next)
+        rc = read_order_of(r, member, place(r, where, member->key), &orders[resource->n_orders++]);
+    resource->orders = orders;
+    return rc;
+}
+
 /* ---- Calls --------------------------------------------------------------------------------- */
 
 static int read_call(const struct reader *r, const struct rh_json *json, const char *where,
@@ -581,7 +628,7 @@ static int read_all(struct reader *r, const struct rh_json *json, const char *wh
     static const char *const names[] = {"about",  "path",      "method",  "rows", "single",
                                         "format", "separator", "columns", "key",  "parameters",
                                         "any_of", "page",      "cache",   "one",  "insert",
-                                        "update", "delete",    NULL};
+                                        "update", "delete",    "order",   NULL};
     struct rh_rest_resource *resource = r->resource;
     struct rh_text separator = RH_TEXT(",");
     uint64_t cache_s = 0;
@@ -613,6 +660,7 @@ static int read_all(struct reader *r, const struct rh_json *json, const char *wh
         return rc;
     if ((rc = read_any_of(r, rh_json_member(json, "any_of"), place(r, where, RH_TEXT("any_of")))) ||
         (rc = read_pages(r, rh_json_member(json, "page"), place(r, where, RH_TEXT("page")))) ||
+        (rc = read_order(r, rh_json_member(json, "order"), place(r, where, RH_TEXT("order")))) ||
         (rc = read_lookup(r, json, where)) ||
         (rc = read_more(r, json, where, "insert", "POST", &resource->insert)) ||
         (rc = read_more(r, json, where, "update", "PATCH", &resource->update)))

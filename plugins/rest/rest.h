@@ -8,10 +8,11 @@
  *   config.c       settings                       connection.c  connect, ping, cancel, close
  *   description.c  the document, read             resource.c    one resource of it
  *   catalog.c      tables, columns                bind.c        conditions to parameters
- *   plan.c         what is claimed; explain       request.c     URLs and bodies
- *   answer.c       documents of one answer        page.c        the next page
- *   cell.c         documents to cells             read.c        cursors
- *   cache.c        answers to lookups             write.c       the write group
+ *   plan.c         what is claimed; explain       order.c       orders that an API has
+ *   request.c      URLs and bodies                answer.c      documents of one answer
+ *   page.c         the next page                  cell.c        documents to cells
+ *   read.c         cursors                        cache.c       answers to lookups
+ *   write.c        the write group
  */
 #pragma once
 
@@ -134,6 +135,12 @@ struct rh_rest_pages {
     bool short_is_last;        /* a page of fewer rows than `size` is the last */
 };
 
+/* An order that the list can come in. */
+struct rh_rest_order {
+    struct rh_text column;
+    struct rh_text up, down; /* values of the parameter; no text: not in that direction */
+};
+
 struct rh_rest_resource {
     struct rh_text name;
     struct rh_text comment;
@@ -148,6 +155,11 @@ struct rh_rest_resource {
     const uint32_t *n_any_of;
     uint32_t n_any_ofs;
     struct rh_rest_pages pages;
+    struct rh_text order_name; /* the parameter that orders the list */
+    const struct rh_rest_order *orders;
+    uint32_t n_orders;
+    struct rh_text natural; /* the column that it is ordered by without that; no text: by none */
+    bool natural_down;
     uint64_t cache_us; /* how long answers to lookups are good; 0: not kept */
     struct rh_rest_call list;
     const struct rh_rest_call *one; /* NULL: there is none; the same below */
@@ -256,6 +268,7 @@ struct rh_rest_scan {
     struct rh_rest_binding *bindings;
     uint32_t n_bindings;
     uint64_t n_requests;
+    struct rh_text order; /* value of the resource's order_name; no text: not sent */
 };
 
 /* The best way to read; values are copied into the arena when `keep`. NEEDS_KEYS, with the columns in
@@ -266,6 +279,9 @@ int rh_rest_bind(const struct rh_rest_resource *resource, const struct rh_query 
 /* What the scan does for the conjunct. */
 uint8_t rh_rest_verdict(const struct rh_rest_scan *scan, const struct rh_query *query,
                         uint32_t conjunct);
+/* How much of the query's order the scan's rows come in, and what asks for it. */
+uint32_t rh_rest_order_of(const struct rh_rest_scan *scan, const struct rh_query *query,
+                          struct rh_text *ret_value);
 /* Moves to the next request; false behind the last. */
 bool rh_rest_scan_step(struct rh_rest_scan *scan);
 const struct rh_rest_binding *rh_rest_binding_of(const struct rh_rest_scan *scan,

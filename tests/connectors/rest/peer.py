@@ -12,7 +12,7 @@ Runs the command with ROWHOUSE_TEST_REST set to http://127.0.0.1:PORT and exits 
 
 The shop wants the bearer token "s3cret". A collection NAME with the key KEY has
 
-    GET    /shop/NAME?page=&per_page=&COLUMN=&COLUMN_from=&COLUMN_to=&KEYs=a,b&search=
+    GET    /shop/NAME?page=&per_page=&COLUMN=&COLUMN_from=&COLUMN_to=&KEYs=a,b&search=&sort=
     POST   /shop/NAME       201 with the row; 409 when the key is there; 422 for another type
     POST   /shop/NAME/search?page=&per_page=    the same conditions as a JSON object; lists are arrays
     GET PATCH DELETE  /shop/NAME/KEY    404 when it is not there
@@ -100,12 +100,17 @@ class Collection:
             raise Refused(400, "page and per_page are numbers") from None
         if page < 1 or not 1 <= per_page <= self.PER_PAGE:
             raise Refused(400, "page or per_page is out of range")
+        sort = query.pop("sort", "")
+        if sort and self.types.get(sort.lstrip("-")) not in ("int", "float", "decimal"):
+            raise Refused(400, "cannot sort by that")
         conditions = [self.condition(name, text) for name, text in query.items()]
         rows = [row for row in self.rows.values() if all(holds(row) for holds in conditions)]
+        if sort:
+            rows.sort(key=lambda row: row[sort.lstrip("-")], reverse=sort.startswith("-"))
         return 200, {"items": rows[(page - 1) * per_page:page * per_page], "page": page, "total": len(rows)}
 
     def search(self, query, body):
-        if set(body) & {"page", "per_page"} or {name for name, _ in query} - {"page", "per_page"}:
+        if set(body) & {"page", "per_page", "sort"} or {name for name, _ in query} - {"page", "per_page", "sort"}:
             raise Refused(400, "conditions are in the body, pages in the URL")
         texts = {name: ",".join(map(str, value)) if isinstance(value, list) else
                  json.dumps(value) if isinstance(value, bool) else str(value) for name, value in body.items()}
@@ -193,6 +198,8 @@ class Request:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # an answer leaves in one piece
+    disable_nagle_algorithm = True
 
     def log_message(self, *args):
         pass

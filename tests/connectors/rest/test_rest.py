@@ -227,6 +227,16 @@ def test_a_limit_is_the_size_of_the_page(api):
     assert requests() == ["GET /shop/limited?ok=true&page=1&per_page=8"], "one more tells whether there is another page"
 
 
+def test_an_order_of_the_api_makes_a_limit_end_early(api):
+    shop = shop_of(api, "sorted")
+    assert [r["id"] for r in shop.rows("sorted", order=["-id"], limit=3, where={"ok": True})] == [248, 246, 244]
+    assert requests() == ["GET /shop/sorted?ok=true&page=1&per_page=4&sort=-id"]
+    shop = shop_of(api, "natural", order={"natural": "id"})
+    assert [r["id"] for r in shop.rows("natural", order=["id"], limit=3)] == [0, 1, 2]
+    assert requests() == ["GET /shop/natural?page=1&per_page=4"]
+    assert [r["id"] for r in shop.rows("natural", order=["-id"], limit=2)] == [249, 248] and len(requests()) == 3
+
+
 # ---- What no API should answer -----------------------------------------------------------------
 
 LINK, TOKEN = {"style": "link"}, {"style": "token", "name": "token", "path": "next"}

@@ -15,6 +15,10 @@
 #define DOCUMENT_BYTES (RH_REST_ROW_BYTES * 16) /* of the tree of one row */
 #define PROBLEM_BYTES ((size_t)16 << 10)
 
+#if RH_CSV_MORE != RH_JSON_MORE || RH_XML_MORE != RH_JSON_MORE
+#error "the readers' words for MORE are one number"
+#endif
+
 enum { IDLE, SENT, READING, ENDED };
 
 void rh_rest_answer_init(struct rh_rest_answer *answer, struct rh_conn *conn,
@@ -364,7 +368,7 @@ static int next_of_stream(struct rh_rest_answer *answer, const struct rh_op *op,
 
     while (rc == RH_OK && !document) {
         rc = step(answer, &document, error);
-        if (rc == RH_JSON_MORE) /* the three are one number */
+        if (rc == RH_JSON_MORE)
             rc = feed(answer, op, error);
     }
     if (rc == RH_END)
@@ -373,8 +377,6 @@ static int next_of_stream(struct rh_rest_answer *answer, const struct rh_op *op,
         *ret_document = document;
     return rc;
 }
-
-_Static_assert(RH_JSON_MORE == RH_CSV_MORE && RH_JSON_MORE == RH_XML_MORE, "one number for MORE");
 
 int rh_rest_answer_next(struct rh_rest_answer *answer, const struct rh_op *op,
                         const struct rh_json **ret_document, struct rh_error *error)

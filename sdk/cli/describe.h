@@ -12,6 +12,6 @@
 /* The description of what the document has as collections; base (may be NULL) instead of the document's
  * server. Owned by the caller. NULL with CONFIG or UNSUPPORTED. */
 json_t *rh_cli_describe_openapi(const json_t *document, const char *base, struct rh_error *error);
-/* The description of the one request that the line sends. The secrets in it are left out: *ret_secret is
+/* The description of the one request that the curl line sends. The secrets in it are left out: *ret_secret is
  * true when there were any. */
-json_t *rh_cli_describe_curl(const char *line, bool *ret_secret, struct rh_error *error);
+json_t *rh_cli_describe_curl(const char *text, bool *ret_secret, struct rh_error *error);

@@ -10,13 +10,15 @@ Runs the command with ROWHOUSE_TEST_REST set to http://127.0.0.1:PORT and exits 
     /peer/…      for the tests: PUT /peer/shop/NAME makes a collection; GET /peer/log gives the requests
                  since DELETE /peer/log
 
-The shop wants the bearer token "s3cret". A collection NAME with the key KEY has
+The shop wants the bearer token "s3cret", or that as password of "me", in the header X-Key or as parameter
+key; /shop/token gives it by OAuth 2. A collection NAME with the key KEY has
 
     GET    /shop/NAME?page=&per_page=&COLUMN=&COLUMN_from=&COLUMN_to=&KEYs=a,b&search=&sort=
     POST   /shop/NAME       201 with the row; 409 when the key is there; 422 for another type
     POST   /shop/NAME/search?page=&per_page=    the same conditions as a JSON object; lists are arrays
     GET PATCH DELETE  /shop/NAME/KEY    404 when it is not there
 """
+import base64
 import datetime
 import json
 import os
@@ -142,8 +144,28 @@ class Collection:
 SHOP = {}
 
 
+def is_known(request):
+    """Any one of the ways, and no secret elsewhere."""
+    given = [request.headers.get("authorization"), request.headers.get("x-key"), dict(request.query).get("key")]
+    request.query = [pair for pair in request.query if pair[0] != "key"]
+    return given in (["Bearer s3cret", None, None], ["Basic " + base64.b64encode(b"me:s3cret").decode(), None, None],
+                     [None, "s3cret", None], [None, None, "s3cret"])
+
+
+def token(request):
+    """OAuth 2: client credentials and refresh."""
+    form = dict(urllib.parse.parse_qsl(request.body.decode()))
+    basic = request.headers.get("authorization") == "Basic " + base64.b64encode(b"me:cl1ent").decode()
+    if form.get("grant_type") == "client_credentials" and basic and form.get("scope") == "read" or \
+            form.get("grant_type") == "refresh_token" and form.get("refresh_token") == "r3fresh":
+        return 200, {"access_token": "s3cret", "token_type": "Bearer", "expires_in": 3600}
+    return 400, {"error": "invalid_grant"}
+
+
 def shop(request):
-    if request.headers.get("authorization") != "Bearer s3cret":
+    if request.path == "/shop/token":
+        return token(request)
+    if not is_known(request):
         raise Refused(401, "wrong token")
     parts = [urllib.parse.unquote(part, errors="strict") for part in request.path.split("/")[2:]]
     if parts[0] == "" and len(parts) == 1:

@@ -180,6 +180,28 @@ def shop_of(api, name, **more):
     return Source(api, name, description.settings({name: {k: v for k, v in resource.items() if v is not None}}))
 
 
+OAUTH = {"token_url": f"{PEER}/shop/token", "scope": "read"}
+AUTHS = {
+    "basic": ({"type": "basic", "user": "me"}, {"secret": "s3cret"}),
+    "basic-user": ({"type": "basic"}, {"user": "me", "secret": "s3cret"}),
+    "header": ({"type": "header", "name": "X-Key"}, {"secret": "s3cret"}),
+    "query": ({"type": "query", "name": "key"}, {"secret": "s3cret"}),
+    "oauth2_client": ({"type": "oauth2_client", **OAUTH}, {"user": "me", "secret": "cl1ent"}),
+    "oauth2_refresh": ({"type": "oauth2_refresh", **OAUTH}, {"user": "me", "refresh_token": "r3fresh"}),
+}
+
+
+@pytest.mark.parametrize("kind", AUTHS)
+def test_ways_to_authenticate(api, kind):
+    auth, given = AUTHS[kind]
+    make("auth", "id", TYPES, ITEMS[:3])
+    config = description.settings({"auth": description.resource("auth", "id", TYPES)})
+    config = {"description": {**config["description"], "auth": auth}, **given}
+    assert len(Source(api, "auth-" + kind, config).rows("auth")) == 3
+    problem = Source(api, "noauth-" + kind, {**config, "secret": "wr0ng", "refresh_token": "wr0ng"}).ask("auth", 502)
+    assert problem["code"] == "datasource-auth" and "wr0ng" not in json.dumps(problem)
+
+
 def test_lists_of_keys_are_batched(api):
     shop = shop_of(api, "batched")
     rows = shop.rows("batched", where={"id": {"in": list(range(100, 200))}}, order=["id"], limit=1000)

@@ -3,8 +3,8 @@
  *
  *   IDLE ──send──► SENT ──next: status, type──► READING ──► ENDED
  *
- * Rows come out of the stream one by one. A single JSON answer is read whole (it has a ceiling), so it
- * may come from the cache.
+ * Rows come out of the stream one by one. A single JSON answer is read whole (it has a ceiling),
+ * so it may come from the cache.
  */
 #include "rest.h"
 

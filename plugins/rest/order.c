@@ -1,7 +1,7 @@
 /*
- * Orders that an API's list comes in, so that a limit ends the reading early. Claimed for one request
- * only, and for columns that are never null and no text: where nulls stand and how texts compare, a
- * description does not tell.
+ * Orders that an API's list comes in, so that a limit ends the reading early. Claimed for one
+ * request only, and for columns that are never null and no text: where nulls stand and how texts
+ * compare, a description does not tell.
  */
 #include "rest.h"
 

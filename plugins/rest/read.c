@@ -1,7 +1,7 @@
 /*
  * Cursors: the requests of a scan, one after the other, each with its pages, row by row in bounded
- * memory. Where there are several requests a few are under way at once, so that the API works on the
- * next ones while rows of the first are read; their rows come in order.
+ * memory. Where there are several requests a few are under way at once, so that the API works on
+ * the next ones while rows of the first are read; their rows come in order.
  */
 #include "rest.h"
 

@@ -1,6 +1,6 @@
 /*
- * URLs and bodies. Whatever comes from outside of the description is percent-encoded or quoted: a value
- * can never become a step of a path, another parameter or another member.
+ * URLs and bodies. Whatever comes from outside of the description is percent-encoded or quoted: a
+ * value can never become a step of a path, another parameter or another member.
  */
 #include "rest.h"
 

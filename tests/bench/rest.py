@@ -28,7 +28,8 @@ class Pages(http.server.BaseHTTPRequestHandler):
         number = int(self.path.partition("=")[2] or 0)
         after = f',"next":"/rows?p={number + 1}"' if number + 1 < Pages.last else ""
         body = Pages.pages[number % len(Pages.pages)] + after.encode() + b"}"
-        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        self.wfile.write(head % len(body) + body)
 
 
 def make(n):
@@ -37,7 +38,8 @@ def make(n):
 
 
 def scan(build, base):
-    done = subprocess.run([f"{build}/bin/bench_rest", f"{build}/plugins/rest.so", base], capture_output=True, text=True, check=True)
+    done = subprocess.run([f"{build}/bin/bench_rest", f"{build}/plugins/rest.so", base], capture_output=True,
+                          text=True, check=True)
     rows, _, seconds, peak = done.stdout.split()
     assert int(rows) == Pages.last * PAGE, done.stdout
     return float(seconds), int(peak)
@@ -64,7 +66,8 @@ def main():
     print(f"rest: 100 k rows in {best:.3f} s, curl fetching the same pages {beside:.3f} s: ratio {best / beside:.2f}")
     Pages.last = 1000
     _, peak = scan(build, base)
-    print(f"rest: peak of memory {max(p for _, p in ours) / 1024:.1f} MiB over 100 k rows, {peak / 1024:.1f} MiB over 1 M rows")
+    before = max(p for _, p in ours)
+    print(f"rest: peak of memory {before / 1024:.1f} MiB over 100 k rows, {peak / 1024:.1f} MiB over 1 M rows")
 
 
 if __name__ == "__main__":

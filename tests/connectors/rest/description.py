@@ -20,7 +20,8 @@ def make(name, key, types, rows):
 
 def resource(name, key, types):
     """Its resource: what the shop takes, and no more."""
-    parameters = {column: {"exact": kind == "bool"} for column, kind in types.items() if kind not in ("json", "timestamp")}
+    parameters = {column: {"exact": kind == "bool"} for column, kind in types.items() if kind not in ("json",
+        "timestamp")}
     parameters.pop(key)
     for column, kind in types.items():
         if kind in ("int", "float", "decimal", "timestamp"):
@@ -29,7 +30,8 @@ def resource(name, key, types):
     parameters[key + "s"] = {"column": key, "list": ",", "max": 40}
     by = {key: [key, "-" + key]} if types[key] == "int" else {}
     return {
-        "order": {"name": "sort", "by": by}, "path": f"/{name}", "rows": "items", "columns": types, "key": [key], "parameters": parameters,
+        "order": {"name": "sort", "by": by}, "path": f"/{name}", "rows": "items", "columns": types, "key": [key],
+        "parameters": parameters,
         "page": {"style": "page", "name": "page", "size": "per_page", "max": 100, "total": "total"},
         "one": {"path": f"/{name}/{{{key}}}"}, "insert": {"path": f"/{name}"},
         "update": {"path": f"/{name}/{{{key}}}"}, "delete": {"path": f"/{name}/{{{key}}}"},

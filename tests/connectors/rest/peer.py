@@ -50,7 +50,8 @@ class Collection:
         self.rows = {str(row[self.key]): row for row in made["rows"]}
 
     def check(self, row):
-        kinds = {"int": int, "text": str, "bool": bool, "float": (int, float), "decimal": (int, float), "timestamp": str,
+        kinds = {"int": int, "text": str, "bool": bool, "float": (int, float), "decimal": (int, float),
+                 "timestamp": str,
                  "json": object}
         for name, value in row.items():
             if name not in self.types:
@@ -88,7 +89,8 @@ class Collection:
                     value = self.typed(self.types[column], text)
                 except (ValueError, KeyError):
                     raise Refused(400, f"{name} is malformed") from None
-                return lambda row: row.get(column) is not None and self.holds(suffix, self.comparable(row, column), value)
+                return lambda row: row.get(column) is not None and self.holds(suffix, self.comparable(row, column),
+                                                                              value)
         raise Refused(400, f"unknown parameter {name}")
 
     def list(self, query):

@@ -7,12 +7,12 @@
  *
  *   config.c       settings                       connection.c  connect, ping, cancel, close
  *   description.c  the document, read             resource.c    one resource of it
- *   catalog.c      tables, columns                bind.c        conditions to parameters
- *   plan.c         what is claimed; explain       order.c       orders that an API has
- *   request.c      URLs and bodies                answer.c      documents of one answer
- *   page.c         the next page                  cell.c        documents to cells
- *   read.c         cursors                        cache.c       answers to lookups
- *   write.c        the write group
+ *   parameter.c    its parameters                 catalog.c     tables, columns
+ *   bind.c         conditions to parameters       order.c       orders that an API has
+ *   plan.c         what is claimed; explain       request.c     URLs and bodies
+ *   answer.c       documents of one answer        page.c        the next page
+ *   cell.c         documents to cells             read.c        cursors
+ *   cache.c        answers to lookups             write.c       the write group
  */
 #pragma once
 

@@ -3,8 +3,8 @@
  *
  *   IDLE ──send──► SENT ──next: status, type──► READING ──► ENDED
  *
- * Rows come out of the stream one by one. A single JSON answer is read whole (it has a ceiling), so it
- * may come from the cache.
+ * Rows come out of the stream one by one. A single JSON answer is read whole (it has a ceiling),
+ * so it may come from the cache.
  */
 #include "rest.h"
 
@@ -14,6 +14,10 @@
 
 #define DOCUMENT_BYTES (RH_REST_ROW_BYTES * 16) /* of the tree of one row */
 #define PROBLEM_BYTES ((size_t)16 << 10)
+
+#if RH_CSV_MORE != RH_JSON_MORE || RH_XML_MORE != RH_JSON_MORE
+#error "the readers' words for MORE are one number"
+#endif
 
 enum { IDLE, SENT, READING, ENDED };
 
@@ -133,8 +137,7 @@ static int fail_status(struct rh_rest_answer *answer, const struct rh_op *op,
     rh_buf_init(&body, PROBLEM_BYTES);
     while (!body.failed && http->read(answer->exchange, op, &piece, &ignored) == RH_OK)
         rh_buf_add_text(&body, piece);
-    rc = rh_http_fail(error, head->status, rh_buf_text(&body), "cannot read \"%.*s\"",
-                      RH_TEXT_ARG(answer->resource->name));
+    rc = rh_http_fail(error, head->status, rh_buf_text(&body), "the API answers");
     if (error)
         error->retry_after_ms = head->retry_after_ms;
     rh_buf_free(&body);
@@ -365,7 +368,7 @@ static int next_of_stream(struct rh_rest_answer *answer, const struct rh_op *op,
 
     while (rc == RH_OK && !document) {
         rc = step(answer, &document, error);
-        if (rc == RH_JSON_MORE) /* the three are one number */
+        if (rc == RH_JSON_MORE)
             rc = feed(answer, op, error);
     }
     if (rc == RH_END)
@@ -374,8 +377,6 @@ static int next_of_stream(struct rh_rest_answer *answer, const struct rh_op *op,
         *ret_document = document;
     return rc;
 }
-
-_Static_assert(RH_JSON_MORE == RH_CSV_MORE && RH_JSON_MORE == RH_XML_MORE, "one number for MORE");
 
 int rh_rest_answer_next(struct rh_rest_answer *answer, const struct rh_op *op,
                         const struct rh_json **ret_document, struct rh_error *error)

@@ -3,11 +3,11 @@
  *
  * A parameter takes one condition: the first conjunct on its column with an operator that it
  * understands and values that can be sent. A list of values goes in one parameter where the API has
- * lists, else into several requests; then each row is compared with what its request asked for, because
- * an API that returns more than was asked for would return a row twice.
+ * lists, else into several requests; then each row is compared with what its request asked for,
+ * because an API that returns more than was asked for would return a row twice.
  *
- * There are two ways: a lookup by all columns of the key, and the list. The lookup is taken when it is
- * one request, or when the list would not take the condition on the key at all.
+ * There are two ways: a lookup by all columns of the key, and the list. The lookup is taken when
+ * it is one request, or when the list would not take the condition on the key at all.
  */
 #include "rest.h"
 
@@ -332,7 +332,8 @@ bool rh_rest_scan_step(struct rh_rest_scan *scan)
     return false;
 }
 
-/* A time that the API takes in a coarser unit finds more than was asked for, unless it is a whole one. */
+/* A time that the API takes in a coarser unit finds more than was asked for, unless it is a whole
+ * one. */
 static bool is_whole(const struct rh_rest_binding *binding)
 {
     uint8_t as = binding->parameter->as;

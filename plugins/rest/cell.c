@@ -1,7 +1,7 @@
 /*
- * Cells: the member at the column's path, in the type that the description says. A value that is not
- * exactly one of that type is an error which names row and column, not a guess; but an API's own
- * spellings are taken: numbers and truth values in texts, and as texts.
+ * Cells: the member at the column's path, in the type that the description says. A value that is
+ * not exactly one of that type is an error which names row and column, not a guess; but an API's
+ * own spellings are taken: numbers and truth values in texts, and as texts.
  */
 #include "rest.h"
 

@@ -1,7 +1,7 @@
 /*
  * Connections: a client of the host's HTTP service. Connecting sends one request, so that wrong
- * credentials and a wrong address are told at once: the description's `ping`, else a page of one row
- * of the first resource that can be read as a whole. Without either nothing is sent.
+ * credentials and a wrong address are told at once: the description's `ping`, else a page of one
+ * row of the first resource that can be read as a whole. Without either nothing is sent.
  */
 #include "rest.h"
 

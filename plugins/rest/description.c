@@ -1,6 +1,6 @@
 /*
- * The description of an API: strictly, so that a misspelt member is told and not passed over. What a
- * resource is, is resource.c's.
+ * The description of an API: strictly, so that a misspelt member is told and not passed over. What
+ * a resource is, is resource.c's.
  */
 #include "rest.h"
 

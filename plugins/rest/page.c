@@ -3,10 +3,10 @@
  *
  *   - without a word of the API on it, the last page is an empty one, because an API may give fewer
  *     rows than it was asked for; `more`, `total` and `short_is_last` save that request;
- *   - a token or URL that has come before would go on for ever: one earlier token is kept and replaced
- *     at each power of two (R. Brent), so any circle is seen, in constant memory;
- *   - an API that ignores which page is wanted gives the first one again and again, which is seen by
- *     its first row where the table has a key;
+ *   - a token or URL that has come before would go on for ever: one earlier token is kept and
+ *     replaced at each power of two (R. Brent), so any circle is seen, in constant memory;
+ *   - an API that ignores which page is wanted gives the first one again and again, which is seen
+ *     by its first row where the table has a key;
  *   - pages may be empty in the middle, but not for ever.
  *
  * The URL of a next page must be at the origin of the description's: credentials go there.

@@ -1,5 +1,6 @@
 /*
- * What is claimed: the conditions that parameters take, and a limit. Everything else is the host's.
+ * What is claimed: the conditions that parameters take, an order that the
+ * API has, and a limit. Everything else is the host's.
  * open comes to the same requests as plan, because it sees the conditions that plan has claimed.
  */
 #include "rest.h"
@@ -27,6 +28,7 @@ int32_t rh_rest_plan(struct rh_conn *conn, const struct rh_query *query, struct 
     if (rc == RH_OK) {
         for (uint32_t i = 0; i < query->n_conjuncts; i++)
             ret_plan->verdicts[i] = rh_rest_verdict(&scan, query, query->conjuncts[i]);
+        ret_plan->n_order = rh_rest_order_of(&scan, query, &scan.order);
         if (!query->n_groups && !query->n_aggregates)
             ret_plan->accepts = RH_ACCEPT_LIMIT;
         ret_plan->est_rows = scan.call != &scan.resource->list ? (int64_t)scan.n_requests : -1;
@@ -47,6 +49,7 @@ int32_t rh_rest_explain(struct rh_conn *conn, const struct rh_op *op, const stru
     rh_buf_init(&url, RH_REST_URL_BYTES);
     rh_buf_init(&body, RH_REST_ROW_BYTES);
     if (rc == RH_OK) {
+        rh_rest_order_of(&scan, query, &scan.order);
         rh_buf_add_text(&url, scan.call->method);
         rh_buf_add_char(&url, ' ');
         rc = rh_rest_add_request(&scan, &url, &body, error);

@@ -1,7 +1,7 @@
 /*
  * Cursors: the requests of a scan, one after the other, each with its pages, row by row in bounded
- * memory. Where there are several requests a few are under way at once, so that the API works on the
- * next ones while rows of the first are read; their rows come in order.
+ * memory. Where there are several requests a few are under way at once, so that the API works on
+ * the next ones while rows of the first are read; their rows come in order.
  */
 #include "rest.h"
 
@@ -15,12 +15,13 @@
 
 /* ---- Making -------------------------------------------------------------------------------- */
 
-static int check_query(const struct rh_query *query, const struct rh_rest_scan *scan,
+static int check_query(const struct rh_query *query, struct rh_rest_scan *scan,
                        struct rh_error *error)
 {
-    bool fits = !query->n_groups && !query->n_aggregates && !query->n_having && !query->n_order &&
-                !query->offset && !(query->flags & 0xffffu);
+    bool fits = !query->n_groups && !query->n_aggregates && !query->n_having && !query->offset &&
+                !(query->flags & 0xffffu);
 
+    fits = fits && rh_rest_order_of(scan, query, &scan->order) == query->n_order;
     for (uint32_t i = 0; i < query->n_conjuncts && fits; i++)
         fits = rh_rest_verdict(scan, query, query->conjuncts[i]) != RH_VERDICT_NONE;
     return fits ? RH_OK : rh_fail(error, RH_UNSUPPORTED, "the API was not asked what it can do");

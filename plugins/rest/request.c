@@ -1,6 +1,6 @@
 /*
- * URLs and bodies. Whatever comes from outside of the description is percent-encoded or quoted: a value
- * can never become a step of a path, another parameter or another member.
+ * URLs and bodies. Whatever comes from outside of the description is percent-encoded or quoted: a
+ * value can never become a step of a path, another parameter or another member.
  */
 #include "rest.h"
 
@@ -315,6 +315,8 @@ int rh_rest_add_request(const struct rh_rest_scan *scan, struct rh_buf *url, str
         else if (parameter->place == RH_REST_BODY)
             rc = add_member(parameter, binding, body, error);
     }
+    if (scan->order.len)
+        rh_http_add_parameter(url, scan->resource->order_name, scan->order);
     if (rc == RH_OK && body->len)
         rh_buf_add_char(body, '}');
     if (rc == RH_OK && (url->failed || body->failed))

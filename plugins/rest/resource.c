@@ -1,34 +1,26 @@
 /* One resource of the description. `where` is the place in it that messages name. */
-#include "rest.h"
+#include "reader.h"
 
 #include "base/json.h"
-#include "base/vec.h"
 
 #include <string.h>
 
-struct reader {
-    struct rh_arena *arena;
-    struct rh_rest_resource *resource;
-    struct rh_vec columns; /* of struct rh_rest_column */
-    struct rh_error *error;
-};
-
 static const char *const format_words[] = {"json", "ndjson", "xml", "csv", NULL};
-static const char *const as_words[] = {"text", "unix", "unix_ms", "date", NULL};
+const char *const rh_rest_as_words[] = {"text", "unix", "unix_ms", "date", NULL};
 
-static int wrong(const struct reader *r, const char *where, const char *what)
+int rh_rest_wrong(const struct rh_rest_reader *r, const char *where, const char *what)
 {
     return rh_fail(r->error, RH_CONFIG, "description: %s %s", where, what);
 }
 
-static const char *place(const struct reader *r, const char *where, struct rh_text name)
+const char *rh_rest_place(const struct rh_rest_reader *r, const char *where, struct rh_text name)
 {
     const char *text = rh_arena_printf(r->arena, "%s.%.*s", where, RH_TEXT_ARG(name));
 
     return text ? text : where;
 }
 
-static int split(const struct reader *r, struct rh_text text, struct rh_rest_path *ret_path)
+static int split(const struct rh_rest_reader *r, struct rh_text text, struct rh_rest_path *ret_path)
 {
     struct rh_vec names = RH_VEC_INIT(struct rh_text);
     struct rh_text *name;
@@ -43,7 +35,7 @@ static int split(const struct reader *r, struct rh_text text, struct rh_rest_pat
     return RH_OK;
 }
 
-static int read_path(const struct reader *r, const struct rh_json *json, const char *where,
+static int read_path(const struct rh_rest_reader *r, const struct rh_json *json, const char *where,
                      const char *name, struct rh_rest_path *to)
 {
     struct rh_text text = {NULL, 0};
@@ -78,7 +70,8 @@ const char *rh_rest_type_name(uint8_t type)
     return type < RH_N_TYPES && names[type] ? names[type] : "null";
 }
 
-static int read_type(const struct reader *r, const char *where, struct rh_text word, uint8_t *to)
+int rh_rest_read_type(const struct rh_rest_reader *r, const char *where, struct rh_text word,
+                      uint8_t *to)
 {
     for (uint8_t i = RH_TYPE_BOOL; i < RH_N_TYPES; i++)
         if (rh_text_is(word, rh_rest_type_name(i))) {
@@ -89,22 +82,22 @@ static int read_type(const struct reader *r, const char *where, struct rh_text w
                    RH_TEXT_ARG(word));
 }
 
-static int check_column(const struct reader *r, const char *where,
+static int check_column(const struct rh_rest_reader *r, const char *where,
                         const struct rh_rest_column *column)
 {
     if ((column->as == RH_REST_AS_UNIX || column->as == RH_REST_AS_UNIX_MS) &&
         column->type != RH_TYPE_TIMESTAMP)
-        return wrong(r, where, "has \"as\", which is for timestamps");
+        return rh_rest_wrong(r, where, "has \"as\", which is for timestamps");
     if (column->as == RH_REST_AS_DATE)
-        return wrong(r, where, "has \"as\": \"date\", which is for parameters");
+        return rh_rest_wrong(r, where, "has \"as\": \"date\", which is for parameters");
     if (column->type == RH_TYPE_JSON && r->resource->format == RH_REST_CSV)
-        return wrong(r, where, "cannot be JSON: CSV has texts only");
+        return rh_rest_wrong(r, where, "cannot be JSON: CSV has texts only");
     if (!column->path.n)
-        return wrong(r, where, "has an empty path");
+        return rh_rest_wrong(r, where, "has an empty path");
     return RH_OK;
 }
 
-static int read_column(struct reader *r, const struct rh_json *json, const char *where)
+static int read_column(struct rh_rest_reader *r, const struct rh_json *json, const char *where)
 {
     static const char *const names[] = {"type",  "path",     "as",     "write",
                                         "about", "not_null", "filled", NULL};
@@ -116,20 +109,20 @@ static int read_column(struct reader *r, const struct rh_json *json, const char 
     if (!column || !self)
         return rh_fail_nomem(r->error);
     if (!json->key.len || memchr(json->key.data, 0, json->key.len))
-        return wrong(r, where, "has no name");
+        return rh_rest_wrong(r, where, "has no name");
     *self = json->key;
     column->name = json->key;
     column->path = (struct rh_rest_path){self, 1};
     if (json->kind == RH_JSON_STRING) {
         column->write = column->name;
-        rc = read_type(r, where, json->text, &column->type);
+        rc = rh_rest_read_type(r, where, json->text, &column->type);
         return rc ? rc : check_column(r, where, column);
     }
     if ((rc = rh_rest_only(json, where, names, r->error)) ||
         (rc = rh_rest_text(json, where, "type", &type, r->error)) ||
-        (rc = read_type(r, where, type, &column->type)) ||
+        (rc = rh_rest_read_type(r, where, type, &column->type)) ||
         (rc = read_path(r, json, where, "path", &column->path)) ||
-        (rc = rh_rest_word(json, where, "as", as_words, &column->as, r->error)) ||
+        (rc = rh_rest_word(json, where, "as", rh_rest_as_words, &column->as, r->error)) ||
         (rc = rh_rest_text(json, where, "about", &column->comment, r->error)) ||
         (rc = rh_rest_bool(json, where, "not_null", &column->not_null, r->error)) ||
         (rc = rh_rest_bool(json, where, "filled", &column->filled, r->error)))
@@ -139,11 +132,11 @@ static int read_column(struct reader *r, const struct rh_json *json, const char 
     else if (write && write->kind == RH_JSON_STRING)
         column->write = write->text;
     else if (write && write->kind != RH_JSON_FALSE)
-        return wrong(r, where, "has a \"write\" that is neither a name nor false");
+        return rh_rest_wrong(r, where, "has a \"write\" that is neither a name nor false");
     return check_column(r, where, column);
 }
 
-static int read_columns(struct reader *r, const struct rh_json *json, const char *where)
+static int read_columns(struct rh_rest_reader *r, const struct rh_json *json, const char *where)
 {
     int rc = RH_OK;
 
@@ -151,25 +144,25 @@ static int read_columns(struct reader *r, const struct rh_json *json, const char
     if (!json)
         return RH_OK;
     if (json->kind != RH_JSON_OBJECT || json->n == 0)
-        return wrong(r, where, "is no object with a member for each column");
+        return rh_rest_wrong(r, where, "is no object with a member for each column");
     for (const struct rh_json *column = json->child; column && rc == RH_OK; column = column->next)
-        rc = read_column(r, column, place(r, where, column->key));
+        rc = read_column(r, column, rh_rest_place(r, where, column->key));
     return rc;
 }
 
-static int read_names(const struct reader *r, const struct rh_json *json, const char *where,
+static int read_names(const struct rh_rest_reader *r, const struct rh_json *json, const char *where,
                       const struct rh_text **ret_names, uint32_t *ret_n)
 {
     struct rh_text *names;
 
     if (json->kind != RH_JSON_ARRAY)
-        return wrong(r, where, "is no array of names");
+        return rh_rest_wrong(r, where, "is no array of names");
     names = rh_arena_array(r->arena, json->n, sizeof(*names));
     if (!names)
         return rh_fail_nomem(r->error);
     for (const struct rh_json *name = json->child; name; name = name->next) {
         if (name->kind != RH_JSON_STRING)
-            return wrong(r, where, "is no array of names");
+            return rh_rest_wrong(r, where, "is no array of names");
         if (!r->resource->inferred && !rh_rest_column_named(r->resource, name->text))
             return rh_fail(r->error, RH_CONFIG, "description: %s has \"%.*s\", which is no column",
                            where, RH_TEXT_ARG(name->text));
@@ -179,7 +172,8 @@ static int read_names(const struct reader *r, const struct rh_json *json, const 
     return RH_OK;
 }
 
-static int read_any_of(const struct reader *r, const struct rh_json *json, const char *where)
+static int read_any_of(const struct rh_rest_reader *r, const struct rh_json *json,
+                       const char *where)
 {
     struct rh_rest_resource *resource = r->resource;
     const struct rh_text **sets;
@@ -189,7 +183,7 @@ static int read_any_of(const struct reader *r, const struct rh_json *json, const
     if (!json)
         return RH_OK;
     if (json->kind != RH_JSON_ARRAY)
-        return wrong(r, where, "is no array of arrays of columns");
+        return rh_rest_wrong(r, where, "is no array of arrays of columns");
     sets = rh_arena_array(r->arena, json->n, sizeof(const struct rh_text *));
     ns = rh_arena_array(r->arena, json->n, sizeof(*ns));
     if (!sets || !ns)
@@ -203,247 +197,9 @@ static int read_any_of(const struct reader *r, const struct rh_json *json, const
     return rc;
 }
 
-/* ---- Parameters ---------------------------------------------------------------------------- */
-
-static int add_op(const struct reader *r, const struct rh_json *json, const char *where,
-                  struct rh_rest_parameter *parameter)
-{
-    static const struct {
-        const char *name;
-        uint32_t op;
-    } ops[] = {
-        {"eq", RH_OP_EQ},
-        {"lt", RH_OP_LT},
-        {"lte", RH_OP_LTE},
-        {"gt", RH_OP_GT},
-        {"gte", RH_OP_GTE},
-        {"starts", RH_OP_STARTS},
-        {"ends", RH_OP_ENDS},
-        {"contains", RH_OP_CONTAINS},
-        {"istarts", RH_OP_STARTS | RH_OP_FOLD},
-        {"iends", RH_OP_ENDS | RH_OP_FOLD},
-        {"icontains", RH_OP_CONTAINS | RH_OP_FOLD},
-    };
-
-    for (size_t i = 0; json->kind == RH_JSON_STRING && i < sizeof(ops) / sizeof(ops[0]); i++)
-        if (rh_text_is(json->text, ops[i].name) && parameter->n_ops < 8) {
-            parameter->ops[parameter->n_ops++] = ops[i].op;
-            return RH_OK;
-        }
-    return wrong(r, where,
-                 "has an \"op\" that is none of eq, lt, lte, gt, gte, starts, ends, "
-                 "contains, istarts, iends, icontains");
-}
-
-static int read_ops(const struct reader *r, const struct rh_json *json, const char *where,
-                    struct rh_rest_parameter *parameter)
-{
-    int rc = RH_OK;
-
-    if (!json) {
-        parameter->ops[parameter->n_ops++] = RH_OP_EQ;
-        return RH_OK;
-    }
-    if (json->kind != RH_JSON_ARRAY)
-        return add_op(r, json, where, parameter);
-    for (const struct rh_json *op = json->child; op && rc == RH_OK; op = op->next)
-        rc = add_op(r, op, where, parameter);
-    return rc;
-}
-
-static int read_list(const struct reader *r, const struct rh_json *json, const char *where,
-                     struct rh_rest_parameter *parameter)
-{
-    struct rh_text text = json ? json->text : rh_text_make(NULL, 0);
-
-    if (!json)
-        return RH_OK;
-    if (json->kind == RH_JSON_STRING && rh_text_is(text, "repeat")) {
-        parameter->list = RH_REST_REPEATED;
-    } else if (json->kind == RH_JSON_STRING && text.len == 1) {
-        parameter->list = RH_REST_JOINED;
-        parameter->separator = text.data[0];
-    } else {
-        return wrong(r, where, "has a \"list\" that is neither \"repeat\" nor one character");
-    }
-    return RH_OK;
-}
-
-/* What is sent as it is: a text, a number; in a body any JSON. */
-static int read_value(const struct reader *r, const struct rh_json *json, const char *where,
-                      struct rh_rest_parameter *parameter)
-{
-    if (!json)
-        return RH_OK;
-    if (json->kind >= RH_JSON_ARRAY && parameter->place != RH_REST_BODY)
-        return wrong(r, where, "has a value that is neither text nor number");
-    parameter->value = json->kind == RH_JSON_STRING ? json->text : json->source;
-    parameter->json = json->source;
-    return RH_OK;
-}
-
-static bool has_placeholder(struct rh_text path, struct rh_text name)
-{
-    for (uint64_t i = 0; i + name.len + 2 <= path.len; i++)
-        if (path.data[i] == '{' && memcmp(path.data + i + 1, name.data, name.len) == 0 &&
-            path.data[i + 1 + name.len] == '}')
-            return true;
-    return false;
-}
-
-/* A parameter's column that is not in the answer is a column of its own. */
-static int add_asked(struct reader *r, const char *where, const struct rh_rest_parameter *parameter,
-                     uint8_t type)
-{
-    const struct rh_rest_column *columns = r->columns.items;
-    struct rh_rest_column *column;
-
-    for (uint32_t i = 0; i < r->columns.n; i++)
-        if (rh_text_equal(columns[i].name, parameter->column))
-            return RH_OK;
-    if (parameter->list != RH_REST_ONE_VALUE)
-        return wrong(r, where, "is a list, which needs a \"column\" of the answer");
-    if (parameter->n_ops != 1 || parameter->ops[0] != RH_OP_EQ)
-        return wrong(r, where,
-                     "has another \"op\" than eq, which needs a \"column\" of the answer");
-    column = rh_vec_push(&r->columns, r->arena);
-    if (!column)
-        return rh_fail_nomem(r->error);
-    *column = (struct rh_rest_column){.name = parameter->column,
-                                      .comment = RH_TEXT("what was asked for"),
-                                      .type = type,
-                                      .asked = true,
-                                      .not_null = parameter->required};
-    return RH_OK;
-}
-
-static int check_parameter(const struct reader *r, const char *where,
-                           const struct rh_rest_parameter *parameter)
-{
-    bool in_path = has_placeholder(r->resource->list.path, parameter->name);
-
-    if ((parameter->place == RH_REST_PATH) != in_path)
-        return wrong(r, where, in_path ? "stands in the path" : "does not stand in the path");
-    if (in_path && parameter->list != RH_REST_ONE_VALUE)
-        return wrong(r, where, "stands in the path, where there are no lists");
-    if (parameter->value.data && parameter->required)
-        return wrong(r, where, "is required and has a value");
-    return RH_OK;
-}
-
-static int read_parameter(struct reader *r, const struct rh_json *json, const char *where,
-                          struct rh_rest_parameter *parameter)
-{
-    static const char *const names[] = {"in",   "column", "op", "required", "exact", "value",
-                                        "list", "max",    "as", "type",     "about", NULL};
-    static const char *const places[] = {"path", "query", "body", NULL};
-    struct rh_text type = RH_TEXT("text"), about;
-    uint64_t max = 50;
-    uint8_t type_number;
-    bool constant;
-    int rc;
-
-    parameter->name = json->key;
-    parameter->place =
-        has_placeholder(r->resource->list.path, json->key) ? RH_REST_PATH : RH_REST_QUERY;
-    if ((rc = rh_rest_only(json, where, names, r->error)) ||
-        (rc = rh_rest_word(json, where, "in", places, &parameter->place, r->error)) ||
-        (rc = rh_rest_text(json, where, "column", &parameter->column, r->error)) ||
-        (rc = read_value(r, rh_json_member(json, "value"), where, parameter)) ||
-        (rc = rh_rest_text(json, where, "about", &about, r->error)) ||
-        (rc = rh_rest_bool(json, where, "required", &parameter->required, r->error)) ||
-        (rc = rh_rest_bool(json, where, "exact", &parameter->exact, r->error)) ||
-        (rc = rh_rest_word(json, where, "as", as_words, &parameter->as, r->error)) ||
-        (rc = rh_rest_number(json, where, "max", RH_REST_MAX_REQUESTS, &max, r->error)) ||
-        (rc = rh_rest_text(json, where, "type", &type, r->error)) ||
-        (rc = read_type(r, where, type, &type_number)) ||
-        (rc = read_list(r, rh_json_member(json, "list"), where, parameter)))
-        return rc;
-    constant =
-        parameter->value.data && !rh_json_member(json, "column") && !rh_json_member(json, "op");
-    parameter->list_max = parameter->list && max ? (uint32_t)max : 1;
-    if (parameter->place == RH_REST_PATH && !parameter->value.data)
-        parameter->required = true;
-    rc = check_parameter(r, where, parameter);
-    if (rc || constant)
-        return rc;
-    if (!parameter->column.data)
-        parameter->column = parameter->name;
-    rc = read_ops(r, rh_json_member(json, "op"), where, parameter);
-    return rc ? rc : add_asked(r, where, parameter, type_number);
-}
-
-/* A {name} of the path that nothing is said of. */
-static int add_unsaid(struct reader *r, const char *where, struct rh_vec *parameters)
-{
-    struct rh_text rest = r->resource->list.path;
-    int rc = RH_OK;
-
-    while (rc == RH_OK) {
-        const struct rh_rest_parameter *all = parameters->items;
-        struct rh_rest_parameter *parameter;
-        struct rh_text name;
-        uint32_t i = 0;
-
-        rh_text_cut(&rest, '{');
-        name = rh_text_cut(&rest, '}');
-        if (!rest.data)
-            break;
-        while (i < parameters->n && !rh_text_equal(all[i].name, name))
-            i++;
-        if (i < parameters->n)
-            continue;
-        parameter = rh_vec_push(parameters, r->arena);
-        if (!parameter)
-            return rh_fail_nomem(r->error);
-        *parameter = (struct rh_rest_parameter){.name = name,
-                                                .column = name,
-                                                .place = RH_REST_PATH,
-                                                .ops = {RH_OP_EQ},
-                                                .n_ops = 1,
-                                                .list_max = 1,
-                                                .required = true};
-        rc = add_asked(r, where, parameter, RH_TYPE_TEXT);
-    }
-    return rc;
-}
-
-static int read_parameters(struct reader *r, const struct rh_json *json, const char *where)
-{
-    struct rh_vec parameters = RH_VEC_INIT(struct rh_rest_parameter);
-    int rc = RH_OK;
-
-    if (json && json->kind != RH_JSON_OBJECT)
-        return wrong(r, where, "is no object with a member for each parameter");
-    for (const struct rh_json *member = json ? json->child : NULL; member && rc == RH_OK;
-         member = member->next) {
-        struct rh_rest_parameter *parameter = rh_vec_push(&parameters, r->arena);
-        if (!parameter)
-            return rh_fail_nomem(r->error);
-        rc = read_parameter(r, member, place(r, where, member->key), parameter);
-    }
-    if (rc == RH_OK)
-        rc = add_unsaid(r, where, &parameters);
-    r->resource->list.parameters = parameters.items;
-    r->resource->list.n_parameters = parameters.n;
-    return rc;
-}
-
-/* An "as" of the column is its parameters', too. */
-static void share_as(const struct rh_rest_resource *resource, struct rh_rest_call *call)
-{
-    struct rh_rest_parameter *parameters = (void *)(uintptr_t)call->parameters;
-
-    for (uint32_t i = 0; i < call->n_parameters; i++) {
-        const struct rh_rest_column *column = rh_rest_column_named(resource, parameters[i].column);
-        if (column && !parameters[i].as)
-            parameters[i].as = column->as;
-    }
-}
-
 /* ---- Pages --------------------------------------------------------------------------------- */
 
-static int read_pages(const struct reader *r, const struct rh_json *json, const char *where)
+static int read_pages(const struct rh_rest_reader *r, const struct rh_json *json, const char *where)
 {
     static const char *const names[] = {"style", "name", "size",  "max",           "start",
                                         "path",  "more", "total", "short_is_last", NULL};
@@ -468,21 +224,69 @@ static int read_pages(const struct reader *r, const struct rh_json *json, const 
         (rc = read_path(r, json, where, "total", &pages->total)))
         return rc;
     if (pages->style >= RH_REST_NUMBERED && pages->style <= RH_REST_TOKEN && !pages->name.len)
-        return wrong(r, where, "has no \"name\": the parameter that says which page");
+        return rh_rest_wrong(r, where, "has no \"name\": the parameter that says which page");
     if (pages->style >= RH_REST_CURSOR && pages->style != RH_REST_LINK && !pages->token.n)
-        return wrong(r, where, "has no \"path\": where the next page's token or URL is");
+        return rh_rest_wrong(r, where, "has no \"path\": where the next page's token or URL is");
     if ((pages->size_name.len || pages->short_is_last) && !pages->size)
-        return wrong(r, where, "has no \"max\": how many rows a page may have");
+        return rh_rest_wrong(r, where, "has no \"max\": how many rows a page may have");
     in_answer = pages->more.n || pages->total.n || pages->style == RH_REST_TOKEN ||
                 pages->style == RH_REST_NEXT;
     if (in_answer && r->resource->format != RH_REST_JSON)
-        return wrong(r, where, "looks into the answer, which only JSON has members for");
+        return rh_rest_wrong(r, where, "looks into the answer, which only JSON has members for");
     return RH_OK;
+}
+
+/* ---- Orders -------------------------------------------------------------------------------- */
+
+static int read_order_of(const struct rh_rest_reader *r, const struct rh_json *json,
+                         const char *where, struct rh_rest_order *order)
+{
+    const struct rh_json *down =
+        json->kind == RH_JSON_ARRAY && json->child ? json->child->next : NULL;
+
+    if (!down || json->n != 2 || json->child->kind != RH_JSON_STRING ||
+        down->kind != RH_JSON_STRING)
+        return rh_rest_wrong(r, where, "is no array of two texts: rising, falling");
+    if (!r->resource->inferred && !rh_rest_column_named(r->resource, json->key))
+        return rh_rest_wrong(r, where, "is no column");
+    *order = (struct rh_rest_order){json->key, json->child->text, down->text};
+    return RH_OK;
+}
+
+static int read_order(const struct rh_rest_reader *r, const struct rh_json *json, const char *where)
+{
+    static const char *const names[] = {"name", "by", "natural", NULL};
+    const struct rh_json *by = json ? rh_json_member(json, "by") : NULL;
+    struct rh_rest_resource *resource = r->resource;
+    struct rh_rest_order *orders;
+    int rc;
+
+    if (!json)
+        return RH_OK;
+    if ((rc = rh_rest_only(json, where, names, r->error)) ||
+        (rc = rh_rest_text(json, where, "name", &resource->order_name, r->error)) ||
+        (rc = rh_rest_text(json, where, "natural", &resource->natural, r->error)))
+        return rc;
+    resource->natural_down = rh_text_starts(resource->natural, "-");
+    if (resource->natural_down)
+        resource->natural = rh_text_make(resource->natural.data + 1, resource->natural.len - 1);
+    if (!by)
+        return RH_OK;
+    if (by->kind != RH_JSON_OBJECT || !resource->order_name.len)
+        return rh_rest_wrong(r, where, "has a \"by\" that is no object, or no \"name\"");
+    orders = rh_arena_array(r->arena, by->n, sizeof(*orders));
+    if (!orders)
+        return rh_fail_nomem(r->error);
+    for (const struct rh_json *member = by->child; member && rc == RH_OK; member = member->next)
+        rc = read_order_of(r, member, rh_rest_place(r, where, member->key),
+                           &orders[resource->n_orders++]);
+    resource->orders = orders;
+    return rc;
 }
 
 /* ---- Calls --------------------------------------------------------------------------------- */
 
-static int read_call(const struct reader *r, const struct rh_json *json, const char *where,
+static int read_call(const struct rh_rest_reader *r, const struct rh_json *json, const char *where,
                      struct rh_rest_call *call)
 {
     static const char *const encodings[] = {"json", "form", NULL};
@@ -498,13 +302,14 @@ static int read_call(const struct reader *r, const struct rh_json *json, const c
         return rc;
     if (!call->path.len || call->path.data[0] != '/' ||
         memchr(call->path.data, '#', call->path.len))
-        return wrong(r, where, "has no \"path\" that begins with '/'");
+        return rh_rest_wrong(r, where, "has no \"path\" that begins with '/'");
     call->rows = rh_arena_dup(r->arena, rows.data, rows.len);
     return call->rows ? RH_OK : rh_fail_nomem(r->error);
 }
 
 /* Each {name} of the path is a column. */
-static int add_placeholders(const struct reader *r, const char *where, struct rh_rest_call *call)
+static int add_placeholders(const struct rh_rest_reader *r, const char *where,
+                            struct rh_rest_call *call)
 {
     struct rh_vec parameters = RH_VEC_INIT(struct rh_rest_parameter);
     struct rh_text rest = call->path;
@@ -538,7 +343,7 @@ static int add_placeholders(const struct reader *r, const char *where, struct rh
 }
 
 /* NULL stays where there is no such member. */
-static int read_more(const struct reader *r, const struct rh_json *json, const char *where,
+static int read_more(const struct rh_rest_reader *r, const struct rh_json *json, const char *where,
                      const char *name, const char *method, const struct rh_rest_call **ret_call)
 {
     static const char *const names[] = {"method", "path", "rows", "wrap", "body", NULL};
@@ -548,7 +353,7 @@ static int read_more(const struct reader *r, const struct rh_json *json, const c
 
     if (!member)
         return RH_OK;
-    where = place(r, where, rh_text_of(name));
+    where = rh_rest_place(r, where, rh_text_of(name));
     call = rh_arena_alloc(r->arena, sizeof(*call));
     if (!call)
         return rh_fail_nomem(r->error);
@@ -556,12 +361,13 @@ static int read_more(const struct reader *r, const struct rh_json *json, const c
     if ((rc = rh_rest_only(member, where, names, r->error)) ||
         (rc = read_call(r, member, where, call)) || (rc = add_placeholders(r, where, call)))
         return rc;
-    share_as(r->resource, call);
+    rh_rest_share_as(r->resource, call);
     *ret_call = call;
     return RH_OK;
 }
 
-static int read_lookup(const struct reader *r, const struct rh_json *json, const char *where)
+static int read_lookup(const struct rh_rest_reader *r, const struct rh_json *json,
+                       const char *where)
 {
     const struct rh_rest_resource *resource = r->resource;
     int rc = read_more(r, json, where, "one", "GET", &r->resource->one);
@@ -569,19 +375,19 @@ static int read_lookup(const struct reader *r, const struct rh_json *json, const
     if (rc || !resource->one)
         return rc;
     for (uint32_t i = 0; i < resource->n_key; i++)
-        if (!has_placeholder(resource->one->path, resource->key[i]))
-            return wrong(r, where, "has a \"one\" whose path lacks a column of the key");
-    return resource->n_key ? RH_OK : wrong(r, where, "has a \"one\" and no \"key\"");
+        if (!rh_rest_has_placeholder(resource->one->path, resource->key[i]))
+            return rh_rest_wrong(r, where, "has a \"one\" whose path lacks a column of the key");
+    return resource->n_key ? RH_OK : rh_rest_wrong(r, where, "has a \"one\" and no \"key\"");
 }
 
 /* ---- The resource -------------------------------------------------------------------------- */
 
-static int read_all(struct reader *r, const struct rh_json *json, const char *where)
+static int read_all(struct rh_rest_reader *r, const struct rh_json *json, const char *where)
 {
     static const char *const names[] = {"about",  "path",      "method",  "rows", "single",
                                         "format", "separator", "columns", "key",  "parameters",
                                         "any_of", "page",      "cache",   "one",  "insert",
-                                        "update", "delete",    NULL};
+                                        "update", "delete",    "order",   NULL};
     struct rh_rest_resource *resource = r->resource;
     struct rh_text separator = RH_TEXT(",");
     uint64_t cache_s = 0;
@@ -594,25 +400,30 @@ static int read_all(struct reader *r, const struct rh_json *json, const char *wh
         (rc = rh_rest_number(json, where, "cache", 3600, &cache_s, r->error)) ||
         (rc = read_call(r, json, where, &resource->list)) ||
         (rc = read_columns(r, rh_json_member(json, "columns"),
-                           place(r, where, RH_TEXT("columns")))) ||
-        (rc = read_parameters(r, rh_json_member(json, "parameters"),
-                              place(r, where, RH_TEXT("parameters")))))
+                           rh_rest_place(r, where, RH_TEXT("columns")))) ||
+        (rc = rh_rest_read_parameters(r, rh_json_member(json, "parameters"),
+                                      rh_rest_place(r, where, RH_TEXT("parameters")))))
         return rc;
     if (separator.len != 1 || strchr("\"\r\n", separator.data[0]))
-        return wrong(r, where, "has a \"separator\" that is not one character");
+        return rh_rest_wrong(r, where, "has a \"separator\" that is not one character");
     if (resource->format == RH_REST_XML && !resource->list.rows[0])
-        return wrong(r, where, "has no \"rows\": the elements from the root to a row, with dots");
+        return rh_rest_wrong(r, where,
+                             "has no \"rows\": the elements from the root to a row, with dots");
     resource->separator = separator.data[0];
     resource->cache_us = cache_s * 1000000;
     resource->columns = r->columns.items;
     resource->n_columns = r->columns.n;
-    share_as(resource, &resource->list);
+    rh_rest_share_as(resource, &resource->list);
     if (rh_json_member(json, "key") &&
-        (rc = read_names(r, rh_json_member(json, "key"), place(r, where, RH_TEXT("key")),
+        (rc = read_names(r, rh_json_member(json, "key"), rh_rest_place(r, where, RH_TEXT("key")),
                          &resource->key, &resource->n_key)))
         return rc;
-    if ((rc = read_any_of(r, rh_json_member(json, "any_of"), place(r, where, RH_TEXT("any_of")))) ||
-        (rc = read_pages(r, rh_json_member(json, "page"), place(r, where, RH_TEXT("page")))) ||
+    if ((rc = read_any_of(r, rh_json_member(json, "any_of"),
+                          rh_rest_place(r, where, RH_TEXT("any_of")))) ||
+        (rc = read_pages(r, rh_json_member(json, "page"),
+                         rh_rest_place(r, where, RH_TEXT("page")))) ||
+        (rc = read_order(r, rh_json_member(json, "order"),
+                         rh_rest_place(r, where, RH_TEXT("order")))) ||
         (rc = read_lookup(r, json, where)) ||
         (rc = read_more(r, json, where, "insert", "POST", &resource->insert)) ||
         (rc = read_more(r, json, where, "update", "PATCH", &resource->update)))
@@ -624,15 +435,15 @@ int rh_rest_resource_read(struct rh_arena *arena, const struct rh_json *json,
                           struct rh_rest_resource *ret_resource, struct rh_error *error)
 {
     struct rh_rest_resource resource = {.name = json->key, .list = {.method = RH_TEXT("GET")}};
-    struct reader r = {.arena = arena,
-                       .resource = &resource,
-                       .columns = RH_VEC_INIT(struct rh_rest_column),
-                       .error = error};
+    struct rh_rest_reader r = {.arena = arena,
+                               .resource = &resource,
+                               .columns = RH_VEC_INIT(struct rh_rest_column),
+                               .error = error};
     int rc;
 
     if (!json->key.len || memchr(json->key.data, 0, json->key.len))
         return rh_fail(error, RH_CONFIG, "description: a resource has no name");
-    rc = read_all(&r, json, place(&r, "resources", json->key));
+    rc = read_all(&r, json, rh_rest_place(&r, "resources", json->key));
     if (rc == RH_OK)
         *ret_resource = resource;
     return rc;

@@ -1,13 +1,14 @@
 /*
  * Any JSON, XML or CSV API, told by a description: its resources are tables, over the host's HTTP.
  *
- * The description is a JSON document (docs/rest.md): where a resource's rows are in the answer, what
- * its columns are, which conditions the API takes as parameters, how pages follow each other, how a row
- * is made, changed and deleted. Secrets are settings of their own.
+ * The description is a JSON document (docs/rest.md): where a resource's rows are in the answer,
+ * what its columns are, which conditions the API takes as parameters, how pages follow each other,
+ * how a row is made, changed and deleted. Secrets are settings of their own.
  *
  *   config.c       settings                       connection.c  connect, ping, cancel, close
  *   description.c  the document, read             resource.c    one resource of it
- *   catalog.c      tables, columns                bind.c        conditions to parameters
+ *   parameter.c    its parameters                 catalog.c     tables, columns
+ *   bind.c         conditions to parameters       order.c       orders that an API has
  *   plan.c         what is claimed; explain       request.c     URLs and bodies
  *   answer.c       documents of one answer        page.c        the next page
  *   cell.c         documents to cells             read.c        cursors
@@ -134,6 +135,12 @@ struct rh_rest_pages {
     bool short_is_last;        /* a page of fewer rows than `size` is the last */
 };
 
+/* An order that the list can come in. */
+struct rh_rest_order {
+    struct rh_text column;
+    struct rh_text up, down; /* values of the parameter; no text: not in that direction */
+};
+
 struct rh_rest_resource {
     struct rh_text name;
     struct rh_text comment;
@@ -148,6 +155,11 @@ struct rh_rest_resource {
     const uint32_t *n_any_of;
     uint32_t n_any_ofs;
     struct rh_rest_pages pages;
+    struct rh_text order_name; /* the parameter that orders the list */
+    const struct rh_rest_order *orders;
+    uint32_t n_orders;
+    struct rh_text natural; /* the column that it is ordered by without that; no text: by none */
+    bool natural_down;
     uint64_t cache_us; /* how long answers to lookups are good; 0: not kept */
     struct rh_rest_call list;
     const struct rh_rest_call *one; /* NULL: there is none; the same below */
@@ -256,16 +268,20 @@ struct rh_rest_scan {
     struct rh_rest_binding *bindings;
     uint32_t n_bindings;
     uint64_t n_requests;
+    struct rh_text order; /* value of the resource's order_name; no text: not sent */
 };
 
-/* The best way to read; values are copied into the arena when `keep`. NEEDS_KEYS, with the columns in
- * the message. */
+/* The best way to read; values are copied into the arena when `keep`. NEEDS_KEYS, with the columns
+ * in the message. */
 int rh_rest_bind(const struct rh_rest_resource *resource, const struct rh_query *query,
                  struct rh_arena *arena, bool keep, struct rh_rest_scan *ret_scan,
                  struct rh_error *error);
 /* What the scan does for the conjunct. */
 uint8_t rh_rest_verdict(const struct rh_rest_scan *scan, const struct rh_query *query,
                         uint32_t conjunct);
+/* How much of the query's order the scan's rows come in, and what asks for it. */
+uint32_t rh_rest_order_of(const struct rh_rest_scan *scan, const struct rh_query *query,
+                          struct rh_text *ret_value);
 /* Moves to the next request; false behind the last. */
 bool rh_rest_scan_step(struct rh_rest_scan *scan);
 const struct rh_rest_binding *rh_rest_binding_of(const struct rh_rest_scan *scan,
@@ -289,7 +305,8 @@ bool rh_rest_is_segment(struct rh_text text);
 int rh_rest_add_path(const struct rh_rest_resource *resource, struct rh_text path,
                      const struct rh_column *columns, uint32_t n_columns, uint32_t stride,
                      const struct rh_value *cells, struct rh_buf *url, struct rh_error *error);
-/* Appends the URL and the JSON body (where the API takes one to read) of the request at hand, without a page. */
+/* Appends the URL and the JSON body (where the API takes one to read) of the request at hand,
+ * without a page. */
 int rh_rest_add_request(const struct rh_rest_scan *scan, struct rh_buf *url, struct rh_buf *body,
                         struct rh_error *error);
 
@@ -323,7 +340,8 @@ void rh_rest_answer_init(struct rh_rest_answer *answer, struct rh_conn *conn,
 /* Starts the request; its answer is read by `next`. What was open is closed before. [conn] */
 int rh_rest_answer_send(struct rh_rest_answer *answer, const struct rh_op *op,
                         struct rh_error *error);
-/* The next document, borrowed until the next call; RH_END. To a lookup, 404 is no document. [conn] */
+/* The next document, borrowed until the next call; RH_END. To a lookup, 404 is no document.
+ * [conn] */
 int rh_rest_answer_next(struct rh_rest_answer *answer, const struct rh_op *op,
                         const struct rh_json **ret_document, struct rh_error *error);
 /* Ends the request at any point; url and body stay. */
@@ -359,8 +377,8 @@ void rh_rest_position_add(struct rh_rest_position *position, uint64_t limit, str
 /* Takes note of a row. */
 int rh_rest_position_row(struct rh_rest_position *position, const struct rh_json *document,
                          struct rh_error *error);
-/* Behind a page: RH_OK when there is another, RH_END. PROTOCOL when pages come again; PERMISSION when
- * the next one is at another host. */
+/* Behind a page: RH_OK when there is another, RH_END. PROTOCOL when pages come again; PERMISSION
+ * when the next one is at another host. */
 int rh_rest_position_turn(struct rh_rest_position *position, const struct rh_rest_answer *answer,
                           bool has_key, struct rh_error *error);
 
@@ -379,8 +397,8 @@ struct rh_rest_field {
 int rh_rest_field_of(const struct rh_rest_resource *resource, const struct rh_column *column,
                      struct rh_arena *arena, struct rh_rest_field *ret_field,
                      struct rh_error *error);
-/* The field's cell of a row of `rows`. DATA when it does not fit the declared type; n: the row's number,
- * for the message. */
+/* The field's cell of a row of `rows`. DATA when it does not fit the declared type; n: the row's
+ * number, for the message. */
 int rh_rest_cell(struct rh_rowset *rows, struct rh_value *cell, const struct rh_rest_field *field,
                  const struct rh_json *document, uint64_t n, struct rh_error *error);
 /* Equal by value; false for NULL. */

@@ -1,10 +1,10 @@
 /*
  * Writing: one request for each row, in order; each row stands for itself.
  *
- * The path takes the key, the body the other columns. A row that the API does not know (404, 410) is not
- * affected. What is to be returned is the row of the answer, where there is one, else it is read again;
- * a row that is deleted is read before. A request whose answer was lost is never sent again: its outcome
- * is not known.
+ * The path takes the key, the body the other columns. A row that the API does not know (404, 410)
+ * is not affected. What is to be returned is the row of the answer, where there is one, else it is
+ * read again; a row that is deleted is read before. A request whose answer was lost is never sent
+ * again: its outcome is not known.
  */
 #include "rest.h"
 

@@ -1,6 +1,6 @@
 /*
- * A curl line as a description: its words as a shell takes them (quotes, backslashes, nothing else),
- * its URL as a resource without columns, what authenticates as `auth`.
+ * A curl line as a description: its words as a shell takes them (quotes, backslashes, nothing
+ * else), its URL as a resource without columns, what authenticates as `auth`.
  */
 #include "cli/describe.h"
 

@@ -1,6 +1,7 @@
 /*
- * An OpenAPI 3 document as a description. A collection is a GET whose answer is an array of objects, or
- * an object with one such array; what the document does not tell is left out, not guessed.
+ * An OpenAPI 3 document as a description. A collection is a GET whose answer is an array of
+ * objects, or an object with one such array; what the document does not tell is left out, not
+ * guessed.
  */
 #include "cli/describe.h"
 
@@ -101,7 +102,8 @@ static const json_t *items_of(const struct import *import, const json_t *schema)
     return json_object_get(items, "properties") || json_object_get(items, "allOf") ? items : NULL;
 }
 
-/* The schema of a row, and the member of the answer that has the rows ("" for the answer itself). */
+/* The schema of a row, and the member of the answer that has the rows ("" for the answer itself).
+ * */
 static const json_t *rows_of(const struct import *import, const json_t *operation,
                              const char **ret_rows)
 {

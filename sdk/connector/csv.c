@@ -23,8 +23,8 @@ void rh_csv_fini(struct rh_csv *csv)
     csv->fields = NULL;
 }
 
-/* What is held is at most one unfinished record, which `next` has measured; what comes is as large as
- * the caller makes it. */
+/* What is held is at most one unfinished record, which `next` has measured; what comes is as large
+ * as the caller makes it. */
 void rh_csv_push(struct rh_csv *csv, struct rh_text piece)
 {
     struct rh_buf *held = &csv->held;

@@ -11,11 +11,11 @@
  *             break;
  *     }
  *
- * Lines end in LF or CRLF, also within quotes; a byte order mark at the front is skipped. Strict, as
- * guessing would put values into the wrong columns: a quote within a field that is not quoted, text
- * behind a closing quote, a record with another number of fields than the first, and what is not
- * UTF-8 are errors that name the line. Empty lines are skipped, unless records have one field. An
- * allocation is made only until the largest record has been seen. One thread at a time.
+ * Lines end in LF or CRLF, also within quotes; a byte order mark at the front is skipped. Strict,
+ * as guessing would put values into the wrong columns: a quote within a field that is not quoted,
+ * text behind a closing quote, a record with another number of fields than the first, and what is
+ * not UTF-8 are errors that name the line. Empty lines are skipped, unless records have one field.
+ * An allocation is made only until the largest record has been seen. One thread at a time.
  */
 #pragma once
 
@@ -54,7 +54,7 @@ void rh_csv_push(struct rh_csv *csv, struct rh_text piece);
 /* There is no more. */
 void rh_csv_close(struct rh_csv *csv);
 /* The next record, borrowed until the next call. A field without quotes in which nothing stands is
- * {NULL, 0}, a quoted one the empty text. RH_CSV_MORE; RH_END; PROTOCOL (not CSV), RESOURCE (a record
- * above the ceiling, out of memory). */
+ * {NULL, 0}, a quoted one the empty text. RH_CSV_MORE; RH_END; PROTOCOL (not CSV), RESOURCE (a
+ * record above the ceiling, out of memory). */
 int rh_csv_next(struct rh_csv *csv, const struct rh_text **ret_fields, uint32_t *ret_n,
                 struct rh_error *error);

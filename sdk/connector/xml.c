@@ -1,8 +1,8 @@
 /*
- * Tokens are cut out whole (a tag, a comment, a run of text), so that a piece may end anywhere; then
- * looked at strictly. Outside of rows only the names of the open elements are kept. A row is built as
- * a tree, because elements of one name need not stand together, written out as JSON and parsed: so it
- * is a document like any other, with the source of each value.
+ * Tokens are cut out whole (a tag, a comment, a run of text), so that a piece may end anywhere;
+ * then looked at strictly. Outside of rows only the names of the open elements are kept. A row is
+ * built as a tree, because elements of one name need not stand together, written out as JSON and
+ * parsed: so it is a document like any other, with the source of each value.
  */
 #include "connector/xml.h"
 
@@ -147,7 +147,8 @@ static int add_reference(struct rh_buf *to, struct rh_text *rest, struct rh_erro
     return RH_OK;
 }
 
-/* Text as it is meant: references resolved (not in CDATA), line ends as LF, in attributes as spaces. */
+/* Text as it is meant: references resolved (not in CDATA), line ends as LF, in attributes as
+ * spaces. */
 static int add_text(struct rh_buf *to, struct rh_text rest, bool is_attribute, bool is_cdata,
                     struct rh_error *error)
 {
@@ -208,7 +209,8 @@ static int copy_text(struct rh_xml *xml, struct rh_text text, struct rh_text *re
     return ok ? RH_OK : too_large(xml, error);
 }
 
-/* An element or attribute into the object; what has a name that is there already makes an array of it. */
+/* An element or attribute into the object; what has a name that is there already makes an array of
+ * it. */
 static int add_member(struct rh_xml *xml, struct rh_xml_node *object, struct rh_text name,
                       struct rh_xml_node *value, struct rh_error *error)
 {

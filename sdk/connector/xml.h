@@ -1,6 +1,6 @@
 /*
- * Rows out of XML 1.0 that comes in pieces, one at a time, in bounded memory: each element at a path
- * from the root becomes a document, as JSON would have it.
+ * Rows out of XML 1.0 that comes in pieces, one at a time, in bounded memory: each element at a
+ * path from the root becomes a document, as JSON would have it.
  *
  *     <user id="7"><name>Ann</name><tag>a</tag><tag>b</tag><note/></user>
  *     {"@id":"7","name":"Ann","tag":["a","b"],"note":null}
@@ -20,9 +20,9 @@
  *     while ((rc = rh_xml_next(&xml, &document, error)) != RH_END)
  *         …RH_XML_MORE: rh_xml_push or rh_xml_close; RH_OK: use document…
  *
- * Strict, and small on purpose: UTF-8 alone, no document type (so no entities but the five predefined
- * ones and character references, and nothing is ever fetched), tags that match, one root. RH_END says
- * that all was well-formed to its last byte. One thread at a time.
+ * Strict, and small on purpose: UTF-8 alone, no document type (so no entities but the five
+ * predefined ones and character references, and nothing is ever fetched), tags that match, one
+ * root. RH_END says that all was well-formed to its last byte. One thread at a time.
  */
 #pragma once
 
@@ -64,8 +64,8 @@ struct rh_xml {
     bool found; /* for reading: the element around the rows was there */
 };
 
-/* path: names of elements from the root to the row, with dots: "feed.entry". max_bytes: ceiling of one
- * row, and of one tag or text. */
+/* path: names of elements from the root to the row, with dots: "feed.entry". max_bytes: ceiling of
+ * one row, and of one tag or text. */
 void rh_xml_init(struct rh_xml *xml, const char *path, size_t max_bytes);
 void rh_xml_fini(struct rh_xml *xml);
 /* Adds bytes (copied). What `next` returned before ends. */

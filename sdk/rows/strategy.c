@@ -44,7 +44,8 @@ static int fail_needs(const struct rh_query *query, const struct rh_plan *plan,
         n += name.len;
     }
     names[n] = 0;
-    if (!n && error && error->error_class == RH_NEEDS_KEYS) /* columns that the query does not mention */
+    if (!n && error &&
+        error->error_class == RH_NEEDS_KEYS) /* columns that the query does not mention */
         return rh_error_code(error, "needs-filter");
     rh_error_clear(error);
     rh_fail(error, RH_NEEDS_KEYS, "\"%.*s\" cannot be read as a whole", RH_TEXT_ARG(query->table));

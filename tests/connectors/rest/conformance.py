@@ -14,7 +14,8 @@ from description import make, resource, settings
 
 HOST = os.environ["ROWHOUSE_TEST_REST"].removeprefix("http://")
 ABSENT = object()
-THINGS = {"id": "text", "n": "int", "s": "text", "b": "bool", "f": "float", "d": "decimal", "t": "timestamp", "j": "json"}
+THINGS = {"id": "text", "n": "int", "s": "text", "b": "bool", "f": "float", "d": "decimal", "t": "timestamp",
+          "j": "json"}
 ROWS = [
     ("B", None, "é", None, 1e-3, 1, "2024-01-01T00:00:00Z", {"k": "v"}),
     ("a", 1, "x", True, 1.5, 1.0, "1969-12-31T23:59:59.5Z", [1, 2]),

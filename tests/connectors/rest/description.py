@@ -20,15 +20,18 @@ def make(name, key, types, rows):
 
 def resource(name, key, types):
     """Its resource: what the shop takes, and no more."""
-    parameters = {column: {"exact": kind == "bool"} for column, kind in types.items() if kind not in ("json", "timestamp")}
+    parameters = {column: {"exact": kind == "bool"} for column, kind in types.items() if kind not in ("json",
+        "timestamp")}
     parameters.pop(key)
     for column, kind in types.items():
         if kind in ("int", "float", "decimal", "timestamp"):
             parameters[column + "_from"] = {"column": column, "op": ["gte"]}
             parameters[column + "_to"] = {"column": column, "op": ["lte"]}
     parameters[key + "s"] = {"column": key, "list": ",", "max": 40}
+    by = {key: [key, "-" + key]} if types[key] == "int" else {}
     return {
-        "path": f"/{name}", "rows": "items", "columns": types, "key": [key], "parameters": parameters,
+        "order": {"name": "sort", "by": by}, "path": f"/{name}", "rows": "items", "columns": types, "key": [key],
+        "parameters": parameters,
         "page": {"style": "page", "name": "page", "size": "per_page", "max": 100, "total": "total"},
         "one": {"path": f"/{name}/{{{key}}}"}, "insert": {"path": f"/{name}"},
         "update": {"path": f"/{name}/{{{key}}}"}, "delete": {"path": f"/{name}/{{{key}}}"},

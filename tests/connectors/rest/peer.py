@@ -10,13 +10,15 @@ Runs the command with ROWHOUSE_TEST_REST set to http://127.0.0.1:PORT and exits 
     /peer/…      for the tests: PUT /peer/shop/NAME makes a collection; GET /peer/log gives the requests
                  since DELETE /peer/log
 
-The shop wants the bearer token "s3cret". A collection NAME with the key KEY has
+The shop wants the bearer token "s3cret", or that as password of "me", in the header X-Key or as parameter
+key; /shop/token gives it by OAuth 2. A collection NAME with the key KEY has
 
-    GET    /shop/NAME?page=&per_page=&COLUMN=&COLUMN_from=&COLUMN_to=&KEYs=a,b&search=
+    GET    /shop/NAME?page=&per_page=&COLUMN=&COLUMN_from=&COLUMN_to=&KEYs=a,b&search=&sort=
     POST   /shop/NAME       201 with the row; 409 when the key is there; 422 for another type
     POST   /shop/NAME/search?page=&per_page=    the same conditions as a JSON object; lists are arrays
     GET PATCH DELETE  /shop/NAME/KEY    404 when it is not there
 """
+import base64
 import datetime
 import json
 import os
@@ -48,7 +50,8 @@ class Collection:
         self.rows = {str(row[self.key]): row for row in made["rows"]}
 
     def check(self, row):
-        kinds = {"int": int, "text": str, "bool": bool, "float": (int, float), "decimal": (int, float), "timestamp": str,
+        kinds = {"int": int, "text": str, "bool": bool, "float": (int, float), "decimal": (int, float),
+                 "timestamp": str,
                  "json": object}
         for name, value in row.items():
             if name not in self.types:
@@ -86,7 +89,8 @@ class Collection:
                     value = self.typed(self.types[column], text)
                 except (ValueError, KeyError):
                     raise Refused(400, f"{name} is malformed") from None
-                return lambda row: row.get(column) is not None and self.holds(suffix, self.comparable(row, column), value)
+                return lambda row: row.get(column) is not None and self.holds(suffix, self.comparable(row, column),
+                                                                              value)
         raise Refused(400, f"unknown parameter {name}")
 
     def list(self, query):
@@ -100,12 +104,17 @@ class Collection:
             raise Refused(400, "page and per_page are numbers") from None
         if page < 1 or not 1 <= per_page <= self.PER_PAGE:
             raise Refused(400, "page or per_page is out of range")
+        sort = query.pop("sort", "")
+        if sort and self.types.get(sort.lstrip("-")) not in ("int", "float", "decimal"):
+            raise Refused(400, "cannot sort by that")
         conditions = [self.condition(name, text) for name, text in query.items()]
         rows = [row for row in self.rows.values() if all(holds(row) for holds in conditions)]
+        if sort:
+            rows.sort(key=lambda row: row[sort.lstrip("-")], reverse=sort.startswith("-"))
         return 200, {"items": rows[(page - 1) * per_page:page * per_page], "page": page, "total": len(rows)}
 
     def search(self, query, body):
-        if set(body) & {"page", "per_page"} or {name for name, _ in query} - {"page", "per_page"}:
+        if set(body) & {"page", "per_page", "sort"} or {name for name, _ in query} - {"page", "per_page", "sort"}:
             raise Refused(400, "conditions are in the body, pages in the URL")
         texts = {name: ",".join(map(str, value)) if isinstance(value, list) else
                  json.dumps(value) if isinstance(value, bool) else str(value) for name, value in body.items()}
@@ -137,8 +146,28 @@ class Collection:
 SHOP = {}
 
 
+def is_known(request):
+    """Any one of the ways, and no secret elsewhere."""
+    given = [request.headers.get("authorization"), request.headers.get("x-key"), dict(request.query).get("key")]
+    request.query = [pair for pair in request.query if pair[0] != "key"]
+    return given in (["Bearer s3cret", None, None], ["Basic " + base64.b64encode(b"me:s3cret").decode(), None, None],
+                     [None, "s3cret", None], [None, None, "s3cret"])
+
+
+def token(request):
+    """OAuth 2: client credentials and refresh."""
+    form = dict(urllib.parse.parse_qsl(request.body.decode()))
+    basic = request.headers.get("authorization") == "Basic " + base64.b64encode(b"me:cl1ent").decode()
+    if form.get("grant_type") == "client_credentials" and basic and form.get("scope") == "read" or \
+            form.get("grant_type") == "refresh_token" and form.get("refresh_token") == "r3fresh":
+        return 200, {"access_token": "s3cret", "token_type": "Bearer", "expires_in": 3600}
+    return 400, {"error": "invalid_grant"}
+
+
 def shop(request):
-    if request.headers.get("authorization") != "Bearer s3cret":
+    if request.path == "/shop/token":
+        return token(request)
+    if not is_known(request):
         raise Refused(401, "wrong token")
     parts = [urllib.parse.unquote(part, errors="strict") for part in request.path.split("/")[2:]]
     if parts[0] == "" and len(parts) == 1:
@@ -193,6 +222,8 @@ class Request:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # an answer leaves in one piece
+    disable_nagle_algorithm = True
 
     def log_message(self, *args):
         pass

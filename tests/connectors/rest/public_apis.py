@@ -20,14 +20,17 @@ def as_json(status, value, headers=()):
 def issue(number):
     moment = f"2024-{1 + number % 12:02d}-03T0{number % 10}:00:00Z"
     closed = number % 3 == 0
-    return {"id": 10 ** 9 + number, "number": number, "title": f"Issue {number}", "state": "closed" if closed else "open",
+    return {"id": 10 ** 9 + number, "number": number, "title": f"Issue {number}", "state": "closed"
+            if closed else "open",
             "user": {"login": "Mona" if number % 2 else "hubot", "id": number % 2}, "comments": number % 5,
-            "body": None if number % 7 == 0 else f"Body {number}", "labels": [{"name": "bug"}] if number % 4 == 0 else [],
+            "body": None if number % 7 == 0 else f"Body {number}", "labels": [{"name": "bug"}]
+            if number % 4 == 0 else [],
             "created_at": "2024-01-01T00:00:00Z", "updated_at": moment, "closed_at": moment if closed else None}
 
 
 ISSUES = {number: issue(number) for number in range(1, 251)}
-LISTED = {"milestone", "state", "assignee", "creator", "mentioned", "labels", "sort", "direction", "since", "per_page", "page"}
+LISTED = {"milestone", "state", "assignee", "creator", "mentioned", "labels", "sort", "direction", "since", "per_page",
+          "page"}
 
 
 def github_list(request):
@@ -53,7 +56,8 @@ def github_list(request):
 
 def github_write(request, number):
     body = json.loads(request.body)
-    allowed = {"title", "body", "milestone", "labels", "assignees", "assignee"} | ({"state", "state_reason"} if number else set())
+    allowed = {"title", "body", "milestone", "labels", "assignees", "assignee"} | ({"state", "state_reason"}
+                                                                                   if number else set())
     if set(body) - allowed or (not number and not isinstance(body.get("title"), str)):
         return as_json(422, {"message": "Validation Failed"})
     if not number:
@@ -89,7 +93,8 @@ def github(request):
 # ---- Stripe ------------------------------------------------------------------------------------
 
 def customer(number):
-    return {"id": f"cus_{number:04d}", "object": "customer", "email": f"c{number % 40}@example.com", "name": f"Customer {number}",
+    return {"id": f"cus_{number:04d}", "object": "customer", "email": f"c{number % 40}@example.com",
+            "name": f"Customer {number}",
             "description": None, "balance": number % 9 - 4, "created": 1700000000 + 3600 * number, "livemode": False,
             "metadata": {"n": str(number)}}
 
@@ -174,7 +179,8 @@ def ecb_csv(request, currencies):
     for currency in currencies:
         if currency not in CURRENCIES:
             return 404, b"No results found.", [("Content-Type", "text/plain")]
-        lines += [f'EXR.D.{currency}.EUR.SP00.A,D,{currency},EUR,SP00,A,{day},{rate(currency, day)},"{currency}/Euro, daily"'
+        lines += [f'EXR.D.{currency}.EUR.SP00.A,D,{currency},EUR,SP00,A,{day},{rate(currency, day)},'
+                  f'"{currency}/Euro, daily"'
                   for day in DAYS if first <= day <= last]
     return 200, "\r\n".join(lines + [""]).encode(), [("Content-Type", "text/csv")]
 
@@ -183,7 +189,8 @@ def ecb_xml():
     day = DAYS[-1]
     cubes = "".join(f"\t\t\t<Cube currency='{currency}' rate='{rate(currency, day)}'/>\n" for currency in CURRENCIES)
     text = f"""<?xml version="1.0" encoding="UTF-8"?>
-<gesmes:Envelope xmlns:gesmes="http://www.gesmes.org/xml/2002-08-01" xmlns="http://www.ecb.int/vocabulary/2002-08-01/eurofxref">
+<gesmes:Envelope xmlns:gesmes="http://www.gesmes.org/xml/2002-08-01"
+                 xmlns="http://www.ecb.int/vocabulary/2002-08-01/eurofxref">
 	<gesmes:subject>Reference rates</gesmes:subject>
 	<gesmes:Sender><gesmes:name>European Central Bank</gesmes:name></gesmes:Sender>
 	<Cube>

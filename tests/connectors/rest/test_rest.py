@@ -3,6 +3,7 @@ docs/examples/rest; needed conditions; answers that no API should give; `rowhous
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -85,7 +86,8 @@ REPO = {"owner": "octo-org", "repo": "octo-repo"}
 
 def test_github_reads_every_page_by_its_links(github):
     rows = github.rows("issues", where=REPO, select=["owner", "number", "creator"], order=["number"], limit=1000)
-    assert [r["number"] for r in rows] == list(range(1, 251)) and rows[0] == {"owner": "octo-org", "number": 1, "creator": "Mona"}
+    assert [r["number"] for r in rows] == list(range(1, 251)) and rows[0] == {"owner": "octo-org", "number": 1,
+                                                                              "creator": "Mona"}
     asked = requests()
     assert len(asked) == 3 and all("per_page=100" in r and "state=all" in r for r in asked)
     assert "page=2" in asked[1] and "page=3" in asked[2]
@@ -95,13 +97,15 @@ def test_github_takes_conditions_as_parameters(github):
     rows = github.rows("issues", where={**REPO, "state": "closed", "creator": "Mona"}, select=["number"], limit=500)
     assert sorted(r["number"] for r in rows) == [n for n in range(1, 251) if n % 3 == 0 and n % 2]
     assert "state=closed" in requests()[0] and "creator=Mona" in requests()[0]
-    assert github.rows("issues", where={**REPO, "creator": "mona"}, select=["number"]) == [], "GitHub ignores case, we do not"
+    assert github.rows("issues", where={**REPO, "creator": "mona"},
+                       select=["number"]) == [], "GitHub ignores case, we do not"
     rows = github.rows("issues", where={**REPO, "updated_at": {"gte": "2024-12-01T00:00:00Z"}}, select=["number"])
     assert rows and "since=2024-12-01T00%3A00%3A00Z" in requests()[0]
 
 
 def test_github_looks_issues_up(github):
-    rows = github.rows("issues", where={**REPO, "number": {"in": [7, 3, 9999]}}, select=["number", "body"], order=["number"])
+    rows = github.rows("issues", where={**REPO, "number": {"in": [7, 3, 9999]}}, select=["number", "body"],
+                       order=["number"])
     assert rows == [{"number": 3, "body": "Body 3"}, {"number": 7, "body": None}]
     assert sorted(requests()) == [f"GET /github/repos/octo-org/octo-repo/issues/{n}" for n in (3, 7, 9999)]
 
@@ -110,7 +114,8 @@ def test_github_makes_and_changes_issues(github):
     made = github.write("POST", "issues?returning=rows", 201, json=[{**REPO, "title": "New", "labels": ["bug"]}])
     number = made["data"][0]["data"]["number"] if "data" in made["data"][0] else made["data"][0]["number"]
     github.write("PATCH", f"issues/octo-org,octo-repo,{number}", 200, json={"state": "closed"})
-    assert github.rows("issues", where={**REPO, "number": number}, select=["title", "state"]) == [{"title": "New", "state": "closed"}]
+    assert github.rows("issues", where={**REPO, "number": number}, select=["title", "state"]) == [{"title": "New",
+        "state": "closed"}]
 
 
 @pytest.fixture(scope="module")
@@ -121,14 +126,16 @@ def stripe(api):
 def test_stripe_pages_with_the_last_id(stripe):
     rows = stripe.rows("customers", select=["id"], limit=1000)
     assert [r["id"] for r in rows] == [f"cus_{n:04d}" for n in range(230)]
-    assert requests() == ["GET /stripe/v1/customers?limit=100", "GET /stripe/v1/customers?limit=100&starting_after=cus_0130",
+    assert requests() == ["GET /stripe/v1/customers?limit=100",
+                          "GET /stripe/v1/customers?limit=100&starting_after=cus_0130",
                           "GET /stripe/v1/customers?limit=100&starting_after=cus_0030"]
 
 
 def test_stripe_takes_times_as_seconds(stripe):
     rows = stripe.rows("customers", where={"created": {"gte": "2023-11-14T22:13:20.5Z", "lt": "2023-11-15T01:13:20Z"}},
                        select=["id", "created"], order=["id"])
-    assert rows == [{"id": "cus_0001", "created": "2023-11-14T23:13:20Z"}, {"id": "cus_0002", "created": "2023-11-15T00:13:20Z"}]
+    assert rows == [{"id": "cus_0001", "created": "2023-11-14T23:13:20Z"}, {"id": "cus_0002",
+                                                                            "created": "2023-11-15T00:13:20Z"}]
     assert "created%5Bgte%5D=1700000000&created%5Blt%5D=1700010800" in requests()[0]
     assert len(stripe.rows("customers", where={"email": "c7@example.com"}, select=["id"])) == 6 and len(requests()) == 1
 
@@ -151,13 +158,16 @@ def rate_of(currency, day):
 def test_ecb_csv(api):
     ecb = example(api, "ecb", "ecb")
     assert ecb.ask("rates", 422)["code"] == "needs-filter"
-    rows = ecb.rows("rates", where={"currency": {"in": ["NOK", "USD"]}, "day": {"between": ["2024-01-31", "2024-02-01"]}},
+    rows = ecb.rows("rates", where={"currency": {"in": ["NOK", "USD"]}, "day": {"between": ["2024-01-31",
+        "2024-02-01"]}},
                     order=["currency", "day"])
-    assert [(r["currency"], r["day"]) for r in rows] == [(c, d) for c in ("NOK", "USD") for d in ("2024-01-31", "2024-02-01")]
+    assert [(r["currency"], r["day"]) for r in rows] == [(c, d) for c in ("NOK", "USD") for d in ("2024-01-31",
+        "2024-02-01")]
     assert sorted(requests()) == [
         f"GET /ecb/service/data/EXR/D.{c}.EUR.SP00.A?endPeriod=2024-02-01&format=csvdata&startPeriod=2024-01-31"
         for c in ("NOK", "USD")]
-    assert ecb.rows("rates", where={"currency": "USD", "day": "2024-02-01"}, select=["rate"]) == [{"rate": rate_of("USD", 31)}]
+    assert ecb.rows("rates", where={"currency": "USD", "day": "2024-02-01"},
+                    select=["rate"]) == [{"rate": rate_of("USD", 31)}]
 
 
 def test_ecb_xml(api):
@@ -179,6 +189,28 @@ def shop_of(api, name, **more):
     return Source(api, name, description.settings({name: {k: v for k, v in resource.items() if v is not None}}))
 
 
+OAUTH = {"token_url": f"{PEER}/shop/token", "scope": "read"}
+AUTHS = {
+    "basic": ({"type": "basic", "user": "me"}, {"secret": "s3cret"}),
+    "basic-user": ({"type": "basic"}, {"user": "me", "secret": "s3cret"}),
+    "header": ({"type": "header", "name": "X-Key"}, {"secret": "s3cret"}),
+    "query": ({"type": "query", "name": "key"}, {"secret": "s3cret"}),
+    "oauth2_client": ({"type": "oauth2_client", **OAUTH}, {"user": "me", "secret": "cl1ent"}),
+    "oauth2_refresh": ({"type": "oauth2_refresh", **OAUTH}, {"user": "me", "refresh_token": "r3fresh"}),
+}
+
+
+@pytest.mark.parametrize("kind", AUTHS)
+def test_ways_to_authenticate(api, kind):
+    auth, given = AUTHS[kind]
+    make("auth", "id", TYPES, ITEMS[:3])
+    config = description.settings({"auth": description.resource("auth", "id", TYPES)})
+    config = {"description": {**config["description"], "auth": auth}, **given}
+    assert len(Source(api, "auth-" + kind, config).rows("auth")) == 3
+    problem = Source(api, "noauth-" + kind, {**config, "secret": "wr0ng", "refresh_token": "wr0ng"}).ask("auth", 502)
+    assert problem["code"] == "datasource-auth" and "wr0ng" not in json.dumps(problem)
+
+
 def test_lists_of_keys_are_batched(api):
     shop = shop_of(api, "batched")
     rows = shop.rows("batched", where={"id": {"in": list(range(100, 200))}}, order=["id"], limit=1000)
@@ -197,7 +229,8 @@ def test_lookups_are_kept_for_as_long_as_is_said(api):
 
 def test_conditions_in_a_body(api):
     shop = shop_of(api, "searched", path="/searched/search", method="POST", one=None, parameters={
-        "kind": {"in": "body", "exact": True}, "n_from": {"in": "body", "column": "n", "op": "gte"}, "ok": {"in": "body", "value": True},
+        "kind": {"in": "body", "exact": True}, "n_from": {"in": "body", "column": "n", "op": "gte"},
+        "ok": {"in": "body", "value": True},
         "ids": {"in": "body", "column": "id", "list": "repeat"}})
     rows = shop.rows("searched", where={"kind": "b", "n": {"gte": 8}}, order=["id"], limit=1000)
     assert [r["id"] for r in rows] == [i["id"] for i in ITEMS if i["kind"] == "b" and i["n"] >= 8 and i["ok"]]
@@ -224,6 +257,16 @@ def test_a_limit_is_the_size_of_the_page(api):
     shop = shop_of(api, "limited", key=None, one=None, update=None, delete=None)
     assert len(shop.rows("limited", limit=7, where={"ok": True})) == 7
     assert requests() == ["GET /shop/limited?ok=true&page=1&per_page=8"], "one more tells whether there is another page"
+
+
+def test_an_order_of_the_api_makes_a_limit_end_early(api):
+    shop = shop_of(api, "sorted")
+    assert [r["id"] for r in shop.rows("sorted", order=["-id"], limit=3, where={"ok": True})] == [248, 246, 244]
+    assert requests() == ["GET /shop/sorted?ok=true&page=1&per_page=4&sort=-id"]
+    shop = shop_of(api, "natural", order={"natural": "id"})
+    assert [r["id"] for r in shop.rows("natural", order=["id"], limit=3)] == [0, 1, 2]
+    assert requests() == ["GET /shop/natural?page=1&per_page=4"]
+    assert [r["id"] for r in shop.rows("natural", order=["-id"], limit=2)] == [249, 248] and len(requests()) == 3
 
 
 # ---- What no API should answer -----------------------------------------------------------------
@@ -276,7 +319,8 @@ BAD = [
 
 def described(resource, secret="s"):
     """A secret of its own: a limit that one was told holds for all with the same credentials."""
-    return {"description": {"base": PEER, "auth": {"type": "bearer"}, "ping": "/bad/good", "resources": {"rows": resource}},
+    return {"description": {"base": PEER, "auth": {"type": "bearer"}, "ping": "/bad/good",
+                            "resources": {"rows": resource}},
             "retries": 0, "secret": secret}
 
 
@@ -295,7 +339,8 @@ def test_odd_answers_are_read(api):
     deep = Source(api, "deep", described({"path": "/bad/deep", "columns": {"id": "int", "s": "json"}}))
     assert len(json.dumps(deep.rows("rows", select=["s"])[0]["s"])) == 200
     mixed = Source(api, "mixed", described({"path": "/bad/mixed"}))
-    assert sorted(map(str, (r["id"] for r in mixed.rows("rows")))) == ["1", "two"], "inferred: each value keeps its type"
+    assert sorted(map(str, (r["id"] for r in mixed.rows("rows")))) == ["1",
+                                                                       "two"], "inferred: each value keeps its type"
 
 
 WRONG = [
@@ -308,7 +353,8 @@ WRONG = [
     ({"resources": {"t": {"path": "/t", "columns": {"a": "integer"}}}}, "knows no type \"integer\""),
     ({"resources": {"t": {"path": "/t", "columns": {"a": "int"}, "key": ["b"]}}}, "has \"b\", which is no column"),
     ({"resources": {"t": {"path": "/t", "columns": {"a": "int"}, "one": {"path": "/t/{a}"}}}}, "no \"key\""),
-    ({"resources": {"t": {"path": "/t", "columns": {"a": "int"}, "key": ["a"], "update": {"path": "/t/{b}"}}}}, "{b}, which is no column"),
+    ({"resources": {"t": {"path": "/t", "columns": {"a": "int"}, "key": ["a"], "update": {"path": "/t/{b}"}}}},
+     "{b}, which is no column"),
     ({"resources": {"t": {"path": "/t", "format": "xml", "columns": {"a": "int"}}}}, "has no \"rows\""),
     ({"resources": {"t": {"path": "/t", "page": {"style": "token", "name": "t"}}}}, "has no \"path\""),
     ({"resources": {"t": {"path": "/t", "parameters": {"q": {"op": "gte"}}}}}, "needs a \"column\" of the answer"),
@@ -320,7 +366,8 @@ WRONG = [
 def test_wrong_descriptions_are_told(api, at):
     part, said = WRONG[at]
     description = {"base": PEER, "ping": "/bad/good", "resources": {"t": {"path": "/bad/good"}}, **part}
-    api.call("POST", "apps/t/datasources", json={"name": f"wrong{at}", "connector": "rest", "config": {"description": description}})
+    api.call("POST", "apps/t/datasources", json={"name": f"wrong{at}", "connector": "rest",
+                                                 "config": {"description": description}})
     answer = api.post(f"apps/t/data/wrong{at}/t/query", json={})
     assert answer.status_code == 422 and said in answer.json()["detail"], answer.text
 
@@ -348,7 +395,8 @@ OPENAPI = {
         "schemas": {
             "Named": {"properties": {"id": {"type": "integer", "readOnly": True}, "name": {"type": "string"}}},
             "Item": {"allOf": [{"$ref": "#/components/schemas/Named"}, {"properties": {
-                "price": {"type": "number"}, "at": {"type": "string", "format": "date-time"}, "tags": {"type": "array"}}}]},
+                "price": {"type": "number"}, "at": {"type": "string", "format": "date-time"},
+                "tags": {"type": "array"}}}]},
             "Circle": {"$ref": "#/components/schemas/Circle"}}},
     "paths": {
         "/items": {
@@ -359,7 +407,8 @@ OPENAPI = {
                     "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Item"}}}}}}}}},
             "post": {}},
         "/items/{itemId}": {"get": {}, "patch": {}, "delete": {}},
-        "/circle": {"get": {"responses": {"200": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Circle"}}}}}}},
+        "/circle": {"get": {"responses": {"200": {"content": {"application/json": {
+            "schema": {"$ref": "#/components/schemas/Circle"}}}}}}},
     },
 }
 
@@ -371,11 +420,13 @@ def test_describe_openapi(api, tmp_path):
     assert description == {
         "base": f"{PEER}/shop", "auth": {"type": "bearer"}, "resources": {"items": {
             "path": "/items", "rows": "items", "about": "All items", "key": ["id"],
-            "columns": {"id": {"type": "int", "write": False}, "name": "text", "price": "decimal", "at": "timestamp", "tags": "json"},
+            "columns": {"id": {"type": "int", "write": False}, "name": "text", "price": "decimal", "at": "timestamp",
+                        "tags": "json"},
             "parameters": {"name": {}}, "page": {"style": "page", "name": "page", "size": "per_page", "max": 50},
             "one": {"path": "/items/{id}"}, "update": {"path": "/items/{id}"}, "delete": {"path": "/items/{id}"},
             "insert": {"path": "/items"}}}}
-    make("items", "id", {"id": "int", "name": "text", "price": "decimal"}, [{"id": n, "name": f"n{n % 3}"} for n in range(70)])
+    make("items", "id", {"id": "int", "name": "text", "price": "decimal"}, [{"id": n, "name": f"n{n % 3}"}
+                                                                            for n in range(70)])
     items = Source(api, "described", {"description": description, "secret": "s3cret"})
     assert [r["id"] for r in items.rows("items", where={"name": "n1"}, order=["id"])] == list(range(1, 70, 3))
     assert [r["id"] for r in items.rows("items", where={"id": 7})] == [7] and requests() == ["GET /shop/items/7"]
@@ -398,4 +449,12 @@ def test_describe_curl():
         "base": "https://api.example.com", "auth": {"type": "bearer"}, "headers": {"Accept": "application/json"},
         "resources": {"parts": {"path": "/v1/items/7/parts?all=true", "rows": ""}}}
     assert describe("--curl", "curl -u me:s3cret https://api.example.com")["auth"] == {"type": "basic", "user": "me"}
-    assert describe("--curl", "curl -H 'X-Api-Key: s3cret' https://api.example.com/a")["auth"] == {"type": "header", "name": "X-Api-Key"}
+    assert describe("--curl", "curl -H 'X-Api-Key: s3cret' https://api.example.com/a")["auth"] == {"type": "header",
+        "name": "X-Api-Key"}
+
+
+def test_the_description_of_the_docs_is_one(api):
+    text = (ROOT / "docs" / "rest.md").read_text()
+    shown = json.loads(re.search(r"^```json\n(.*?)^```", text, re.M | re.S).group(1))
+    items = Source(api, "shown", {"description": {**shown, "ping": "/"}, "url": f"{PEER}/shop", "secret": "s3cret"})
+    assert "without a value of shop" in items.ask("items", 422)["detail"]

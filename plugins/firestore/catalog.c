@@ -93,16 +93,14 @@ static int list_tables(struct listing *l, struct rh_error *error)
     struct rh_text token = {NULL, 0}, next = {NULL, 0};
     int rc = RH_OK;
 
+    do {
+        token = next;
+        rc = list_page(l, token, &next, error);
+        if (rc == RH_OK && next.len && rh_text_equal(next, token))
+            rc = rh_fail(error, RH_PROTOCOL, "the server gives the same page again and again");
+    } while (rc == RH_OK && next.len);
     for (uint32_t i = 0; i < l->conn->config.n_groups && rc == RH_OK; i++)
         rc = add_table(l, rh_text_of(l->conn->config.groups[i]), true, error);
-    while (rc == RH_OK) {
-        rc = list_page(l, token, &next, error);
-        if (rc || !next.len)
-            break;
-        if (rh_text_equal(next, token))
-            return rh_fail(error, RH_PROTOCOL, "the server gives the same page again and again");
-        token = next;
-    }
     return rc;
 }
 

@@ -87,7 +87,7 @@ static bool is_range_order(const struct rh_query *query, uint32_t range)
 /* ---- Planning ------------------------------------------------------------------------------ */
 
 struct planned {
-    bool names;  /* by name: order, or a range */
+    bool names;  /* by name: a range, or the order */
     bool equals; /* there is an equality */
     bool any;    /* an `in` was taken */
     uint32_t range;
@@ -101,7 +101,7 @@ static uint8_t judge(const struct rh_conn *conn, const struct rh_query *query,
     uint8_t verdict;
 
     if (is_names(conn, query, node))
-        return RH_VERDICT_EXACT;
+        return p->names ? RH_VERDICT_EXACT : RH_VERDICT_NONE;
     switch (rh_firestore_shape_of(query, node, &verdict)) {
     case RH_FIRESTORE_EQUAL:
         return group && !indexes ? RH_VERDICT_NONE : verdict;
@@ -121,17 +121,34 @@ static uint8_t judge(const struct rh_conn *conn, const struct rh_query *query,
     }
 }
 
+static bool has_seek(const struct rh_query *query)
+{
+    for (uint32_t i = 0; i < query->n_conjuncts; i++)
+        if (query->nodes[query->conjuncts[i]].op == RH_OP_SEEK)
+            return true;
+    return false;
+}
+
+/* A comparison that a filter can make leaves fewer documents than an order by name would pass on the
+ * way; what is only "not null" does not. */
 static void survey(const struct rh_conn *conn, const struct rh_query *query, struct planned *p)
 {
+    bool group = rh_firestore_is_group(conn, query->table),
+         indexes = conn->config.composite_indexes;
+    bool compares = false;
+
     *p = (struct planned){.range = RH_NO_COLUMN};
-    p->names = is_id_order(query) && wants_few(query) && !rh_firestore_is_group(conn, query->table);
     for (uint32_t i = 0; i < query->n_conjuncts; i++) {
         const struct rh_node *node = &query->nodes[query->conjuncts[i]];
         uint8_t verdict;
         enum rh_firestore_shape shape = rh_firestore_shape_of(query, node, &verdict);
-        p->names = p->names || is_names(conn, query, node);
+        p->names = p->names || (node->op != RH_OP_SEEK && is_names(conn, query, node));
         p->equals = p->equals || shape == RH_FIRESTORE_EQUAL || shape == RH_FIRESTORE_ANY;
+        compares = compares || (shape == RH_FIRESTORE_RANGE && node->n);
     }
+    compares = compares && !((group || p->equals) && !indexes);
+    if (!p->names && !compares && !group && is_id_order(query))
+        p->names = wants_few(query) || has_seek(query);
 }
 
 /* The node that batchGet takes; RH_NO_COLUMN. */

@@ -288,7 +288,7 @@ int32_t rh_firestore_open(struct rh_conn *conn, const struct rh_op *op,
     if ((rc = rh_kit_check(conn->host, op, error)) != RH_OK ||
         (rc = rh_firestore_check_table(query->table, error)) != RH_OK ||
         (rc = rh_firestore_scan_of(conn, query, &scan, error)) != RH_OK ||
-        (rc = new_cursor(conn, query, &scan, &cursor, error)) != RH_OK)
+        (rc = new_cursor(conn, query, &scan, &cursor, error)) != RH_OK || !cursor)
         return rc;
     if (cursor->left && cursor->head.len)
         rc = ask(cursor, op, error);

@@ -12,6 +12,7 @@
  *   geoPoint           JSON                   {"latitude": …, "longitude": …}
  *   array, map         JSON                   timestamps, bytes and references in it are texts
  *   only null          TEXT
+ *   string and numbers TEXT                   each cell as it is
  *   all else, mixed    JSON
  */
 #include "firestore.h"
@@ -78,6 +79,9 @@ void rh_firestore_type_of(uint32_t bits, struct rh_column *column)
     if (some == NUMBER_BITS) {
         column->type = RH_TYPE_FLOAT;
         column->native_type = RH_TEXT("number");
+    } else if (some & RH_FIRESTORE_BIT(RH_FIRESTORE_STRING) && some & NUMBER_BITS &&
+               !(some & ~(NUMBER_BITS | RH_FIRESTORE_BIT(RH_FIRESTORE_STRING)))) {
+        column->type = RH_TYPE_TEXT;
     }
 }
 

@@ -102,9 +102,9 @@ static int take_id(struct write *w, struct row *row, struct rh_error *error)
 
     if (w->verb == INSERT && (!cell || cell->type == RH_TYPE_MISSING))
         return make_id(w, row, error);
-    if (cell->type == RH_TYPE_TEXT)
+    if (cell && cell->type == RH_TYPE_TEXT)
         row->id = rh_kit_value_text(cell);
-    row->due = cell->type == RH_TYPE_TEXT && rh_firestore_is_id(w->conn, w->spec->table, row->id);
+    row->due = row->id.data && rh_firestore_is_id(w->conn, w->spec->table, row->id);
     if (row->due || w->verb == UPDATE || w->verb == REMOVE) /* nothing can have it */
         return RH_OK;
     rh_fail(error, RH_DATA, "an _id is none that Firestore could keep");

@@ -14,6 +14,7 @@ import store
 
 URL = os.environ["ROWHOUSE_TEST_FIRESTORE"]
 ABSENT = object()
+DEVIATIONS = {"config/errors": "a collection without documents is none: reading one that is not there gives no rows"}
 COLUMNS = ["_id", "n", "s", "b", "f", "t", "j", "m"]
 # The last column is of several types: what is there is told as JSON.
 ROWS = [
@@ -41,11 +42,11 @@ def document(row):
 def fill():
     store.put({f"things/{row[0]}": document(row) for row in ROWS}, "demo-check")
     store.put({f"written/{i}": {"n": i, "s": "x"} for i in range(3)}, "demo-check")
-    store.put({"cities/SF/sights/bridge": {"name": "Golden Gate", "length": 2737, "at": store.Typed(
+    store.put({"towns/SF/sights/bridge": {"name": "Golden Gate", "length": 2737, "at": store.Typed(
         geoPointValue={"latitude": 37.8, "longitude": -122.5})},
-               "cities/LDN/sights/bridge": {"name": "Tower", "city": store.Typed(
-                   referenceValue="projects/demo-check/databases/(default)/documents/cities/LDN")},
-               "cities/LDN": {"name": "London", "photo": store.Typed(bytesValue="AP8=")}}, "demo-check")
+               "towns/LDN/sights/bridge": {"name": "Tower", "city": store.Typed(
+                   referenceValue="projects/demo-check/databases/(default)/documents/towns/LDN")},
+               "towns/LDN": {"name": "London", "photo": store.Typed(bytesValue="AP8=")}}, "demo-check")
 
 
 def configuration():
@@ -66,11 +67,12 @@ def configuration():
 
 def main():
     fill()
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(configuration(), file)
-        file.flush()
-        sys.exit(subprocess.run([sys.argv[1], "connector", "check", sys.argv[2], "--config", file.name,
-                                 *sys.argv[3:]], check=False).returncode)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in (("config", configuration()), ("deviations", DEVIATIONS)):
+            with open(f"{folder}/{name}.json", "w", encoding="utf-8") as file:
+                json.dump(content, file)
+        sys.exit(subprocess.run([sys.argv[1], "connector", "check", sys.argv[2], "--config", f"{folder}/config.json",
+                                 "--deviations", f"{folder}/deviations.json", *sys.argv[3:]], check=False).returncode)
 
 
 if __name__ == "__main__":

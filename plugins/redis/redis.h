@@ -20,7 +20,8 @@
  *   catalog.c  tables, inference      id.c          ids of a stream
  *   filter.c   conditions on keys     plan.c        which keys, which part of them
  *   seen.c     SCAN's repetitions     read.c        cursors
- *   write.c    the write group        native.c      commands
+ *   row.c      rows from replies      write.c       the write group
+ *   change.c   one row of a write     native.c      commands
  *   feed.c     streams as feeds
  */
 #pragma once

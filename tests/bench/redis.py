@@ -44,9 +44,11 @@ def fill(redis, n):
 
 def commands(redis, *query):
     redis.run([["CONFIG", "RESETSTAT"]])
-    subprocess.run([f"{BUILD}/bin/rowhouse", "query", URL, "hash.product", *query], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([f"{BUILD}/bin/rowhouse", "query", URL, "hash.product", *query], check=True,
+                   stdout=subprocess.DEVNULL)
     lines = redis.run([["INFO", "commandstats"]])[0].decode().split()
-    return {line.split("_")[1].split(":")[0]: int(line.split("calls=")[1].split(",")[0]) for line in lines if "calls=" in line}
+    return {line.split("_")[1].split(":")[0]: int(line.split("calls=")[1].split(",")[0])
+            for line in lines if "calls=" in line}
 
 
 def main():

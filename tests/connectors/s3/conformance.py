@@ -24,8 +24,9 @@ TABLES = [
 
 
 def rows_of(n, start=0):
-    return [{"id": start + i, "s": TEXTS[(start + i * 5) % len(TEXTS)] if i % 6 else None, "n": i % 5 - 2 if i % 4 else None,
-             "b": i % 2 == 0 if i % 3 else None, "f": i / 4 - 1 if i % 5 else None} for i in range(n)]
+    return [{"id": start + i, "s": TEXTS[(start + i * 5) % len(TEXTS)] if i % 6 else None,
+             "n": i % 5 - 2 if i % 4 else None, "b": i % 2 == 0 if i % 3 else None,
+             "f": i / 4 - 1 if i % 5 else None} for i in range(n)]
 
 
 def field(value, separator):

@@ -27,6 +27,12 @@ class Row:
     def __init__(self):
         self.cells, self.marks = {}, []
 
+    def copy(self):
+        row = Row()
+        row.cells = {column: Cell(c.value, c.format) for column, c in self.cells.items()}
+        row.marks = list(self.marks)
+        return row
+
     def value(self, column):
         return self.cells[column].value if column in self.cells else None
 
@@ -35,6 +41,11 @@ class Sheet:
     def __init__(self, sheet_id, title, rows=1000, columns=26):
         self.id, self.title, self.columns = sheet_id, title, columns
         self.rows = [Row() for _ in range(rows)]
+
+    def copy(self):
+        sheet = Sheet(self.id, self.title, 0, self.columns)
+        sheet.rows = [row.copy() for row in self.rows]
+        return sheet
 
     def properties(self):
         return {"sheetId": self.id, "title": self.title, "index": 0, "sheetType": "GRID",
@@ -115,6 +126,11 @@ class Area:
 class Spreadsheet:
     def __init__(self):
         self.sheets = {0: Sheet(0, "Sheet1")}
+
+    def copy(self):
+        book = Spreadsheet()
+        book.sheets = {i: sheet.copy() for i, sheet in self.sheets.items()}
+        return book
 
     def sheet(self, sheet_id):
         if sheet_id not in self.sheets:

@@ -14,7 +14,6 @@ is for tests. Attributes for /control/set (see api_peer.py):
                   request after the next N
 """
 import base64
-import copy
 import json
 import os
 import re
@@ -348,7 +347,7 @@ class Sheets(api_peer.Peer):
         check(body, ("requests", "includeSpreadsheetInResponse", "responseRanges", "responseIncludeGridData"), "")
         if not body.get("requests"):
             invalid("Must specify at least one request.")
-        trial, replies = copy.deepcopy(book), []
+        trial, replies = book.copy(), []
         for i, request in enumerate(body["requests"]):
             (name, asked), = request.items()
             handler = getattr(self, "do_" + name, None)

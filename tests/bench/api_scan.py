@@ -61,7 +61,8 @@ def measure(command):
 def peak_mib(command):
     """The most memory that the process had resident, as the kernel counts it until shortly before its end."""
     peak = 0
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "ROWHOUSE_PLUGINS": f"{BUILD}/plugins"}) as process:
+    environment = {**os.environ, "ROWHOUSE_PLUGINS": f"{BUILD}/plugins"}
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as process:
         while process.poll() is None:
             with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
                 found = [line for line in status if line.startswith("VmHWM")]

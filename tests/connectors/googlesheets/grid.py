@@ -146,7 +146,8 @@ class Spreadsheet:
         top, bottom = int(match[4] or 1) - 1, int(match[6] or len(sheet.rows))
         left, right = (column_number(match[3]), column_number(match[5]) + 1) if match[3] else (0, sheet.columns)
         if top < 0 or bottom > len(sheet.rows) or right > sheet.columns:
-            raise BadRequest(f"Range ({a1}) exceeds grid limits. Max rows: {len(sheet.rows)}, max columns: {sheet.columns}")
+            raise BadRequest(f"Range ({a1}) exceeds grid limits. Max rows: {len(sheet.rows)},"
+                             f" max columns: {sheet.columns}")
         return Area(sheet, top, bottom, left, right)
 
     # -- marks ------------------------------------------------------------------------------------
@@ -190,7 +191,8 @@ class Spreadsheet:
         if not asked.get("metadataKey") or asked.get("visibility") not in ("DOCUMENT", "PROJECT"):
             raise BadRequest("Developer metadata must have a key and a visibility")
         taken = {m["metadataId"] for _, _, m in self.marks()}
-        fresh = asked.get("metadataId") or next(i for i in iter(lambda: DICE.randrange(1, 1 << 31), None) if i not in taken)
+        dice = iter(lambda: DICE.randrange(1, 1 << 31), None)
+        fresh = asked.get("metadataId") or next(i for i in dice if i not in taken)
         if fresh in taken:
             raise BadRequest(f"Developer metadata with id {fresh} already exists")
         mark = {"metadataId": fresh, "metadataKey": asked["metadataKey"], "visibility": asked["visibility"]}

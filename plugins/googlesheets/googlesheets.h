@@ -13,7 +13,9 @@
  *   config.c   settings              connection.c  connect, ping, cancel, close, requests
  *   sheet.c    sheets, headers       cell.c        values of cells, both ways
  *   catalog.c  tables, columns       mark.c        marks on rows
- *   plan.c     what is pushed down   read.c        cursors         write.c   the write group
+ *   plan.c     what is pushed down   read.c        cursors
+ *   write.c    the write group       target.c      rows that it means
+ *   insert.c   adding rows
  */
 #pragma once
 

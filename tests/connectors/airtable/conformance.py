@@ -13,7 +13,8 @@ import tempfile
 import client
 
 FIELDS = {"s": "singleLineText", "n": ("number", {"precision": 0}), "d": ("number", {"precision": 8}),
-          "b": ("checkbox", {"icon": "check", "color": "greenBright"}), "day": ("date", {"dateFormat": {"name": "iso"}}),
+          "b": ("checkbox", {"icon": "check", "color": "greenBright"}),
+          "day": ("date", {"dateFormat": {"name": "iso"}}),
           "at": ("dateTime", {"dateFormat": {"name": "iso"}, "timeFormat": {"name": "24hour"}, "timeZone": "utc"}),
           "k": ("singleSelect", {"choices": [{"name": n} for n in ("x", "X", "it's \"so\"", "back\\slash")]}),
           "tags": ("multipleSelects", {"choices": [{"name": "p"}, {"name": "q"}]})}
@@ -46,7 +47,8 @@ def configuration():
         "slow": None,
         "echo": None,
         "tables": [{"name": "things", "columns": list(FIELDS),
-                    "rows": [[False if c == "b" and v is None else v for c, v in zip(FIELDS, row)] for row in in_order]}],
+                    "rows": [[False if c == "b" and v is None else v for c, v in zip(FIELDS, row)]
+                             for row in in_order]}],
     }
 
 

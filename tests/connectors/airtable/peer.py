@@ -81,7 +81,8 @@ class Table:
         kind, name = field["type"], field["name"]
         bad = f"Field \"{name}\" cannot accept the provided value"
         if kind in COMPUTED:
-            refuse(422, "INVALID_VALUE_FOR_COLUMN", f"Field \"{name}\" cannot accept a value because the field is computed")
+            refuse(422, "INVALID_VALUE_FOR_COLUMN",
+                   f"Field \"{name}\" cannot accept a value because the field is computed")
         if value is None:
             return None
         if kind in TEXTS:
@@ -356,8 +357,8 @@ class Airtable(api_peer.Peer):
         check_keys(body, ("records", "typecast", "returnFieldsByFieldId", *more))
         records = body.get("records")
         if not isinstance(records, list) or not 1 <= len(records) <= 10:
-            refuse(422, "INVALID_RECORDS", "You must provide an array of up to 10 record objects, each with a \"fields\""
-                   " object for cell values.")
+            refuse(422, "INVALID_RECORDS", "You must provide an array of up to 10 record objects, each with a"
+                   " \"fields\" object for cell values.")
         for record in records:
             check_keys(record, keys)
         return records
@@ -395,7 +396,8 @@ class Airtable(api_peer.Peer):
                 unknown()
             same = [r for r in table.records.values() if all(r["fields"].get(n) == new[n] for n in names)]
             if len(same) > 1:
-                refuse(422, "INVALID_VALUE_FOR_COLUMN", "Cannot update more than one record: the fields to merge on match several")
+                refuse(422, "INVALID_VALUE_FOR_COLUMN",
+                       "Cannot update more than one record: the fields to merge on match several")
             found.append(same[0] if same else None)
         done, created = [], []
         for record, new in zip(found, fields):

@@ -39,11 +39,11 @@ def make_sheet(title, header, rows, grid_rows=1000, first_row=1):
         "title": title, "gridProperties": {"rowCount": grid_rows, "columnCount": max(26, len(header))}}}}]})
     sheet = made["replies"][0]["addSheet"]["properties"]["sheetId"]
     lines = [header, *rows]
-    for at in range(0, len(lines), 5000):
+    for at in range(0, len(lines), 20000):
         call(":batchUpdate", {"requests": [{"updateCells": {
             "start": {"sheetId": sheet, "rowIndex": first_row - 1 + at, "columnIndex": 0},
             "fields": "userEnteredValue,userEnteredFormat.numberFormat",
-            "rows": [{"values": [cell(v) for v in line]} for line in lines[at:at + 5000]]}}]})
+            "rows": [{"values": [cell(v) for v in line]} for line in lines[at:at + 20000]]}}]})
     return sheet
 
 

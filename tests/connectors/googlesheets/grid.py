@@ -27,6 +27,12 @@ class Row:
     def __init__(self):
         self.cells, self.marks = {}, []
 
+    def copy(self):
+        row = Row()
+        row.cells = {column: Cell(c.value, c.format) for column, c in self.cells.items()}
+        row.marks = list(self.marks)
+        return row
+
     def value(self, column):
         return self.cells[column].value if column in self.cells else None
 
@@ -35,6 +41,11 @@ class Sheet:
     def __init__(self, sheet_id, title, rows=1000, columns=26):
         self.id, self.title, self.columns = sheet_id, title, columns
         self.rows = [Row() for _ in range(rows)]
+
+    def copy(self):
+        sheet = Sheet(self.id, self.title, 0, self.columns)
+        sheet.rows = [row.copy() for row in self.rows]
+        return sheet
 
     def properties(self):
         return {"sheetId": self.id, "title": self.title, "index": 0, "sheetType": "GRID",
@@ -116,6 +127,11 @@ class Spreadsheet:
     def __init__(self):
         self.sheets = {0: Sheet(0, "Sheet1")}
 
+    def copy(self):
+        book = Spreadsheet()
+        book.sheets = {i: sheet.copy() for i, sheet in self.sheets.items()}
+        return book
+
     def sheet(self, sheet_id):
         if sheet_id not in self.sheets:
             raise BadRequest(f"No grid with id: {sheet_id}")
@@ -130,7 +146,8 @@ class Spreadsheet:
         top, bottom = int(match[4] or 1) - 1, int(match[6] or len(sheet.rows))
         left, right = (column_number(match[3]), column_number(match[5]) + 1) if match[3] else (0, sheet.columns)
         if top < 0 or bottom > len(sheet.rows) or right > sheet.columns:
-            raise BadRequest(f"Range ({a1}) exceeds grid limits. Max rows: {len(sheet.rows)}, max columns: {sheet.columns}")
+            raise BadRequest(f"Range ({a1}) exceeds grid limits. Max rows: {len(sheet.rows)},"
+                             f" max columns: {sheet.columns}")
         return Area(sheet, top, bottom, left, right)
 
     # -- marks ------------------------------------------------------------------------------------
@@ -174,7 +191,8 @@ class Spreadsheet:
         if not asked.get("metadataKey") or asked.get("visibility") not in ("DOCUMENT", "PROJECT"):
             raise BadRequest("Developer metadata must have a key and a visibility")
         taken = {m["metadataId"] for _, _, m in self.marks()}
-        fresh = asked.get("metadataId") or next(i for i in iter(lambda: DICE.randrange(1, 1 << 31), None) if i not in taken)
+        dice = iter(lambda: DICE.randrange(1, 1 << 31), None)
+        fresh = asked.get("metadataId") or next(i for i in dice if i not in taken)
         if fresh in taken:
             raise BadRequest(f"Developer metadata with id {fresh} already exists")
         mark = {"metadataId": fresh, "metadataKey": asked["metadataKey"], "visibility": asked["visibility"]}

@@ -14,7 +14,6 @@ is for tests. Attributes for /control/set (see api_peer.py):
                   request after the next N
 """
 import base64
-import copy
 import json
 import os
 import re
@@ -27,7 +26,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "../../lib")]
 import api_peer  # noqa: E402
 from api_peer import Refusal  # noqa: E402
-from grid import BadRequest, Cell, CellError, Row, Sheet, Spreadsheet, DICE, ERRORS  # noqa: E402
+from grid import Area, BadRequest, Cell, CellError, Row, Sheet, Spreadsheet, DICE, ERRORS  # noqa: E402
 
 SCOPE = "https://www.googleapis.com/auth/spreadsheets"
 EMAIL = "rowhouse@test.example"
@@ -155,7 +154,8 @@ class Sheets(api_peer.Peer):
             if (user, secret) != ("client-1", "client-s3cret"):
                 raise Refusal(401, {"error": "invalid_client", "error_description": "Unauthorized"})
             if form.get("refresh_token") != "refresh-s3cret":
-                raise Refusal(400, {"error": "invalid_grant", "error_description": "Token has been expired or revoked."})
+                raise Refusal(400, {"error": "invalid_grant",
+                                    "error_description": "Token has been expired or revoked."})
             return self.new_token(SCOPE)
         if form.get("grant_type") != "urn:ietf:params:oauth:grant-type:jwt-bearer":
             raise Refusal(400, {"error": "unsupported_grant_type"})
@@ -182,8 +182,8 @@ class Sheets(api_peer.Peer):
     def book(self, request, name, writes):
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if token not in self.tokens:
-            refuse(401, "UNAUTHENTICATED", "Request had invalid authentication credentials. Expected OAuth 2 access token,"
-                   " login cookie or other valid authentication credential.")
+            refuse(401, "UNAUTHENTICATED", "Request had invalid authentication credentials. Expected OAuth 2 access"
+                   " token, login cookie or other valid authentication credential.")
         if name not in self.books:
             refuse(404, "NOT_FOUND", "Requested entity was not found.")
         if self.tokens[token] not in (SCOPE,) if writes else not self.tokens[token].startswith(SCOPE):
@@ -191,8 +191,8 @@ class Sheets(api_peer.Peer):
         if name == "sheet-2":
             refuse(403, "PERMISSION_DENIED", "The caller does not have permission")
         if self.quota == 0:
-            refuse(429, "RESOURCE_EXHAUSTED", "Quota exceeded for quota metric 'Read requests' and limit 'Read requests per"
-                   " minute per user' of service 'sheets.googleapis.com' for consumer 'project_number:1'.")
+            refuse(429, "RESOURCE_EXHAUSTED", "Quota exceeded for quota metric 'Read requests' and limit 'Read requests"
+                   " per minute per user' of service 'sheets.googleapis.com' for consumer 'project_number:1'.")
         self.quota -= self.quota > 0
         return self.books[name]
 
@@ -270,7 +270,8 @@ class Sheets(api_peer.Peer):
         return masked({"spreadsheetId": "sheet-1", "sheets": sheets}, mask)
 
     def batch_get(self, book, query):
-        asked = self.parameters(query, ("ranges", "majorDimension", "valueRenderOption", "dateTimeRenderOption", "fields"))
+        asked = self.parameters(query, ("ranges", "majorDimension", "valueRenderOption", "dateTimeRenderOption",
+                                        "fields"))
         plain = choose(asked.get("valueRenderOption", RENDER[0]), RENDER, "value_render_option") == RENDER[1]
         choose(asked.get("dateTimeRenderOption", DATES[0]), DATES, "date_time_render_option")
         if not asked["ranges"]:
@@ -292,7 +293,7 @@ class Sheets(api_peer.Peer):
         if "a1Range" in data_filter:
             return [book.area(data_filter["a1Range"])]
         lookup = self.check_lookup(data_filter["developerMetadataLookup"])
-        return [book.area(f"'{s.title.replace(chr(39), chr(39) * 2)}'!{i + 1}:{i + 1}") for s, i, _ in book.look_up(lookup)]
+        return [Area(sheet, i, i + 1, 0, sheet.columns) for sheet, i, _ in book.look_up(lookup)]
 
     @staticmethod
     def check_lookup(lookup):
@@ -338,8 +339,8 @@ class Sheets(api_peer.Peer):
                     if value is not None:
                         row.cells.setdefault(column, Cell()).value = None if value == "" else value
                         cells += 1
-            responses.append({"updatedRange": area.a1(), "updatedRows": 1, "updatedColumns": cells, "updatedCells": cells,
-                              "dataFilter": data["dataFilter"]})
+            responses.append({"updatedRange": area.a1(), "updatedRows": 1, "updatedColumns": cells,
+                              "updatedCells": cells, "dataFilter": data["dataFilter"]})
         return {"spreadsheetId": "sheet-1", "totalUpdatedRows": len(responses), "responses": responses}
 
     # -- batchUpdate --------------------------------------------------------------------------------
@@ -348,7 +349,7 @@ class Sheets(api_peer.Peer):
         check(body, ("requests", "includeSpreadsheetInResponse", "responseRanges", "responseIncludeGridData"), "")
         if not body.get("requests"):
             invalid("Must specify at least one request.")
-        trial, replies = copy.deepcopy(book), []
+        trial, replies = book.copy(), []
         for i, request in enumerate(body["requests"]):
             (name, asked), = request.items()
             handler = getattr(self, "do_" + name, None)
@@ -373,9 +374,11 @@ class Sheets(api_peer.Peer):
     def do_addSheet(self, book, asked):
         properties = check(check(asked, ("properties",), "")["properties"], ("title", "gridProperties"), "properties")
         if any(s.title == properties["title"] for s in book.sheets.values()):
-            raise BadRequest(f"A sheet with the name \"{properties['title']}\" already exists. Please enter another name.")
+            raise BadRequest(f"A sheet with the name \"{properties['title']}\" already exists. Please enter another"
+                             " name.")
         grid = properties.get("gridProperties", {})
-        sheet = Sheet(DICE.randrange(1, 1 << 31), properties["title"], grid.get("rowCount", 1000), grid.get("columnCount", 26))
+        sheet = Sheet(DICE.randrange(1, 1 << 31), properties["title"], grid.get("rowCount", 1000),
+                      grid.get("columnCount", 26))
         book.sheets[sheet.id] = sheet
         return {"addSheet": {"properties": sheet.properties()}}
 
@@ -425,7 +428,8 @@ class Sheets(api_peer.Peer):
     @staticmethod
     def do_repeatCell(book, asked):
         check(asked, ("range", "cell", "fields"), "")
-        span = check(asked["range"], ("sheetId", "startRowIndex", "endRowIndex", "startColumnIndex", "endColumnIndex"), "range")
+        span = check(asked["range"], ("sheetId", "startRowIndex", "endRowIndex", "startColumnIndex", "endColumnIndex"),
+                     "range")
         shown = check(asked["cell"], ("userEnteredFormat",), "cell")["userEnteredFormat"]["numberFormat"]["type"]
         if asked["fields"] != "userEnteredFormat.numberFormat" or shown not in ("DATE", "TIME", "DATE_TIME"):
             raise BadRequest("fields")

@@ -11,5 +11,6 @@ COLUMNS = ["code", "name", "kind", "price", "stock", "active", "added"]
 
 
 def make(name, rows, folder):
-    client.make_sheet(name, COLUMNS, [[row.get(c) for c in COLUMNS] for row in rows])  # times as text: a sheet's have no zone
+    # Times as text: those of a sheet have no zone.
+    client.make_sheet(name, COLUMNS, [[row.get(c) for c in COLUMNS] for row in rows])
     return {"config": client.settings(row_ids=True), "filled": True}

@@ -215,7 +215,7 @@ int32_t rh_airtable_open(struct rh_conn *conn, const struct rh_op *op, const str
         rc = rh_airtable_check_query(query, error);
     if (rc == RH_OK)
         rc = cursor_new(conn, query, &cursor, error);
-    if (rc)
+    if (rc || !cursor)
         return rc;
     rh_airtable_add_table(conn, query->table, &cursor->url);
     rh_buf_add_str(&cursor->url, "/listRecords");

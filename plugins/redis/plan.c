@@ -81,6 +81,7 @@ struct known {
 static void learn(const struct rh_query *query, uint32_t position, struct known *known)
 {
     const struct rh_node *node = &query->nodes[position];
+    const struct rh_column *column = column_of(query, node);
     struct known *of;
 
     if (!rh_redis_filter_can(query, position))
@@ -90,9 +91,9 @@ static void learn(const struct rh_query *query, uint32_t position, struct known 
             learn(query, node->first + i, known);
         return;
     }
-    if (node->op == RH_OP_OR)
+    if (node->op == RH_OP_OR || !column)
         return;
-    of = &known[(column_of(query, node)->native_id >> 8) % RH_REDIS_MAX_PLACEHOLDERS];
+    of = &known[(column->native_id >> 8) % RH_REDIS_MAX_PLACEHOLDERS];
     if ((node->op == RH_OP_EQ || node->op == RH_OP_IN) && (!of->list || node->n < of->list->n))
         of->list = node;
     if (node->op == RH_OP_STARTS)

@@ -139,7 +139,7 @@ int32_t rh_redis_open(struct rh_conn *conn, const struct rh_op *op, const struct
     struct rh_cursor *cursor = NULL;
     int rc = rh_redis_cursor_new(conn, query->n_select, &cursor, error);
 
-    if (rc)
+    if (rc || !cursor)
         return rc;
     rc = rh_redis_enter(conn, op, error);
     cursor->left = query->limit;

@@ -44,12 +44,12 @@ static int list(const struct rh_registry_entry *entries, uint32_t n)
     for (uint32_t i = 0; i < n; i++) {
         const struct rh_library *library = entries[i].library;
         if (!library) {
-            printf("%-12s refused: %s\n", entries[i].id, entries[i].reason);
+            printf("%-14s refused: %s\n", entries[i].id, entries[i].reason);
             status = RH_CLI_FAILED;
             continue;
         }
         const struct rh_connector *connector = &library->connector;
-        printf("%-12s %.*s %.*s —%s%s%s%s%s%s%s\n", entries[i].id, RH_TEXT_ARG(connector->title),
+        printf("%-14s %.*s %.*s —%s%s%s%s%s%s%s\n", entries[i].id, RH_TEXT_ARG(connector->title),
                RH_TEXT_ARG(connector->version), " read", connector->write ? " write" : "",
                connector->tx ? " transactions" : "", connector->native ? " native" : "",
                connector->ddl ? " ddl" : "", entries[i].isolated ? ", isolated" : "",

@@ -273,6 +273,11 @@ struct rh_feed {
 
 /* ---- The table --------------------------------------------------------------------------- */
 
+/* rh_connector.flags. The low 16 bits must be understood, the others may be ignored. */
+/* It loads code of others that may hang or crash (drivers): runs in a process of its own, where the
+ * host can do that. */
+#define RH_CONNECTOR_ISOLATED 0x00010000u
+
 /* A group that is present is a promise; a NULL group means unsupported. */
 struct rh_connector {
     uint32_t struct_size;
@@ -283,7 +288,7 @@ struct rh_connector {
     uint32_t n_operators;
     const struct rh_operator *operators;
     uint32_t operator_stride;
-    uint32_t flags;    /* zero */
+    uint32_t flags;    /* RH_CONNECTOR_* */
     struct rh_text id; /* "postgres": [a-z][a-z0-9_]* */
     struct rh_text title;
     struct rh_text version;

@@ -15,33 +15,27 @@ version=4.2.0
 folder=$cache/pouchdb-server-$version
 program=$folder/node_modules/.bin/pouchdb-server
 
+install() {
+    fetch_npm "$folder" "pouchdb-server@$version"
+}
+
 start() {
     dir=$(mktemp -d "${TMPDIR:-/tmp}/rowhouse-couchdb.XXXXXX")
     url=http://127.0.0.1:$(free_port)
     (cd "$dir" && exec "$program" --in-memory --host 127.0.0.1 --port "${url##*:}" >log 2>&1) &
     pid=$!
-    if ! curl -s -o "$dir/hello" --retry 120 --retry-connrefused --retry-delay 1 "$url/" ||
-        ! curl -sf -o "$dir/hello" -X PUT -d '"s3cret"' "$url/_config/admins/rowhouse"; then
-        cat "$dir/log" >&2
-        stop
-        exit 1
-    fi
-}
-
-stop() {
-    kill "$pid" 2>/dev/null || true
-    wait "$pid" 2>/dev/null || true
-    rm -rf "$dir"
+    await "$pid" "$dir/log" curl -s "$url/"
+    curl -sf -o "$dir/hello" -X PUT -d '"s3cret"' "$url/_config/admins/rowhouse"
 }
 
 command=${1:-}
 [ $# -gt 0 ] && shift
 case $command in
 install)
-    fetch_npm "$folder" "pouchdb-server@$version"
+    install
     ;;
 run)
-    fetch_npm "$folder" "pouchdb-server@$version"
+    install
     start
     export ROWHOUSE_TEST_COUCHDB="http://rowhouse:s3cret@${url#http://}"
     serve stop "$@"

@@ -10,6 +10,8 @@
 # The database is UTF8. User "sysdba", password "masterkey", known to this server only. It listens
 # on 127.0.0.1. Exits with 77 where there is no Firebird.
 set -eu
+name=firebird.sh
+. "$(dirname "$0")/server.inc.sh"
 
 server=/usr/sbin/firebird
 isql=$(command -v isql-fb || true)
@@ -25,29 +27,9 @@ find_root() {
     echo "$found"
 }
 
-free_port() {
-    for try in 1 2 3 4 5 6 7 8 9 10; do
-        port=$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')
-        port=$((20000 + port % 12000))
-        hex=$(printf '%04X' "$port")
-        grep -qs ":$hex [0-9A-F:]* 0A" /proc/net/tcp /proc/net/tcp6 || { echo "$port"; return; }
-    done
-    echo "firebird.sh: no free port found" >&2
-    exit 1
-}
-
-# Until the server answers, or a minute has passed. It is asked, not waited for.
-await() {
-    tries=0
-    until echo "quit;" | FIREBIRD="$1" "$isql" -q -user sysdba -password masterkey "$2" \
-        >"$1/answer" 2>&1; do
-        tries=$((tries + 1))
-        kill -0 "$(cat "$1/pid")" 2>/dev/null && [ "$tries" -lt 600 ] || {
-            cat "$1/server.log" "$1/answer" >&2
-            exit 1
-        }
-        sleep 0.1
-    done
+# Does the server answer?
+answers() {
+    echo "quit;" | FIREBIRD="$dir" "$isql" -q -user sysdba -password masterkey "$url"
 }
 
 start() {
@@ -87,7 +69,7 @@ start() {
         >"$dir/server.log" 2>&1 </dev/null &
     echo $! >"$dir/pid"
     url="inet://127.0.0.1:$port/$dir/rowhouse.fdb"
-    await "$dir" "$url"
+    await "$(cat "$dir/pid")" "$dir/server.log" answers
 }
 
 stop() {
@@ -109,15 +91,10 @@ stop)
     ;;
 run)
     start
-    run_dir=$dir
-    trap 'stop "$run_dir"' EXIT
-    trap 'exit 130' INT TERM
-    status=0
-    ROWHOUSE_TEST_FIREBIRD=$url "$@" || status=$?
-    exit "$status"
+    export ROWHOUSE_TEST_FIREBIRD="$url"
+    serve "stop $dir" "$@"
     ;;
 *)
-    sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
-    exit 2
+    usage
     ;;
 esac

@@ -11,23 +11,10 @@
 # with mem: (it then lasts as long as it is used, and no disk slows it down). The mode (SET MODE
 # MSSQLServer, Oracle) is the client's to choose. Exits with 77 where there is no H2 or no Java.
 set -eu
+name=h2.sh
+. "$(dirname "$0")/server.inc.sh"
 
 jar=${H2_JAR:-/usr/share/java/h2.jar}
-
-free_port() {
-    for try in 1 2 3 4 5 6 7 8 9 10; do
-        port=$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')
-        port=$((20000 + port % 12000))
-        hex=$(printf '%04X' "$port")
-        grep -qs ":$hex [0-9A-F:]* 0A" /proc/net/tcp /proc/net/tcp6 || { echo "$port"; return; }
-    done
-    echo "h2.sh: no free port found" >&2
-    exit 1
-}
-
-is_listening() {
-    grep -qs ":$(printf '%04X' "$1") [0-9A-F:]* 0A" /proc/net/tcp /proc/net/tcp6
-}
 
 start() {
     dir=
@@ -47,15 +34,7 @@ start() {
     java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dh2.bindAddress=127.0.0.1 -cp "$jar" org.h2.tools.Server -pg -pgPort "$port" \
         -ifNotExists -baseDir "$dir" >"$dir/server.log" 2>&1 </dev/null &
     echo $! >"$dir/pid"
-    tries=0
-    until is_listening "$port"; do
-        tries=$((tries + 1))
-        kill -0 "$(cat "$dir/pid")" 2>/dev/null && [ "$tries" -lt 600 ] || {
-            cat "$dir/server.log" >&2
-            exit 1
-        }
-        sleep 0.1
-    done
+    await "$(cat "$dir/pid")" "$dir/server.log" is_listening "$port"
     url="postgres://sa:sa@127.0.0.1:$port/rowhouse"
 }
 
@@ -78,15 +57,10 @@ stop)
     ;;
 run)
     start
-    run_dir=$dir
-    trap 'stop "$run_dir"' EXIT
-    trap 'exit 130' INT TERM
-    status=0
-    ROWHOUSE_TEST_H2=$url "$@" || status=$?
-    exit "$status"
+    export ROWHOUSE_TEST_H2="$url"
+    serve "stop $dir" "$@"
     ;;
 *)
-    sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
-    exit 2
+    usage
     ;;
 esac

@@ -12,20 +12,8 @@
 # Its user "rowhouse" with the password "s3cret" may do everything. Exits with 77 where there is no
 # redis-server.
 set -eu
-
-command=${1:-}
-[ $# -gt 0 ] && shift
-
-free_port() {
-    for try in 1 2 3 4 5 6 7 8 9 10; do
-        port=$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')
-        port=$((20000 + port % 12000))
-        hex=$(printf '%04X' "$port")
-        grep -qs ":$hex [0-9A-F:]* 0A" /proc/net/tcp /proc/net/tcp6 || { echo "$port"; return; }
-    done
-    echo "redis.sh: no free port found" >&2
-    exit 1
-}
+name=redis.sh
+. "$(dirname "$0")/server.inc.sh"
 
 certify() {
     openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=Rowhouse test" -keyout "$dir/ca.key" \
@@ -61,37 +49,23 @@ user nobody on >n0thing ~* &* -@all
 END
     redis-server "$dir/redis.conf" >"$dir/log" 2>&1 &
     pid=$!
-    for try in $(seq 600); do
-        redis-cli -s "$dir/socket" --user rowhouse --pass s3cret --no-auth-warning ping 2>/dev/null |
-            grep -q PONG && return
-        kill -0 "$pid" 2>/dev/null || break
-        sleep 0.1
-    done
-    cat "$dir/log" >&2
-    stop
-    exit 1
+    await "$pid" "$dir/log" redis-cli -e -s "$dir/socket" --user rowhouse --pass s3cret ping
 }
 
-stop() {
-    kill "$pid" 2>/dev/null || true
-    wait "$pid" 2>/dev/null || true
-    rm -rf "$dir"
-}
-
+command=${1:-}
+[ $# -gt 0 ] && shift
 case $command in
 install) ;;
 run)
     command -v redis-server >/dev/null || { echo "redis.sh: there is no redis-server" >&2; exit 77; }
     start
-    trap stop EXIT
-    trap 'exit 130' INT TERM
-    status=0
-    ROWHOUSE_TEST_REDIS=redis://rowhouse:s3cret@127.0.0.1:$port ROWHOUSE_TEST_REDIS_SOCKET=$dir/socket \
-        ROWHOUSE_TEST_REDIS_TLS=127.0.0.1:$tls_port ROWHOUSE_TEST_REDIS_CA=$dir/ca.pem "$@" || status=$?
-    exit "$status"
+    export ROWHOUSE_TEST_REDIS="redis://rowhouse:s3cret@127.0.0.1:$port" \
+        ROWHOUSE_TEST_REDIS_SOCKET="$dir/socket" \
+        ROWHOUSE_TEST_REDIS_TLS="127.0.0.1:$tls_port" \
+        ROWHOUSE_TEST_REDIS_CA="$dir/ca.pem"
+    serve stop "$@"
     ;;
 *)
-    sed -n '2,14s/^# \{0,1\}//p' "$0" >&2
-    exit 2
+    usage
     ;;
 esac

@@ -5,56 +5,29 @@
 #                        (http://ACCESS:SECRET@127.0.0.1:PORT), stops; exits as the command did
 #   s3.sh install        only fetches it
 #
-# It has no bucket. Fetched once into ROWHOUSE_NPM (default: ~/.cache/rowhouse/npm). Exits with 77 where
+# It has no bucket. Fetched once into ~/.cache/rowhouse. Exits with 77 where
 # it cannot be had.
 set -eu
+name=s3.sh
+. "$(dirname "$0")/server.inc.sh"
 
 version=3.7.1
-folder=${ROWHOUSE_NPM:-${XDG_CACHE_HOME:-$HOME/.cache}/rowhouse/npm}/s3rver-$version
+folder=$cache/s3rver-$version
 program=$folder/node_modules/.bin/s3rver
 
 install() {
-    [ -x "$program" ] && return
-    command -v npm >/dev/null || { echo "s3.sh: there is no npm" >&2; exit 77; }
-    mkdir -p "$folder"
-    (
-        flock 9
-        [ -x "$program" ] || npm install --prefix "$folder" --no-audit --no-fund --ignore-scripts \
-            "s3rver@$version" >"$folder/npm.log" 2>&1 || {
-            tail -n 5 "$folder/npm.log" >&2
-            exit 77
-        }
-    ) 9>"$folder/lock"
-}
-
-free_port() {
-    for try in 1 2 3 4 5 6 7 8 9 10; do
-        port=$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')
-        port=$((20000 + port % 12000))
-        hex=$(printf '%04X' "$port")
-        grep -qs ":$hex [0-9A-F:]* 0A" /proc/net/tcp /proc/net/tcp6 || { echo "$port"; return; }
-    done
-    echo "s3.sh: no free port found" >&2
-    exit 1
+    fetch_npm "$folder" "s3rver@$version"
 }
 
 start() {
     dir=$(mktemp -d "${TMPDIR:-/tmp}/rowhouse-s3.XXXXXX")
     host=127.0.0.1:$(free_port)
+    mkdir "$dir/data"
     # Its continuation tokens are made with a cipher that OpenSSL 3 counts as outdated.
-    NODE_OPTIONS=--openssl-legacy-provider "$program" --directory "$dir" --address 127.0.0.1 --port "${host##*:}" --no-vhost-buckets >"$dir.log" 2>&1 &
+    NODE_OPTIONS=--openssl-legacy-provider "$program" --directory "$dir/data" --address 127.0.0.1 \
+        --port "${host##*:}" --no-vhost-buckets >"$dir/log" 2>&1 &
     pid=$!
-    if ! curl -s -o /dev/null --retry 120 --retry-connrefused --retry-delay 1 "http://$host/"; then
-        cat "$dir.log" >&2
-        stop
-        exit 1
-    fi
-}
-
-stop() {
-    kill "$pid" 2>/dev/null || true
-    wait "$pid" 2>/dev/null || true
-    rm -rf "$dir" "$dir.log"
+    await "$pid" "$dir/log" curl -s "http://$host/"
 }
 
 command=${1:-}
@@ -66,14 +39,10 @@ install)
 run)
     install
     start
-    trap stop EXIT
-    trap 'exit 130' INT TERM
-    status=0
-    ROWHOUSE_TEST_S3=http://S3RVER:S3RVER@$host "$@" || status=$?
-    exit "$status"
+    export ROWHOUSE_TEST_S3="http://S3RVER:S3RVER@$host"
+    serve stop "$@"
     ;;
 *)
-    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
-    exit 2
+    usage
     ;;
 esac

@@ -16,8 +16,8 @@ is_listening() { # is_listening PORT
     grep -qs ":$(printf '%04X' "$1") [0-9A-F:]* 0A" /proc/net/tcp /proc/net/tcp6
 }
 
-# Waits until the command succeeds; shows the log and exits with 1 when the process ends before, or
-# after a minute.
+# Waits until the command succeeds. When the process ends before, or after a minute: shows the log and
+# exits with 1; the server's folder stays.
 await() { # await PID LOG COMMAND…
     await_pid=$1 await_log=$2 tries=0
     shift 2
@@ -25,6 +25,7 @@ await() { # await PID LOG COMMAND…
         tries=$((tries + 1))
         if [ "$tries" -gt 1200 ] || ! kill -0 "$await_pid" 2>/dev/null; then
             cat "$await_log" >&2
+            kill "$await_pid" 2>/dev/null || true
             exit 1
         fi
         sleep 0.05
@@ -76,16 +77,11 @@ END
     mvn -q -B dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=lib
 }
 
-# Python packages, in a virtual environment.
-fetch_python() { # fetch_python FOLDER PACKAGE==VERSION…
-    fetch_folder=$1
-    shift
-    fetch "$fetch_folder" python3 make_environment "$fetch_folder" "$@"
-}
-
-# Scripts in an environment name the folder that it was made in, so it is made where it stays.
-make_environment() {
-    python3 -m venv "$1.env" && shift && "$fetch_folder.env/bin/pip" install -q "$@"
+# Ends a server whose process is $pid and whose folder is $dir.
+stop() {
+    kill "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+    rm -rf "$dir"
 }
 
 # Runs the command, then the one that stops the server, whatever happens; exits as the first did.

@@ -35,7 +35,7 @@
 #define RH_COUCHDB_CONFIG_SCHEMA                                                                   \
     "{\"type\": \"object\", \"required\": [\"url\"], \"properties\": {"                            \
     " \"url\": {\"type\": \"string\", \"minLength\": 1, \"title\": \"URL\", \"x-order\": 1,"       \
-    "  \"x-secret\": true, \"x-placeholder\": \"http://localhost:5984\","                                              \
+    "  \"x-secret\": true, \"x-placeholder\": \"http://localhost:5984\","                          \
     "  \"description\": \"The server, maybe with user, password and database\"},"                  \
     " \"user\": {\"type\": \"string\", \"title\": \"User\", \"x-order\": 2},"                      \
     " \"password\": {\"type\": \"string\", \"title\": \"Password\", \"x-order\": 3,"               \

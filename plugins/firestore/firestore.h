@@ -147,8 +147,8 @@ enum rh_firestore_kind {
 
 /* Of a value, `{"stringValue": …}`; N_KINDS when it is of none that is known. */
 enum rh_firestore_kind rh_firestore_kind_of(const struct rh_json *value);
-/* The type, native type and native_id of a column whose values are of these kinds. */
-void rh_firestore_type_of(uint32_t kinds, struct rh_column *column);
+/* The type, native type and native_id of a column whose values are of these kinds (RH_FIRESTORE_BIT). */
+void rh_firestore_type_of(uint32_t bits, struct rh_column *column);
 /* Makes a cell of a typed value; NULL: MISSING. One that is not of its column's type keeps its own. */
 void rh_firestore_cell(const struct rh_conn *conn, struct rh_rowset *rows, struct rh_value *cell,
                        const struct rh_column *column, const struct rh_json *value);

@@ -31,7 +31,7 @@ static bool is_among(struct rh_text name, const char *const *names, size_t n)
             return true;
     return false;
 }
-#define IS_AMONG(name, names) is_among(name, names, sizeof(names) / sizeof(names[0]))
+#define IS_AMONG(name, names) is_among(name, names, sizeof(names) / sizeof((names)[0]))
 
 /* Anywhere in the value: a pipeline within a stage counts as well. */
 static bool has_changer(const struct rh_json *value)

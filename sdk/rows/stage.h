@@ -22,11 +22,11 @@
 struct rh_meter {
     struct rh_operation *op;
     uint64_t memory_limit, spill_limit, scan_limit;
-    uint64_t held;         /* bytes in memory, by all stages */
-    uint64_t spilled;      /* bytes in temporary files, all together */
-    uint64_t scanned;      /* rows from the source */
-    uint64_t returned;     /* rows that left the last stage */
-    bool completing;       /* a stage drops or gathers rows: the scan limit applies */
+    uint64_t held;                /* bytes in memory, by all stages */
+    uint64_t spilled;             /* bytes in temporary files, all together */
+    uint64_t scanned;             /* rows from the source */
+    uint64_t returned;            /* rows that left the last stage */
+    bool completing;              /* a stage drops or gathers rows: the scan limit applies */
     const struct rh_table *table; /* read for its rows; NULL: to count them */
 };
 

@@ -407,8 +407,8 @@ START_TEST(refuses_bad_settings)
         "[{\"name\":\"x\",\"object\":\"a\",\"format\":\"xls\"}]",
         "[{\"name\":\"x\",\"object\":\"a\",\"format\":\"csv\",\"separator\":\"\\\"\"}]",
         "[{\"name\":\"x\",\"object\":\"a\",\"format\":\"csv\",\"keys\":[]}]",
-        "[{\"name\":\"x\",\"object\":\"a\",\"format\":\"csv\",\"columns\":[{\"name\":\"a\"},{"
-        "\"name\":\"a\"}]}]"};
+        ("[{\"name\":\"x\",\"object\":\"a\",\"format\":\"csv\","
+         "\"columns\":[{\"name\":\"a\"},{\"name\":\"a\"}]}]")};
 
     load();
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)

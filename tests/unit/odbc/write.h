@@ -1,7 +1,7 @@
 /* Tests of inserts, updates, deletes, upserts. */
 #pragma once
 
-#include "unit/odbc/target.h"
+#include "unit/odbc/read.h"
 
 #include <stdio.h>
 #include <string.h>

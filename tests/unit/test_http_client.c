@@ -1102,13 +1102,11 @@ END_TEST
 /* Starts a peer; it ends with the pipe that it reads. */
 static bool start_peer(const char *scheme, const char *folder, char url[64])
 {
-    static const char python[] = "/usr/bin/python3", file[] = __FILE__;
-    char peer[sizeof(file) + 32];
+    static const char python[] = "/usr/bin/python3", peer[] = RH_TESTS "/lib/peer.py";
     int in[2], out[2];
     char line[32];
     FILE *file_out;
 
-    snprintf(peer, sizeof(peer), "%.*s../lib/peer.py", (int)(strrchr(file, '/') + 1 - file), file);
     if (pipe(in) || pipe(out))
         return false;
     if (fork() == 0) {

@@ -66,6 +66,7 @@ def compare(document, name, op, wanted):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # head and body in one packet
 
     def log_message(self, *args):
         pass

@@ -53,11 +53,12 @@ static bool can_aggregate(const struct rh_query *query, const struct rh_aggregat
     switch (aggregate->function) {
     case RH_AGG_COUNT:
         return true;
-    case RH_AGG_SUM:
-        return column->type == RH_TYPE_INT || column->type == RH_TYPE_DECIMAL;
+    case RH_AGG_SUM: /* a sum of decimals is rounded to 34 digits */
+        return column->type == RH_TYPE_INT;
     case RH_AGG_MIN:
-    case RH_AGG_MAX:
-        return rh_mongodb_can_order(column);
+    case RH_AGG_MAX: /* NaN is the least to the server, the largest to Rowhouse */
+        return rh_mongodb_can_order(column) && column->type != RH_TYPE_DECIMAL &&
+               column->type != RH_TYPE_FLOAT;
     default:
         return false;
     }

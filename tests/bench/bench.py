@@ -342,8 +342,20 @@ class Bench:
             out = run(os.path.join(self.build, "bin", "bench_isolation"), url, "orders", str(ROWS), "20000",
                       env=environment).decode().split()
             for at, rank in ((1, "p50"), (5, "p99")):
-                self.report(f"page isolated / in-process, {name}, {rank}", "<= 1.3", out[at + 2],
+                self.report(f"page isolated / in-process, row SDK, {name}, {rank}", "<= 1.3", out[at + 2],
                             f"{out[at + 1]} against {out[at]} us")
+        for name in ("pg", "lite"):
+            self.compare(f"page isolated / in-process, HTTP, {name}, p50", "<= 1.3", "us",
+                         lambda: self.page_latency(name, ROWHOUSE_ISOLATE="*"),
+                         lambda: self.page_latency(name), False)
+
+    def page_latency(self, datasource, **settings):
+        with self.server(**settings):
+            self.setup_app()
+            self.call("POST", "/apps/bench/datasources",
+                      {"name": "lite", "connector": "sqlite", "config": {"path": self.sqlite, "read_only": True}})
+            return self.latency_us(f'"/api/v1/apps/bench/data/{datasource}/orders?id=gte." .. id'
+                                   ' .. "&order=id&limit=20"')[0]
 
     def export(self):
         copy = lambda: self.wall(lambda: run("sh", "-c", f'psql -qX "{self.postgres}" -c "COPY orders TO STDOUT CSV" >/dev/null'))

@@ -2,8 +2,9 @@
  * Frames on a socket. A small frame costs one system call on each side; a large one is received in
  * growing pieces, so that a header that lies costs no memory.
  *
- * Rejected: to look for an answer a few times before waiting for it. It saves a wake-up when a
- * processor is idle, and costs several when none is.
+ * Rejected: to look for a frame a while before waiting for it, even when only a thread whose last
+ * frame came soon does so. It saves a wake-up where a processor is idle; on a busy machine the two
+ * sides share a processor, and who looks keeps it from the other: pages took three times as long.
  */
 #include "host/isolation/channel.h"
 

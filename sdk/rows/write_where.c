@@ -204,6 +204,17 @@ static int write_keys(struct where_write *w, const struct rh_value *const *keys,
     return r;
 }
 
+/* What was written before stays written unless a transaction takes it back. */
+static int say_how_far(const struct where_write *w, struct rh_error *error)
+{
+    uint64_t n = w->writer.counts.n_affected;
+    if (w->writer.session->in_transaction || !n)
+        return error->error_class;
+    return rh_error_prefix(error, "%llu of %llu rows were %s before this", (unsigned long long)n,
+                           (unsigned long long)w->n_keys,
+                           w->kind == RH_WRITE_UPDATE ? "changed" : "deleted");
+}
+
 static int write_collected(struct where_write *w, struct rh_error *error)
 {
     struct rh_write_spec spec;
@@ -219,7 +230,7 @@ static int write_collected(struct where_write *w, struct rh_error *error)
             at += n;
         }
     rh_arena_free(arena);
-    return r;
+    return r ? say_how_far(w, error) : 0;
 }
 
 static int fail_without_key(struct where_write *w, struct rh_error *error)

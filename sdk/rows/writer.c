@@ -201,12 +201,13 @@ int rh_writer_call(struct rh_writer *writer, enum rh_write_kind kind,
         struct rh_text title = session->connector->title;
         return rh_error_prefix(error, "%.*s cannot %s here", RH_TEXT_ARG(title), kinds[kind].verb);
     }
-    if (!r && own)
+    if (r)
+        return r;
+    *ret_affected = result.n_affected;
+    if (own)
         r = find_failure(own, spec->n_rows, error);
     if (!r)
         r = give_rows(writer, &result.returned, spec->where ? UINT64_MAX : spec->n_rows, error);
-    if (!r)
-        *ret_affected = result.n_affected;
     return r;
 }
 

@@ -42,8 +42,8 @@ int rh_writer_end(struct rh_writer *writer, int r, struct rh_error *error);
 /* A spec for the writer's table, without rows; returning as asked for. */
 struct rh_write_spec rh_writer_spec(const struct rh_writer *writer);
 /* One call of the write group. `arena` is for what the connector says about it. Returned rows go to
- * the sink. statuses: room for n_rows or NULL; then a row that failed fails the call. error.row is
- * a row of the spec. */
+ * the sink. statuses: room for n_rows or NULL; then a row that failed fails the call. *ret_affected
+ * is written then, too: the other rows were. error.row is a row of the spec. */
 int rh_writer_call(struct rh_writer *writer, enum rh_write_kind kind,
                    const struct rh_write_spec *spec, struct rh_arena *arena,
                    struct rh_row_status *statuses, uint64_t *ret_affected, struct rh_error *error);

@@ -9,14 +9,15 @@ import pytest
 
 BUILD = pathlib.Path(os.environ["ROWHOUSE_BUILD"])
 MEMORY = BUILD / "plugins" / "memory.so"
+SQLITE = BUILD / "plugins" / "sqlite.so"
 BAD = BUILD / "bad-connectors" / "bad_error_after_end.so"
 NOTHING = {"wrong_credentials": None, "unreachable": None, "through": None, "slow": None,
            "echo": None}
 
 
-def check(*words):
+def check(*words, cwd=None):
     return subprocess.run([BUILD / "bin" / "rowhouse", "connector", "check", *words],
-                          capture_output=True, text=True, check=False)
+                          capture_output=True, text=True, check=False, cwd=cwd)
 
 
 @pytest.fixture
@@ -138,6 +139,15 @@ def test_leaves_no_tables(sqlite, tmp_path):
                  "--suite", "cursors", "--suite", "types").returncode == 1
     with sqlite3.connect(tmp_path / "check.db") as database:
         assert database.execute("SELECT name FROM sqlite_master").fetchall() == []
+
+
+@pytest.mark.parametrize("way", [[], ["--isolated"]], ids=["in-process", "isolated"])
+def test_odd_settings_make_no_files(sqlite, tmp_path, way):
+    work = tmp_path / "a" / "b"  # "../../x" is one of the settings
+    work.mkdir(parents=True)
+    done = check(os.path.relpath(SQLITE, work), "--config", sqlite, "--test", "config/odd-settings", *way, cwd=work)
+    assert "1 passed" in done.stdout
+    assert {path.name for path in tmp_path.rglob("*")} == {"a", "b", "sqlite.json", "check.db"}
 
 
 @pytest.mark.parametrize("words, said", [

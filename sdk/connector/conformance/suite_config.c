@@ -3,7 +3,12 @@
 #include "connector/conformance/fixture.h"
 #include "connector/conformance/suites.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define CONNECT_MS 10000u
 #define GRACE_US (5 * RH_TRIAL_SECOND)
@@ -167,6 +172,23 @@ static void no_secret(struct rh_trial *t)
 
 /* ---- Odd settings ---------------------------------------------------------------------------- */
 
+/* Goes to a folder that is no more, deep enough for "../..": what a connector takes for a relative
+ * name of a file makes none there. */
+static void go_nowhere(struct rh_trial *t)
+{
+    static struct rh_conformance_options options;
+    const char *tmp = getenv("TMPDIR");
+    char *path = realpath(t->options->path, NULL), top[PATH_MAX];
+
+    snprintf(top, sizeof(top), "%s/rowhouse-check-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    if (!path || !mkdtemp(top) || chdir(top) || mkdir("a", 0700) || mkdir("a/b", 0700) ||
+        chdir("a/b") || rmdir("../../a/b") || rmdir("../../a") || rmdir(top))
+        rh_trial_fail(t, "no temporary folder: %s", strerror(errno));
+    options = *t->options;
+    options.path = path;
+    t->options = &options;
+}
+
 /* The host has validated types and lengths; what a text means is the connector's to check. */
 static void odd_settings(struct rh_trial *t)
 {
@@ -176,6 +198,7 @@ static void odd_settings(struct rh_trial *t)
                                       "host=a b=c", "x://y:z@[::]:99999/?a=b#c"};
     struct rh_setting *items;
 
+    go_nowhere(t);
     start(t);
     items = rh_trial_alloc(t, (t->settings.n + 1) * sizeof(*items));
     for (uint32_t i = 0; i < t->settings.n; i++) {

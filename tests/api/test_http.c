@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "lib/tests.h"
 #include "server/http/reply.h"
 #include "server/http/server.h"
 #include "server/http/stream.h"
@@ -497,32 +498,11 @@ START_TEST(addresses_that_cannot_be_listened_on_are_refused)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("http");
-    TCase *tests = tcase_create("server");
-    SRunner *runner;
-    int n_failed;
-
-    tcase_set_timeout(tests, 600);
-    tcase_add_checked_fixture(tests, start, stop);
-    tcase_add_test(tests, answers_inline_and_from_a_worker);
-    tcase_add_test(tests, pipelined_requests_are_answered_in_order);
-    tcase_add_test(tests, bodies_above_the_bound_are_refused);
-    tcase_add_test(tests, large_bodies_arrive_whole);
-    tcase_add_test(tests, a_stream_arrives_whole_and_waits_for_its_reader);
-    tcase_add_test(tests, a_broken_stream_can_be_told_from_a_whole_one);
-    tcase_add_test(tests, a_client_that_leaves_is_noticed);
-    tcase_add_test(tests, a_reader_that_leaves_ends_the_stream);
-    tcase_add_test(tests, a_full_queue_answers_busy);
-    tcase_add_test(tests, stopping_waits_for_running_requests);
-    tcase_add_test(tests, stopping_cancels_what_does_not_end);
-    tcase_add_test(tests, stopping_gives_up_on_what_ignores_it);
-    tcase_add_test(tests, addresses_that_cannot_be_listened_on_are_refused);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+TESTS_MAIN_WITH("http", start, stop, answers_inline_and_from_a_worker,
+                pipelined_requests_are_answered_in_order, bodies_above_the_bound_are_refused,
+                large_bodies_arrive_whole, a_stream_arrives_whole_and_waits_for_its_reader,
+                a_broken_stream_can_be_told_from_a_whole_one, a_client_that_leaves_is_noticed,
+                a_reader_that_leaves_ends_the_stream, a_full_queue_answers_busy,
+                stopping_waits_for_running_requests, stopping_cancels_what_does_not_end,
+                stopping_gives_up_on_what_ignores_it,
+                addresses_that_cannot_be_listened_on_are_refused)

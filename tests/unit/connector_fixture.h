@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "host/library.h"
 #include "host/op.h"
+#include "lib/tests.h"
 
 #include <rowhouse/connector.h>
 
@@ -260,25 +261,11 @@ static void teardown(void)
 
 static inline int run_tests(const char *name, const TTest *const *tests, size_t n)
 {
-    Suite *suite = suite_create(name);
-    TCase *tcase = tcase_create(name);
-    SRunner *runner = NULL;
-    int failed = 0;
-
     if (!getenv(url_variable)) {
         (void)printf("skipped: %s is not set\n", url_variable);
         return 77;
     }
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_set_timeout(tcase, 600);
-    for (size_t i = 0; i < n; i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return tests_run_with(name, setup, teardown, tests, n);
 }
 
 #define CONNECTOR_TESTS(id, variable, name, ...)                                                   \

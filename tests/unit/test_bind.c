@@ -619,26 +619,20 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("bind");
-    TCase *tcase = tcase_create("bind");
-    tcase_set_timeout(tcase, 600);
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    suite_add_tcase(suite, tcase);
-    tcase_add_loop_test(tcase, conditions_are_bound, 0, sizeof(conditions) / sizeof(conditions[0]));
-    tcase_add_loop_test(tcase, refusals_say_where_and_what, 0,
+    struct tests tests = tests_new("bind", setup, teardown);
+
+    tcase_add_loop_test(tests.tcase, conditions_are_bound, 0,
+                        sizeof(conditions) / sizeof(conditions[0]));
+    tcase_add_loop_test(tests.tcase, refusals_say_where_and_what, 0,
                         sizeof(refused) / sizeof(refused[0]));
-    tcase_add_loop_test(tcase, orders_are_completed, 0, sizeof(orders) / sizeof(orders[0]));
-    tcase_add_test(tcase, only_used_columns_are_listed);
-    tcase_add_test(tcase, search_looks_at_text_columns);
-    tcase_add_test(tcase, groups_have_typed_outputs);
-    tcase_add_test(tcase, bare_literals_follow_the_column);
-    tcase_add_test(tcase, keys_come_from_path_segments);
-    tcase_add_test(tcase, where_alone);
-    tcase_add_test(tcase, many_conditions);
-    tcase_add_test(tcase, out_of_memory_is_an_error);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    tcase_add_loop_test(tests.tcase, orders_are_completed, 0, sizeof(orders) / sizeof(orders[0]));
+    tcase_add_test(tests.tcase, only_used_columns_are_listed);
+    tcase_add_test(tests.tcase, search_looks_at_text_columns);
+    tcase_add_test(tests.tcase, groups_have_typed_outputs);
+    tcase_add_test(tests.tcase, bare_literals_follow_the_column);
+    tcase_add_test(tests.tcase, keys_come_from_path_segments);
+    tcase_add_test(tests.tcase, where_alone);
+    tcase_add_test(tests.tcase, many_conditions);
+    tcase_add_test(tests.tcase, out_of_memory_is_an_error);
+    return tests_end(&tests);
 }

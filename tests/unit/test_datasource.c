@@ -576,29 +576,22 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("datasource");
-    TCase *tcase = tcase_create("datasource");
-    tcase_set_timeout(tcase, 600);
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    suite_add_tcase(suite, tcase);
-    tcase_add_test(tcase, tables_are_read_once);
-    tcase_add_test(tcase, waiters_share_a_failure);
-    tcase_add_test(tcase, a_waiter_keeps_its_own_deadline);
-    tcase_add_test(tcase, the_timeout_of_one_is_not_that_of_all);
-    tcase_add_test(tcase, refresh_swaps_the_set);
-    tcase_add_test(tcase, urls_name_their_connector);
-    tcase_add_test(tcase, urls_make_no_files);
-    tcase_add_test(tcase, settings_are_checked);
-    tcase_add_test(tcase, a_session_needs_one_connection);
-    tcase_add_test(tcase, transactions_end_with_their_session);
-    tcase_add_test(tcase, savepoints_nest);
-    tcase_add_test(tcase, a_rollback_after_the_deadline_gets_its_time);
-    tcase_add_test(tcase, a_failed_commit_is_rolled_back);
-    tcase_add_loop_test(tcase, connections_in_doubt_are_closed, 0, 4);
-    tcase_add_test(tcase, the_gravest_outcome_stays);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    struct tests tests = tests_new("datasource", setup, teardown);
+
+    tcase_add_test(tests.tcase, tables_are_read_once);
+    tcase_add_test(tests.tcase, waiters_share_a_failure);
+    tcase_add_test(tests.tcase, a_waiter_keeps_its_own_deadline);
+    tcase_add_test(tests.tcase, the_timeout_of_one_is_not_that_of_all);
+    tcase_add_test(tests.tcase, refresh_swaps_the_set);
+    tcase_add_test(tests.tcase, urls_name_their_connector);
+    tcase_add_test(tests.tcase, urls_make_no_files);
+    tcase_add_test(tests.tcase, settings_are_checked);
+    tcase_add_test(tests.tcase, a_session_needs_one_connection);
+    tcase_add_test(tests.tcase, transactions_end_with_their_session);
+    tcase_add_test(tests.tcase, savepoints_nest);
+    tcase_add_test(tests.tcase, a_rollback_after_the_deadline_gets_its_time);
+    tcase_add_test(tests.tcase, a_failed_commit_is_rolled_back);
+    tcase_add_loop_test(tests.tcase, connections_in_doubt_are_closed, 0, 4);
+    tcase_add_test(tests.tcase, the_gravest_outcome_stays);
+    return tests_end(&tests);
 }

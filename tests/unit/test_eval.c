@@ -247,30 +247,6 @@ START_TEST(what_it_refuses)
 }
 END_TEST
 
-int main(void)
-{
-    static const TTest *const *const tests[] = {
-        &predicates_and_their_complements,
-        &null_missing_and_empty,
-        &in_looks_values_up,
-        &has_all_and_any_of_several,
-        &trees_over_mapped_columns,
-        &seek_is_strictly_after,
-        &what_it_refuses,
-    };
-    Suite *suite = suite_create("eval");
-    TCase *tcase = tcase_create("eval");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(tcase, setup, NULL);
-    tcase_set_timeout(tcase, 600);
-    for (size_t i = 0; i < COUNT(tests); i++)
-        tcase_add_test(tcase, *tests[i]);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+TESTS_MAIN_WITH("eval", setup, NULL, predicates_and_their_complements, null_missing_and_empty,
+                in_looks_values_up, has_all_and_any_of_several, trees_over_mapped_columns,
+                seek_is_strictly_after, what_it_refuses)

@@ -281,22 +281,15 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("manifest");
-    TCase *tests = tcase_create("manifest");
-    SRunner *runner = srunner_create(suite);
-    int n_failed;
+    struct tests tests = tests_new("manifest", NULL, NULL);
 
-    tcase_add_test(tests, reads_all_of_it);
-    tcase_add_test(tests, has_modest_defaults);
-    tcase_add_test(tests, writes_what_it_reads);
-    tcase_add_loop_test(tests, refuses, 0, (int)(sizeof(REFUSED) / sizeof(REFUSED[0])));
-    tcase_add_test(tests, is_bounded);
-    tcase_add_test(tests, orders_versions);
-    tcase_add_test(tests, knows_versions);
-    tcase_add_test(tests, survives_failed_allocations);
-    suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed ? 1 : 0;
+    tcase_add_test(tests.tcase, reads_all_of_it);
+    tcase_add_test(tests.tcase, has_modest_defaults);
+    tcase_add_test(tests.tcase, writes_what_it_reads);
+    tcase_add_loop_test(tests.tcase, refuses, 0, (int)(sizeof(REFUSED) / sizeof(REFUSED[0])));
+    tcase_add_test(tests.tcase, is_bounded);
+    tcase_add_test(tests.tcase, orders_versions);
+    tcase_add_test(tests.tcase, knows_versions);
+    tcase_add_test(tests.tcase, survives_failed_allocations);
+    return tests_end(&tests);
 }

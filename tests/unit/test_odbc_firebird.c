@@ -640,31 +640,15 @@ END_TEST
 
 int main(void)
 {
-    static const TTest *const *const tests[] = {
-        &fb_compares_texts,   &fb_compares_long_literals,
-        &fb_compares_numbers, &fb_pages,
-        &fb_groups,           &fb_writes,
-        &fb_changes_tables,   &fb_reads_the_catalogue,
-    };
-    Suite *suite = suite_create("firebird");
-    TCase *all = tcase_create("firebird");
-    SRunner *runner = NULL;
-    int failed;
+    const TTest *const tests[] = {
+        fb_compares_texts, fb_compares_long_literals, fb_compares_numbers,   fb_pages, fb_groups,
+        fb_writes,         fb_changes_tables,         fb_reads_the_catalogue};
 
     if (!getenv("ROWHOUSE_TEST_FIREBIRD")) {
         (void)puts("skipped: no ROWHOUSE_TEST_FIREBIRD");
         return 77;
     }
-    tcase_set_timeout(all, 120);
-    tcase_add_checked_fixture(all, fb_setup, fb_teardown);
-    for (unsigned i = 0; i < N_OF(tests); i++)
-        tcase_add_test(all, *tests[i]);
-    suite_add_tcase(suite, all);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return tests_run_with("firebird", fb_setup, fb_teardown, tests, N_OF(tests));
 }
 
 #else

@@ -429,22 +429,16 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("parse");
-    TCase *tcase = tcase_create("parse");
-    tcase_set_timeout(tcase, 600);
-    suite_add_tcase(suite, tcase);
-    tcase_add_loop_test(tcase, both_forms_mean_the_same, 0, sizeof(twins) / sizeof(twins[0]));
-    tcase_add_test(tcase, null_false_negates);
-    tcase_add_test(tcase, json_keeps_kinds_of_literals);
-    tcase_add_test(tcase, relations_are_parsed);
-    tcase_add_test(tcase, url_quotes_and_escapes);
-    tcase_add_loop_test(tcase, refusals_say_where_and_what, 0,
+    struct tests tests = tests_new("parse", NULL, NULL);
+
+    tcase_add_loop_test(tests.tcase, both_forms_mean_the_same, 0, sizeof(twins) / sizeof(twins[0]));
+    tcase_add_test(tests.tcase, null_false_negates);
+    tcase_add_test(tests.tcase, json_keeps_kinds_of_literals);
+    tcase_add_test(tests.tcase, relations_are_parsed);
+    tcase_add_test(tests.tcase, url_quotes_and_escapes);
+    tcase_add_loop_test(tests.tcase, refusals_say_where_and_what, 0,
                         sizeof(refused) / sizeof(refused[0]));
-    tcase_add_test(tcase, deep_nesting_is_refused);
-    tcase_add_test(tcase, large_input_is_refused_or_taken);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    tcase_add_test(tests.tcase, deep_nesting_is_refused);
+    tcase_add_test(tests.tcase, large_input_is_refused_or_taken);
+    return tests_end(&tests);
 }

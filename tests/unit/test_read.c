@@ -557,29 +557,19 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("read");
-    TCase *tcase = tcase_create("read");
-    SRunner *runner;
-    int failed;
+    struct tests tests = tests_new("read", setup, teardown);
 
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_set_timeout(tcase, 600);
-    tcase_add_test(tcase, limits_of_a_page);
-    tcase_add_loop_test(tcase, pages_are_parts_of_one_sequence, 0, COUNT(walks));
-    tcase_add_loop_test(tcase, odd_values_come_the_same_way, 0, COUNT(odd_queries));
-    tcase_add_test(tcase, cursors_are_bound_to_their_query);
-    tcase_add_test(tcase, tables_without_a_key_page_by_offset);
-    tcase_add_test(tcase, counts);
-    tcase_add_loop_test(tcase, the_header_says_who_did_what, 0, COUNT(plans));
-    tcase_add_test(tcase, explain_is_json_and_opens_nothing);
-    tcase_add_test(tcase, the_scan_budget_names_what_would_help);
-    tcase_add_test(tcase, one_row_and_its_etag);
-    tcase_add_test(tcase, a_read_may_be_closed_at_any_point);
-    tcase_add_test(tcase, every_allocation_may_fail);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    tcase_add_test(tests.tcase, limits_of_a_page);
+    tcase_add_loop_test(tests.tcase, pages_are_parts_of_one_sequence, 0, COUNT(walks));
+    tcase_add_loop_test(tests.tcase, odd_values_come_the_same_way, 0, COUNT(odd_queries));
+    tcase_add_test(tests.tcase, cursors_are_bound_to_their_query);
+    tcase_add_test(tests.tcase, tables_without_a_key_page_by_offset);
+    tcase_add_test(tests.tcase, counts);
+    tcase_add_loop_test(tests.tcase, the_header_says_who_did_what, 0, COUNT(plans));
+    tcase_add_test(tests.tcase, explain_is_json_and_opens_nothing);
+    tcase_add_test(tests.tcase, the_scan_budget_names_what_would_help);
+    tcase_add_test(tests.tcase, one_row_and_its_etag);
+    tcase_add_test(tests.tcase, a_read_may_be_closed_at_any_point);
+    tcase_add_test(tests.tcase, every_allocation_may_fail);
+    return tests_end(&tests);
 }

@@ -359,30 +359,7 @@ START_TEST(failed_allocations_are_errors)
 }
 END_TEST
 
-int main(void)
-{
-    static const TTest *const *const tests[] = {
-        &what_is_sealed_opens,
-        &secrets_have_limits,
-        &tampering_is_noticed,
-        &derived_keys_are_stable_and_distinct,
-        &key_files_are_private,
-        &the_environment_has_the_master_key,
-        &malformed_master_keys_are_refused,
-        &broken_folders_are_refused,
-        &first_starts_race,
-        &failed_allocations_are_errors,
-    };
-    Suite *suite = suite_create("secrets");
-    TCase *tcase = tcase_create("secrets");
-    tcase_set_timeout(tcase, 600);
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    suite_add_tcase(suite, tcase);
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, *tests[i]);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+TESTS_MAIN_WITH("secrets", setup, teardown, what_is_sealed_opens, secrets_have_limits,
+                tampering_is_noticed, derived_keys_are_stable_and_distinct, key_files_are_private,
+                the_environment_has_the_master_key, malformed_master_keys_are_refused,
+                broken_folders_are_refused, first_starts_race, failed_allocations_are_errors)

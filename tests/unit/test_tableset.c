@@ -261,20 +261,14 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("tableset");
-    TCase *tcase = tcase_create("tableset");
-    tcase_set_timeout(tcase, 600);
-    suite_add_tcase(suite, tcase);
-    tcase_add_test(tcase, tables_are_found_by_name);
-    tcase_add_test(tcase, columns_are_found_by_name);
-    tcase_add_test(tcase, tables_are_sorted);
-    tcase_add_test(tcase, the_copy_is_deep);
-    tcase_add_loop_test(tcase, unsound_catalogues_are_refused, 0, 19);
-    tcase_add_test(tcase, out_of_memory_is_an_error);
-    tcase_add_test(tcase, an_empty_catalogue_is_fine);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    struct tests tests = tests_new("tableset", NULL, NULL);
+
+    tcase_add_test(tests.tcase, tables_are_found_by_name);
+    tcase_add_test(tests.tcase, columns_are_found_by_name);
+    tcase_add_test(tests.tcase, tables_are_sorted);
+    tcase_add_test(tests.tcase, the_copy_is_deep);
+    tcase_add_loop_test(tests.tcase, unsound_catalogues_are_refused, 0, 19);
+    tcase_add_test(tests.tcase, out_of_memory_is_an_error);
+    tcase_add_test(tests.tcase, an_empty_catalogue_is_fine);
+    return tests_end(&tests);
 }

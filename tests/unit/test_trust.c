@@ -467,36 +467,10 @@ START_TEST(survives_failed_allocations)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const tests[] = {runs_what_a_vendor_signed,
-                                  gives_the_lower_level_of_two,
-                                  refuses_unknown_keys_and_forged_ids,
-                                  runs_unsigned_ones_when_named,
-                                  sees_every_change,
-                                  follows_no_link_to_a_package,
-                                  obeys_the_list_of_the_revoked,
-                                  does_not_guess_at_a_list_it_cannot_read,
-                                  trusts_no_folder_that_is_open_to_all,
-                                  reads_keys_strictly,
-                                  has_a_stamp,
-                                  verifies_what_minisign_signed,
-                                  cuts_signatures_anywhere,
-                                  keeps_secret_keys,
-                                  signs_with_one_line_of_comment,
-                                  survives_failed_allocations};
-    Suite *suite = suite_create("trust");
-    TCase *tcase = tcase_create("trust");
-    SRunner *runner = srunner_create(suite);
-    int n_failed;
-
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_set_timeout(tcase, 60);
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed ? 1 : 0;
-}
+TESTS_MAIN_WITH("trust", setup, teardown, runs_what_a_vendor_signed, gives_the_lower_level_of_two,
+                refuses_unknown_keys_and_forged_ids, runs_unsigned_ones_when_named,
+                sees_every_change, follows_no_link_to_a_package, obeys_the_list_of_the_revoked,
+                does_not_guess_at_a_list_it_cannot_read, trusts_no_folder_that_is_open_to_all,
+                reads_keys_strictly, has_a_stamp, verifies_what_minisign_signed,
+                cuts_signatures_anywhere, keeps_secret_keys, signs_with_one_line_of_comment,
+                survives_failed_allocations)

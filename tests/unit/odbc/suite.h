@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "lib/tests.h"
 #include "unit/odbc/catalog.h"
 #include "unit/odbc/deadline.h"
 #include "unit/odbc/read.h"
@@ -90,20 +91,14 @@ static int run_tests(const TTest *const *const *shared, size_t n_shared,
     int failed = 0;
 
     for (unsigned e = 0; e < 2; e++) {
-        Suite *suite = suite_create(encodings[e]);
-        TCase *tests = tcase_create(encodings[e]);
+        struct tests tests = tests_new(encodings[e], setup, teardown);
+
         encoding = encodings[e];
-        tcase_set_timeout(tests, 120);
-        tcase_add_checked_fixture(tests, setup, teardown);
         for (size_t i = 0; i < n_shared; i++)
-            tcase_add_test(tests, *shared[i]);
+            tcase_add_test(tests.tcase, *shared[i]);
         for (size_t i = 0; i < n_own; i++)
-            tcase_add_test(tests, *own[i]);
-        suite_add_tcase(suite, tests);
-        SRunner *runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed += srunner_ntests_failed(runner);
-        srunner_free(runner);
+            tcase_add_test(tests.tcase, *own[i]);
+        failed |= tests_end(&tests);
     }
     clean_up();
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -187,21 +187,10 @@ static uint64_t holds(const char *column, uint32_t predicate, const struct rh_va
 {
     const struct rh_node node = {.op = predicate, .column = position_of(column), .n = n};
     const struct rh_query query = query_of(&node, values);
-    struct rh_cursor *cursor = NULL;
-    struct rh_batch batch = {.struct_size = sizeof batch};
-    uint64_t ids = 0;
-    int rc = RH_OK;
 
     ck_assert_msg(verdict_of(&query) == RH_VERDICT_EXACT, "%s op %#x: not exact", column,
                   predicate);
-    ok(connector->open(conn, op, &query, &cursor, &error));
-    while ((rc = connector->next(cursor, op, 10, &batch, &error)) == RH_OK) {
-        for (uint64_t row = 0; row < batch.n_rows; row++)
-            ids |= UINT64_C(1) << batch.cells[row].as.i;
-    }
-    ck_assert_msg(rc == RH_END, "%s", error.message);
-    connector->finish(cursor);
-    return ids;
+    return ids_of(&query);
 }
 
 #define ALL_IDS 0x7feu /* 1 … 10 */

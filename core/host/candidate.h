@@ -48,8 +48,8 @@ struct rh_candidate_opened {
     const char *key; /* equal keys: the same bytes, run in the same way */
 };
 
-/* Reads and verifies. has_bundled: a bundled connector of this id is there. Texts live in the arena.
- * NOT_FOUND: it went away; RESOURCE says nothing about it; others: it is refused. */
+/* Reads and verifies. has_bundled: a bundled connector of this id is there. Texts live in the
+ * arena. NOT_FOUND: it went away; RESOURCE says nothing about it; others: it is refused. */
 int rh_candidate_open(struct rh_arena *arena, const struct rh_candidate_place *place,
                       const struct rh_candidate_rules *rules, bool has_bundled,
                       struct rh_candidate_opened *ret_opened, struct rh_error *error);

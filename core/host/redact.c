@@ -1,6 +1,6 @@
 /*
- * A hash table under a read-write lock, by the first bytes of each secret: what stands at a place of
- * a text is compared with the few that begin as it does.
+ * A hash table under a read-write lock, by the first bytes of each secret: what stands at a place
+ * of a text is compared with the few that begin as it does.
  *
  * What was noted for a datasource is kept as a list of references, so that taking it back needs
  * neither memory nor the settings.

@@ -1,5 +1,4 @@
-/* http_documents: how a connector to an HTTP API reads documents, page by page, in bounded
- * memory. */
+/* http_documents: how a connector reads documents of an HTTP API, page by page. */
 #include "connector/http.h"
 #include "connector/kit.h"
 

@@ -3,7 +3,10 @@
 #include "connector/conformance/fixture.h"
 #include "connector/conformance/suites.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define CONNECT_MS 10000u
 #define GRACE_US (5 * RH_TRIAL_SECOND)
@@ -167,6 +170,17 @@ static void no_secret(struct rh_trial *t)
 
 /* ---- Odd settings ---------------------------------------------------------------------------- */
 
+/* From here on the working folder is one that is gone, and so are the two above it: a setting that is
+ * taken for the name of a file makes none in the user's. */
+static void leave_folder(struct rh_trial *t)
+{
+    char path[] = "/tmp/rowhouse-check-XXXXXX";
+
+    if (!mkdtemp(path) || chdir(path) || mkdir("a", 0700) || chdir("a") || mkdir("b", 0700) ||
+        chdir("b") || rmdir("../b") || rmdir("../../a") || rmdir(path))
+        rh_trial_fail(t, "no temporary folder to try odd settings in");
+}
+
 /* The host has validated types and lengths; what a text means is the connector's to check. */
 static void odd_settings(struct rh_trial *t)
 {
@@ -177,6 +191,7 @@ static void odd_settings(struct rh_trial *t)
     struct rh_setting *items;
 
     start(t);
+    leave_folder(t);
     items = rh_trial_alloc(t, (t->settings.n + 1) * sizeof(*items));
     for (uint32_t i = 0; i < t->settings.n; i++) {
         for (size_t o = 0; o < sizeof(odd) / sizeof(odd[0]); o++) {

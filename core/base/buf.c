@@ -6,6 +6,8 @@
  */
 #include "base/buf.h"
 
+#include "base/number.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,33 +25,13 @@ static const char digit_pairs[] = "00010203040506070809"
                                   "80818283848586878889"
                                   "90919293949596979899";
 
-static const uint64_t powers[20] = {0,
-                                    10u,
-                                    100u,
-                                    1000u,
-                                    10000u,
-                                    100000u,
-                                    1000000u,
-                                    10000000u,
-                                    100000000u,
-                                    1000000000u,
-                                    10000000000u,
-                                    100000000000u,
-                                    1000000000000u,
-                                    10000000000000u,
-                                    100000000000000u,
-                                    1000000000000000u,
-                                    10000000000000000u,
-                                    100000000000000000u,
-                                    1000000000000000000u,
-                                    10000000000000000000u};
-
 /* 1 to 20. The logarithm to base 2, times log10(2) = 1233/4096, is the digits less one, or one too
  * many. */
 static unsigned count_digits(uint64_t value)
 {
-    unsigned guess = ((64 - (unsigned)__builtin_clzll(value | 1)) * 1233) >> 12;
-    return guess + (value >= powers[guess]);
+    value |= 1; /* so that 0 has a digit, too; all others keep theirs */
+    unsigned guess = ((64 - (unsigned)__builtin_clzll(value)) * 1233) >> 12;
+    return guess + (value >= rh_number_powers[guess]);
 }
 
 /* The decimal digits of value, ending before `end`. */

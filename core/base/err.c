@@ -8,7 +8,6 @@
 
 #include "base/text.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,12 +16,10 @@ static const char ellipsis[] = "…";
 struct class_info {
     const char *name;
     const char *problem;
-    int http_status;
-    const char *title;
 };
 
 static const struct class_info classes[RH_N_CLASSES] = {
-#define ROW(symbol, problem, status, title) [-RH_##symbol] = {#symbol, problem, status, title},
+#define ROW(symbol, problem, status, title) [-RH_##symbol] = {#symbol, problem},
     RH_ERROR_MAP(ROW)
 #undef ROW
 };
@@ -64,7 +61,7 @@ void rh_error_clear(struct rh_error *error)
     *error = (struct rh_error)RH_ERROR_INIT;
 }
 
-int rh_fail(struct rh_error *error, int error_class, const char *format, ...)
+int rh_vfail(struct rh_error *error, int error_class, const char *format, va_list args)
 {
     if (!class_info(error_class))
         error_class = RH_INTERNAL;
@@ -73,9 +70,15 @@ int rh_fail(struct rh_error *error, int error_class, const char *format, ...)
     if (error->error_class != RH_OK)
         return error->error_class;
     error->error_class = error_class;
+    print(error->message, sizeof(error->message), format, args);
+    return error_class;
+}
+
+int rh_fail(struct rh_error *error, int error_class, const char *format, ...)
+{
     va_list args;
     va_start(args, format);
-    print(error->message, sizeof(error->message), format, args);
+    error_class = rh_vfail(error, error_class, format, args);
     va_end(args);
     return error_class;
 }
@@ -160,16 +163,4 @@ const char *rh_error_problem(const struct rh_error *error)
         return error->code;
     const struct class_info *info = class_info(error->error_class);
     return info ? info->problem : classes[-RH_INTERNAL].problem;
-}
-
-const char *rh_error_title(int error_class)
-{
-    const struct class_info *info = class_info(error_class);
-    return info ? info->title : classes[-RH_INTERNAL].title;
-}
-
-int rh_error_http_status(int error_class)
-{
-    const struct class_info *info = class_info(error_class);
-    return info ? info->http_status : classes[-RH_INTERNAL].http_status;
 }

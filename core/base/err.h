@@ -9,6 +9,8 @@
 #include <rowhouse/error.h>
 #include <rowhouse/value.h>
 
+#include <stdarg.h>
+
 /* symbol, problem code ("unique" names in kebab-case), HTTP status, title */
 #define RH_ERROR_MAP(X)                                                                            \
     X(INVALID, "invalid-request", 400, "Invalid request")                                          \
@@ -47,6 +49,10 @@ void rh_error_clear(struct rh_error *error);
 int rh_fail(struct rh_error *error, int error_class, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The same with a list of arguments. */
+int rh_vfail(struct rh_error *error, int error_class, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
+
 /* rh_fail with the class RESOURCE, code "out-of-memory". Needs no memory. */
 int rh_fail_nomem(struct rh_error *error);
 
@@ -66,5 +72,3 @@ int rh_error_prefix(struct rh_error *error, const char *format, ...)
 const char *rh_error_class_name(int error_class);
 /* The error's own problem code, else that of its class. Valid as long as the error. */
 const char *rh_error_problem(const struct rh_error *error);
-const char *rh_error_title(int error_class);
-int rh_error_http_status(int error_class);

@@ -163,13 +163,3 @@ void *rh_map_remove(struct rh_map *map, struct rh_text key)
     map->n--;
     return value;
 }
-
-const struct rh_map_entry *rh_map_next(const struct rh_map *map, size_t *position)
-{
-    while (*position < map->cap) {
-        const struct rh_map_entry *entry = &map->entries[(*position)++];
-        if (entry->value)
-            return entry;
-    }
-    return NULL;
-}

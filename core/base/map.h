@@ -32,7 +32,6 @@ void *rh_map_get(const struct rh_map *map, struct rh_text key);
 bool rh_map_put(struct rh_map *map, struct rh_text key, void *value, void **ret_old);
 /* Removes and returns the value; NULL when absent. */
 void *rh_map_remove(struct rh_map *map, struct rh_text key);
-/* Iteration in no order: `size_t i = 0; while ((e = rh_map_next(&map, &i)))`. */
-const struct rh_map_entry *rh_map_next(const struct rh_map *map, size_t *position);
 
+/* Of n bytes, with the seed of this process. */
 uint64_t rh_hash(const void *data, size_t n);

@@ -25,26 +25,26 @@
 
 __extension__ typedef unsigned __int128 wide;
 
-static const uint64_t powers[MAX_U64_DIGITS + 1] = {1u,
-                                                    10u,
-                                                    100u,
-                                                    1000u,
-                                                    10000u,
-                                                    100000u,
-                                                    1000000u,
-                                                    10000000u,
-                                                    100000000u,
-                                                    1000000000u,
-                                                    10000000000u,
-                                                    100000000000u,
-                                                    1000000000000u,
-                                                    10000000000000u,
-                                                    100000000000000u,
-                                                    1000000000000000u,
-                                                    10000000000000000u,
-                                                    100000000000000000u,
-                                                    1000000000000000000u,
-                                                    10000000000000000000u};
+const uint64_t rh_number_powers[RH_NUMBER_N_POWERS] = {1u,
+                                                       10u,
+                                                       100u,
+                                                       1000u,
+                                                       10000u,
+                                                       100000u,
+                                                       1000000u,
+                                                       10000000u,
+                                                       100000000u,
+                                                       1000000000u,
+                                                       10000000000u,
+                                                       100000000000u,
+                                                       1000000000000u,
+                                                       10000000000000u,
+                                                       100000000000000u,
+                                                       1000000000000000u,
+                                                       10000000000000000u,
+                                                       100000000000000000u,
+                                                       1000000000000000000u,
+                                                       10000000000000000000u};
 
 /* ±0.d1d2d3… × 10^exponent, with d1 not zero. */
 struct decimal {
@@ -189,12 +189,12 @@ static double scale(uint64_t digits, int power)
     int exponent = 0;
     bool inexact = false;
     if (power >= 0) {
-        value = (wide)digits * powers[power];
+        value = (wide)digits * rh_number_powers[power];
     } else {
         int shift = 64 + __builtin_clzll(digits);
         wide dividend = (wide)digits << shift;
-        value = dividend / powers[-power];
-        inexact = value * powers[-power] != dividend;
+        value = dividend / rh_number_powers[-power];
+        inexact = value * rh_number_powers[-power] != dividend;
         exponent = -shift;
     }
     uint64_t high = (uint64_t)(value >> 64);
@@ -296,14 +296,16 @@ static uint64_t shortest_digits(double magnitude, unsigned *ret_places)
     uint64_t mantissa = (uint64_t)ldexp(frexp(magnitude, &binary), 53);
     int shift = 53 - binary; /* 3 to 62 */
     int whole_digits = -2;   /* 10^(whole_digits - 1) <= magnitude < 10^whole_digits */
-    while (magnitude >=
-           (whole_digits < 0 ? 1 / (double)powers[-whole_digits] : (double)powers[whole_digits]))
+    while (magnitude >= (whole_digits < 0 ? 1 / (double)rh_number_powers[-whole_digits]
+                                          : (double)rh_number_powers[whole_digits]))
         whole_digits++;
     uint64_t digits = 0;
     unsigned places = 0;
     for (int n = 15; n <= 17; n++) {
         places = (unsigned)(n - whole_digits);
-        digits = (uint64_t)(((wide)mantissa * powers[places] + ((wide)1 << (shift - 1))) >> shift);
+        digits =
+            (uint64_t)(((wide)mantissa * rh_number_powers[places] + ((wide)1 << (shift - 1))) >>
+                       shift);
         if (n == 17 || scale(digits, -(int)places) == magnitude)
             break;
     }

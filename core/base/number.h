@@ -10,6 +10,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* 10 to the power of 0 … 19: all that fit into 64 bits. */
+#define RH_NUMBER_N_POWERS 20
+extern const uint64_t rh_number_powers[RH_NUMBER_N_POWERS];
+
 /* Length of the number at the front of the text, 0 when there is none there. */
 size_t rh_number_length(struct rh_text text);
 /* Equal by value, exactly: 1.0 = 1e0, -0 = 0. Both must be whole numbers by rh_number_length. */

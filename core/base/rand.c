@@ -30,8 +30,8 @@ uint64_t rh_rand_u64(void)
     return value;
 }
 
-/* Random bytes for identifiers, fetched in blocks: there is one identifier per request, and a system
- * call each would cost more than all the rest of it. */
+/* Random bytes for identifiers, fetched in blocks: there is one identifier per request, and a
+ * system call each would cost more than all the rest of it. */
 static void id_bytes(unsigned char *to, size_t n)
 {
     static _Thread_local unsigned char block[1024];

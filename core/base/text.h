@@ -52,9 +52,16 @@ struct rh_text rh_text_cut(struct rh_text *rest, char separator);
 /* The whole text as a decimal number in range; false when it is anything else. */
 bool rh_text_to_i64(struct rh_text text, int64_t *ret_value);
 bool rh_text_to_u64(struct rh_text text, uint64_t *ret_value);
-/* The whole text as a JSON-style number (also "inf", "nan" are refused); false as well when
- * it is too large for a double. Correctly rounded, whatever the locale. */
+/* The whole text as a number as JSON writes it, correctly rounded, whatever the locale; false when it
+ * is anything else ("inf", "nan") or too large for a double. */
 bool rh_text_to_f64(struct rh_text text, double *ret_value);
+/* The value of a hexadecimal digit in either case; -1 for anything else. */
+static inline int rh_text_hex_digit(char c)
+{
+    char lower = (char)(c | 0x20);
+
+    return c >= '0' && c <= '9' ? c - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
 /* Length of the well-formed UTF-8 sequence at the front of n bytes: 1 to 4, or 0 when there is
  * none (no byte, a stray or cut-off sequence, a surrogate, an overlong form). */
 unsigned rh_text_utf8_step(const char *data, size_t n);

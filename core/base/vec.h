@@ -26,5 +26,6 @@ struct rh_vec {
 
 /* Appends a zeroed item and returns it; NULL when out of memory. */
 void *rh_vec_push(struct rh_vec *vec, struct rh_arena *arena);
-/* Appends n zeroed items that stand next to each other and returns the first. */
+/* Appends n zeroed items that stand next to each other and returns the first; NULL when out of
+ * memory. */
 void *rh_vec_push_n(struct rh_vec *vec, struct rh_arena *arena, uint32_t n);

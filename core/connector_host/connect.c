@@ -1,6 +1,6 @@
 /*
- * The connector's connection behind a session. Whoever gives it back to a pool has it reset and does
- * not wait for that; so when a reset fails, nobody is there to be told, and the connection is
+ * The connector's connection behind a session. Whoever gives it back to a pool has it reset and
+ * does not wait for that; so when a reset fails, nobody is there to be told, and the connection is
  * replaced by a new one, which is as good as one that was reset.
  */
 #include "base/clock.h"

@@ -27,9 +27,8 @@ uint64_t rh_breaker_wait_us(const struct rh_breaker *breaker, uint64_t now_us);
 bool rh_breaker_admit(struct rh_breaker *breaker, uint64_t now_us, uint64_t *ret_wait_us);
 void rh_breaker_success(struct rh_breaker *breaker);
 /* started_us: when the failed attempt was admitted. Attempts that were under way together count as
- * one failure. The pause doubles from 100 ms to 30 s; with `brief` (the
- * source answers, but a person must mend the settings or a place must get free: then it must work
- * soon) it is 500 ms always. */
+ * one failure. The pause doubles from 100 ms to 30 s; with `brief` (the source answers, but a person
+ * must mend the settings or a place must get free: then it must work soon) it is always 500 ms. */
 void rh_breaker_failure(struct rh_breaker *breaker, uint64_t started_us, uint64_t now_us,
                         bool brief);
 /* The attempt ended without saying anything about the source. */

@@ -48,8 +48,8 @@ struct rh_candidate_opened {
     const char *key; /* equal keys: the same bytes, run in the same way */
 };
 
-/* Reads and verifies. has_bundled: a bundled connector of this id is there. Texts live in the arena.
- * NOT_FOUND: it went away; RESOURCE says nothing about it; others: it is refused. */
+/* Reads and verifies. has_bundled: a bundled connector of this id is there. Texts live in the
+ * arena. NOT_FOUND: it went away; RESOURCE says nothing about it; others: it is refused. */
 int rh_candidate_open(struct rh_arena *arena, const struct rh_candidate_place *place,
                       const struct rh_candidate_rules *rules, bool has_bundled,
                       struct rh_candidate_opened *ret_opened, struct rh_error *error);
@@ -57,8 +57,8 @@ void rh_candidate_close(struct rh_candidate_opened *opened);
 /* Whether the library is what the name of its file, or its manifest, says. CONTRACT. */
 int rh_candidate_check(const struct rh_candidate_place *place, const struct rh_library *library,
                        struct rh_error *error);
-/* probe: in a child first, where it may crash. Errors as before. It was
- * checked. Owned by the caller. */
+/* Loads what was opened, and checks it (rh_candidate_check). probe: in a child first, where it may
+ * crash. Errors as rh_candidate_open. The library is owned by the caller. */
 int rh_candidate_load(const struct rh_candidate_place *place,
                       const struct rh_candidate_opened *opened, bool probe,
                       struct rh_library **ret_library, struct rh_error *error);

@@ -44,8 +44,8 @@ static inline bool rh_cancel_fired(const struct rh_cancel *cancel)
 {
     return atomic_load_explicit(&cancel->fired, memory_order_acquire);
 }
-/* The pool's: adds a connection that works for this token. If the token has been fired already, it is
- * cancelled at once. False when there was no room: it has to look at the token itself. */
+/* The pool's: adds a connection that works for this token. If the token has been fired already, it
+ * is cancelled at once. False when there was no room: it has to look at the token itself. */
 bool rh_cancel_aim(struct rh_cancel *cancel, void (*target)(struct rh_conn *),
                    struct rh_conn *conn);
 /* Takes it off again. When this returns, its cancel is not running and will not be called. */

@@ -406,8 +406,8 @@ static int await_return(struct rh_pool *pool, struct rh_operation *op, struct tu
     return rc;
 }
 
-/* Failures that say what they are for as long as the breaker is open: those that a person must mend,
- * and a crowded source. The source itself is well. */
+/* Failures that say what they are for as long as the breaker is open: those that a person must
+ * mend, and a crowded source. The source itself is well. */
 static bool is_brief(int outcome)
 {
     return outcome == RH_AUTH || outcome == RH_CONFIG || outcome == RH_PERMISSION ||

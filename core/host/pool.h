@@ -8,8 +8,8 @@
  *
  * Waiters are served first come, first served, until their deadline. A source that refuses
  * connections trips the breaker: for a while (growing, at most 30 s) borrow fails at once with
- * UNAVAILABLE, then one borrower tries. Connections that are open already keep being lent. A
- * source that has no room for another connection (BUSY, RATE_LIMITED) is asked again twice a second;
+ * UNAVAILABLE, then one borrower tries. Connections that are open already keep being lent. A source
+ * that has no room for another connection (BUSY, RATE_LIMITED) is asked again twice a second;
  * meanwhile borrowers wait for one of those that are open, if there are any.
  *
  * The pool has no thread of its own: what is too old is closed when connections are borrowed and
@@ -53,7 +53,8 @@ int rh_pool_new(const struct rh_library *library, const char *name,
 void rh_pool_free(struct rh_pool *pool);
 
 /* [any] Waits until the operation's deadline. BUSY (all in use, or no room at the source),
- * RATE_LIMITED, UNAVAILABLE, AUTH, CONFIG, TIMEOUT, CANCELLED. Aims the operation's cancel token at the connection, until it is returned. */
+ * RATE_LIMITED, UNAVAILABLE, AUTH, CONFIG, TIMEOUT, CANCELLED. Aims the operation's cancel token at
+ * the connection, until it is returned. */
 int rh_pool_borrow(struct rh_pool *pool, struct rh_operation *op, struct rh_lease *ret_lease,
                    struct rh_error *error);
 /* [any] Gives it back; closes it when poisoned or when the token has fired. `outcome` is the class

@@ -1,6 +1,6 @@
 /*
- * Threads that wait for a slot of a pool, first come, first served: by ticket, so that one who waits
- * again takes its place again (it may be passed by while it asks the source).
+ * Threads that wait for a slot of a pool, first come, first served: by ticket, so that one who
+ * waits again takes its place again (it may be passed by while it asks the source).
  *
  * One may wait with an empty slot in hand, because the source takes no more connections: it is
  * granted slots with a connection only.
@@ -46,8 +46,8 @@ void rh_waiter_sleep(struct rh_waiter *waiter, struct rh_operation *op, uint64_t
 void rh_queue_push(struct rh_queue *queue, struct rh_waiter *waiter);
 /* Takes a waiter out from wherever it stands, if it is in. */
 void rh_queue_remove(struct rh_queue *queue, struct rh_waiter *waiter);
-/* Takes the first waiter that this slot is of use to out, gives it the slot and wakes it; false when
- * there is none. */
+/* Takes the first waiter that this slot is of use to out, gives it the slot and wakes it; false
+ * when there is none. */
 bool rh_queue_grant(struct rh_queue *queue, uint32_t slot, bool is_empty);
 /* Wakes all, who will find nothing granted. They take themselves out. */
 void rh_queue_wake_all(struct rh_queue *queue);

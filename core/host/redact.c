@@ -1,6 +1,6 @@
 /*
- * A hash table under a read-write lock, by the first bytes of each secret: what stands at a place of
- * a text is compared with the few that begin as it does.
+ * A hash table under a read-write lock, by the first bytes of each secret: what stands at a place
+ * of a text is compared with the few that begin as it does.
  *
  * What was noted for a datasource is kept as a list of references, so that taking it back needs
  * neither memory nor the settings.
@@ -145,23 +145,15 @@ static bool note_pieces(struct rh_redact_notes **notes, struct rh_text text)
     return true;
 }
 
-static int hex_digit(char c)
-{
-    char lower = (char)(c | 0x20);
-
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /* Percent-decodes; what is no escape stays. `to` has room for all of the text. */
 static size_t decode(struct rh_text text, char *to)
 {
     size_t n = 0;
 
     for (uint64_t i = 0; i < text.len; i++) {
-        int high = text.data[i] == '%' && text.len - i > 2 ? hex_digit(text.data[i + 1]) : -1;
-        int low = high >= 0 ? hex_digit(text.data[i + 2]) : -1;
+        int high =
+            text.data[i] == '%' && text.len - i > 2 ? rh_text_hex_digit(text.data[i + 1]) : -1;
+        int low = high >= 0 ? rh_text_hex_digit(text.data[i + 2]) : -1;
 
         to[n++] = low < 0 ? text.data[i] : (char)(high * 16 + low);
         i += low < 0 ? 0 : 2;

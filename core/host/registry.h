@@ -3,17 +3,17 @@
  *
  * Bundled ones are files <id>.so in the program's own folder: ROWHOUSE_PLUGINS, else ../plugins and
  * ../lib/rowhouse/plugins relative to the program; they are loaded when first asked for. Installed
- * ones are packages <id>/<version>/ in the folder of installed connectors, verified by host/trust and
- * run as their trust level says. Of several versions the highest that is not refused is taken,
- * unless a version is asked for ("acme@1.3.0"). A package cannot take a bundled one's place unless it is
- * first-party. A trust folder that cannot be understood refuses every package.
+ * ones are packages <id>/<version>/ in the folder of installed connectors, verified by host/trust
+ * and run as their trust level says. Of several versions the highest that is not refused is taken,
+ * unless a version is asked for ("acme@1.3.0"). A package cannot take a bundled one's place unless
+ * it is first-party. A trust folder that cannot be understood refuses every package.
  *
  * Folders are looked at again when something is asked for, at most once a second, so that new,
- * upgraded, removed and revoked connectors count without a restart. What is refused stays known, with
- * its reason, until its file changes. A bundled file that came or changed after the first look, and a
- * package that is to run in this process, is loaded in a child first: one that crashes there is
- * refused. A library lives as long as the registry, since connections may still use it; the same
- * bytes are never loaded twice.
+ * upgraded, removed and revoked connectors count without a restart. What is refused stays known,
+ * with its reason, until its file changes. A bundled file that came or changed after the first
+ * look, and a package that is to run in this process, is loaded in a child first: one that crashes
+ * there is refused. A library lives as long as the registry, since connections may still use it;
+ * the same bytes are never loaded twice.
  */
 #pragma once
 

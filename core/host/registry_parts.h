@@ -66,8 +66,8 @@ struct rh_registry {
     bool was_looked;
 };
 
-/* Looks at the folders again when that was a second ago. RESOURCE, but only the first time: later it
- * is logged, and what was known is still known. */
+/* Looks at the folders again when that was a second ago. RESOURCE, but only the first time: later
+ * it is logged, and what was known is still known. */
 int rh_registry_look_locked(struct rh_registry *registry, struct rh_error *error);
 /* Puts in a candidate of this place; texts are copied. */
 int rh_registry_insert_locked(struct rh_registry *registry, const struct rh_candidate_place *place,

@@ -17,7 +17,6 @@
 
 #define MAX_LISTED_BYTES 200
 #define NEAR_DISTANCE 3
-#define STRUCK "********"
 
 static int set_bytes(struct rh_arena *arena, uint8_t type, const char *data, size_t len,
                      struct rh_value *ret_value, struct rh_error *error)
@@ -254,27 +253,4 @@ bool rh_settings_is_secret(const json_t *schema, const char *name)
     const json_t *property = json_object_get(json_object_get(schema, "properties"), name);
 
     return !property || json_is_true(json_object_get(property, "x-secret"));
-}
-
-json_t *rh_settings_redact(struct rh_text config_schema, const json_t *config)
-{
-    struct rh_error ignored = RH_ERROR_INIT;
-    json_t *schema = load_schema(config_schema, &ignored); /* NULL: then everything is secret */
-    json_t *copy = json_deep_copy(config);
-    json_t *value;
-    const char *name;
-    void *next;
-
-    json_object_foreach_safe(copy, next, name, value)
-    {
-        if (!rh_settings_is_secret(schema, name))
-            continue;
-        if (json_object_set_new(copy, name, json_string(STRUCK)) != 0) {
-            json_decref(copy);
-            copy = NULL;
-            break;
-        }
-    }
-    json_decref(schema);
-    return copy;
 }

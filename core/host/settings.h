@@ -24,6 +24,3 @@ int rh_settings_copy(struct rh_arena *arena, const struct rh_settings *settings,
                      struct rh_settings *ret_settings, struct rh_error *error);
 /* Whether the schema marks this setting x-secret. A setting that the schema does not know is. */
 bool rh_settings_is_secret(const json_t *schema, const char *name);
-/* Copy of config without its secret members; each is replaced by the text "********". New
- * reference owned by the caller; NULL when out of memory. */
-json_t *rh_settings_redact(struct rh_text config_schema, const json_t *config);

@@ -2,10 +2,10 @@
  * A change says which revision it expects. One that expects any reads the revision first; when
  * somebody else is faster between the two, it is done again.
  *
- * Without transactions each change is atomic by itself, since it names the revision that it replaces.
- * Of several, those that were made are undone when a later one fails: readers may see them for a
- * moment, and a process that is killed in between leaves them. So callers put first what is useless
- * without the rest (the parts of an app, then the app).
+ * Without transactions each change is atomic by itself, since it names the revision that it
+ * replaces. Of several, those that were made are undone when a later one fails: readers may see
+ * them for a moment, and a process that is killed in between leaves them. So callers put first what
+ * is useless without the rest (the parts of an app, then the app).
  */
 #include "store/change.h"
 

@@ -1,7 +1,7 @@
 /*
- * Reading and writing rows of the table: keyed read (EQ on the key), range read (by prefix), insert,
- * keyed update and delete with the revision among the key columns, so that a change under a stale
- * revision affects no row.
+ * Reading and writing rows of the table: keyed read (EQ on the key), range read (by prefix),
+ * insert, keyed update and delete with the revision among the key columns, so that a change under a
+ * stale revision affects no row.
  */
 #include "store/documents.h"
 

@@ -2,8 +2,9 @@
  * The store: Rowhouse's own definitions (apps, datasources, …) as JSON documents with a key and a
  * revision, in a table of any connector that can read and write by key (SQLite by default).
  *
- * Keys are paths of plain words, "tenant/kind/…": "default/apps/shop"; UTF-8, at most 1024 bytes. A revision is a number that
- * grows with each change of the document, from 1. Everything that was acknowledged is durable.
+ * Keys are paths of plain words, "tenant/kind/…": "default/apps/shop"; UTF-8, at most 1024 bytes. A
+ * revision is a number that grows with each change of the document, from 1. Everything that was
+ * acknowledged is durable.
  */
 #pragma once
 
@@ -26,11 +27,11 @@ struct rh_store_places {
     void *context;
 };
 
-/* pool: of the connector that keeps the documents; borrowed for the store's life. places: those that
- * belong to an app ("tenant/datasources/app/…") are kept elsewhere, by the same connector; NULL: in
- * the pool too. Makes the table "documents" where it is missing. CONFIG: the connector cannot keep it
- * (it must write, and outlive the process), a newer Rowhouse wrote it, or there is a table of that
- * name that is not ours. */
+/* pool: of the connector that keeps the documents; borrowed for the store's life. places: those
+ * that belong to an app ("tenant/datasources/app/…") are kept elsewhere, by the same connector;
+ * NULL: in the pool too. Makes the table "documents" where it is missing. CONFIG: the connector
+ * cannot keep it (it must write, and outlive the process), a newer Rowhouse wrote it, or there is a
+ * table of that name that is not ours. */
 int rh_store_open(struct rh_pool *pool, const struct rh_store_places *places,
                   struct rh_operation *op, struct rh_store **ret_store, struct rh_error *error);
 void rh_store_close(struct rh_store *store);
@@ -59,8 +60,8 @@ int rh_store_list(struct rh_store *store, struct rh_operation *op, const char *p
                   void *context, struct rh_error *error);
 
 /* Several changes in the order given, all or nothing; errors as above. body NULL: delete. Without
- * transactions at the source, others may see some of them for a moment, and a process that is killed
- * meanwhile leaves them; UNKNOWN_OUTCOME when they could not be undone. */
+ * transactions at the source, others may see some of them for a moment, and a process that is
+ * killed meanwhile leaves them; UNKNOWN_OUTCOME when they could not be undone. */
 struct rh_store_change {
     const char *key;
     const json_t *body;

@@ -1,4 +1,4 @@
-/* http_documents: how a connector to an HTTP API reads documents, page by page, in bounded memory. */
+/* http_documents: how a connector reads documents of an HTTP API, page by page. */
 #include "connector/http.h"
 #include "connector/kit.h"
 
@@ -23,8 +23,8 @@ int things_connect(struct rh_conn *conn, const struct rh_settings *settings, str
     return conn->host->http->client_new(conn->host, &options, &conn->client, error);
 }
 
-/* One page of {"items": [{…}, …], "next": "…"}: each document goes to `use`; the token of the next page
- * is what stands around the array. */
+/* One page of {"items": [{…}, …], "next": "…"}: each document goes to `use`; the token of the next
+ * page is what stands around the array. */
 int things_read_page(struct rh_conn *conn, const struct rh_op *op, struct rh_text table,
                      struct rh_text after, struct rh_arena *arena,
                      void (*use)(void *context, const struct rh_json *document), void *context,

@@ -1,7 +1,7 @@
 /*
  * rowhouse connector install: puts a package where servers find it. It is copied beside its place,
- * judged there as a server would (signature, hashes, loading it in a child), and only then renamed into
- * its place, so that no server ever sees half of a package or one that it would refuse.
+ * judged there as a server would (signature, hashes, loading it in a child), and only then renamed
+ * into its place, so that no server ever sees half of a package or one that it would refuse.
  */
 #include "cli/connector.h"
 
@@ -65,7 +65,8 @@ static int name_folders(struct install *i)
     return i->copy && i->place ? RH_OK : rh_fail_nomem(i->error);
 }
 
-/* Another of the same version is an error: datasources that are pinned to it would get other code. */
+/* Another of the same version is an error: datasources that are pinned to it would get other
+ * code. */
 static int check_place(struct install *i)
 {
     struct stat st;

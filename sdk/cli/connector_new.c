@@ -1,9 +1,10 @@
 /*
  * rowhouse connector new: a connector of one's own, from the template in the program.
  *
- * The template's connector is called "acme". In names of files and in their text, "acme" becomes the
- * name, "Acme" its title, "ACME" the name in upper case and "ac-me" its scheme in URLs, which has no _. The folder must not exist; when something
- * fails half way, what was written stays, since it is the user's folder by then.
+ * The template's connector is called "acme". In names of files and in their text, "acme" becomes
+ * the name, "Acme" its title, "ACME" the name in upper case and "ac-me" its scheme in URLs, which
+ * has no _. The folder must not exist; when something fails half way, what was written stays, since
+ * it is the user's folder by then.
  */
 #include "cli/connector.h"
 
@@ -149,8 +150,8 @@ static int make_file(const struct rh_template_file *file, const struct spelling 
     return rc;
 }
 
-/* Where the kit is that belongs to this program: the prefix it is installed in, or `kit` of its build
- * tree. False when the compiler finds it anyway, or it is nowhere. */
+/* Where the kit is that belongs to this program: the prefix it is installed in, or `kit` of its
+ * build tree. False when the compiler finds it anyway, or it is nowhere. */
 static bool find_kit(struct rh_buf *ret_prefix)
 {
     static const char *const folders[] = {"/..", "/../kit"};

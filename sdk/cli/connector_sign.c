@@ -2,9 +2,9 @@
  * rowhouse connector sign: makes a package of a connector, or renews one, and signs it.
  *
  * A connector is described in a child process, so that signing runs nothing of it here. From a file
- * *.so a package is made, with a manifest of what the connector says and what the options permit. In a folder
- * that has a manifest.json already, what the author wrote there is kept; the files and their hashes are
- * always taken anew.
+ * *.so a package is made, with a manifest of what the connector says and what the options permit.
+ * In a folder that has a manifest.json already, what the author wrote there is kept; the files and
+ * their hashes are always taken anew.
  */
 #include "cli/connector.h"
 

@@ -1,11 +1,12 @@
-/* Manifests for `rowhouse connector sign`: of what a connector says of itself, the options, and what its
- * author wrote. All live in the arena. */
+/* Manifests for `rowhouse connector sign`: of what a connector says of itself, the options, and
+ * what its author wrote. All live in the arena. */
 #pragma once
 
 #include "cli/cli.h"
 #include "host/trust/manifest.h"
 
-/* Of a shared object alone: one file, <id>.so; the rest from the option --manifest or the other options. */
+/* Of a shared object alone: one file, <id>.so; the rest from the option --manifest or the other
+ * options. */
 int rh_cli_draft_of_library(struct rh_arena *arena, const struct rh_cli_words *words,
                             const struct rh_library *library, const struct rh_image *image,
                             struct rh_manifest *ret_manifest, struct rh_error *error);

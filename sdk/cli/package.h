@@ -21,8 +21,8 @@ const char *rh_cli_package_path(struct rh_arena *arena, const char *root, const 
 /* Writes the image's bytes to a new file in the folder, and syncs it. */
 int rh_cli_package_write_file(const char *folder, const char *name, const struct rh_image *image,
                               struct rh_error *error);
-/* Copies the package into a new folder, which must not be there; its files are compared with the manifest on
- * the way. What is left after an error is the caller's to remove. */
+/* Copies the package into a new folder, which must not be there; its files are compared with the
+ * manifest on the way. What is left after an error is the caller's to remove. */
 int rh_cli_package_copy(const char *from, const struct rh_manifest *manifest, const char *to,
                         struct rh_error *error);
 /* Whether both folders have the same manifest, byte by byte, and so the same files. */

@@ -2,8 +2,8 @@
  * HTTP for connectors. Nothing here retries or waits by itself: the host's service does, within the
  * op's deadline.
  *
- * An answer's body is outside data that ends up in a message for users, so of it only a bounded first
- * part is looked at, and only printable text is taken.
+ * An answer's body is outside data that ends up in a message for users, so of it only a bounded
+ * first part is looked at, and only printable text is taken.
  */
 #include "connector/http.h"
 
@@ -226,8 +226,8 @@ int rh_http_fetch(const struct rh_http *http, struct rh_http_client *client, con
     return rc;
 }
 
-/* An answer that is no success: as much of its body as is looked at. What cannot be read of it is no
- * reason to tell less. */
+/* An answer that is no success: as much of its body as is looked at. What cannot be read of it is
+ * no reason to tell less. */
 static int fail_answer(struct rh_http_documents *documents, const struct rh_op *op,
                        const struct rh_http_answer *answer, const char *what,
                        struct rh_error *error)

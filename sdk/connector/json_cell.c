@@ -20,8 +20,8 @@
 
 /* ---- Types -------------------------------------------------------------------------------- */
 
-/* The number as a decimal without exponent: in `room`, or as it was written; no text when it takes too
- * many digits. */
+/* The number as a decimal without exponent: in `room`, or as it was written; no text when it takes
+ * too many digits. */
 static struct rh_text plain_of(struct rh_text number, char room[PLAIN_MAX])
 {
     size_t n = rh_decimal_from_number(room, PLAIN_MAX, number);

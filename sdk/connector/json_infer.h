@@ -14,8 +14,8 @@
  *   bool + anything, arrays, objects → json
  *   only null → text
  *
- * Texts stay texts: one that looks like a date in every sample is still a guess, and would come back
- * in another spelling. One thread at a time.
+ * Texts stay texts: one that looks like a date in every sample is still a guess, and would come
+ * back in another spelling. One thread at a time.
  */
 #pragma once
 
@@ -44,8 +44,8 @@ void rh_json_infer_fini(struct rh_json_infer *infer);
 int rh_json_infer_add(struct rh_json_infer *infer, const struct rh_json *document,
                       struct rh_error *error);
 /* The columns, with RH_COLUMN_INFERRED, in the op's arena. native_id is the set of types that were
- * seen, as RH_TYPE_BITs, and never zero: when the host hands a column back, that tells it from one that
- * was not described here, and whether its values are of one type. */
+ * seen, as RH_TYPE_BITs, and never zero: when the host hands a column back, that tells it from one
+ * that was not described here, and whether its values are of one type. */
 int rh_json_infer_columns(const struct rh_json_infer *infer, const struct rh_host *host,
                           struct rh_arena *op_arena, struct rh_column **ret_columns,
                           uint32_t *ret_n, struct rh_error *error);

@@ -1,14 +1,14 @@
 /*
- * A scanner that knows strings and brackets and nothing else; what it cuts out is then parsed strictly.
- * All its state is in the struct, so that a piece may end anywhere.
+ * A scanner that knows strings and brackets and nothing else; what it cuts out is then parsed
+ * strictly. All its state is in the struct, so that a piece may end anywhere.
  *
  *   AROUND ──'[' at the path──► FIRST ──► INSIDE an element ──► BETWEEN ──','──► ELEMENT
  *     ▲                           │           ▲                   │                │
  *     └───────────']'─────────────┴───────────┼──────────']'──────┘                │
  *                                             └────────────────────────────────────┘
  *
- * Bytes of AROUND, and the brackets of the array, go to `outside`. A name of the path is compared with
- * keys as they are written: one with escapes in it is another.
+ * Bytes of AROUND, and the brackets of the array, go to `outside`. A name of the path is compared
+ * with keys as they are written: one with escapes in it is another.
  */
 #include "connector/json_stream.h"
 
@@ -33,8 +33,8 @@ void rh_json_stream_fini(struct rh_json_stream *stream)
     rh_buf_free(&stream->outside);
 }
 
-/* What is held is at most one unfinished document, which `next` has measured; what comes is as large as
- * the caller makes it. */
+/* What is held is at most one unfinished document, which `next` has measured; what comes is as
+ * large as the caller makes it. */
 void rh_json_stream_push(struct rh_json_stream *stream, struct rh_text piece)
 {
     struct rh_buf *held = &stream->held;

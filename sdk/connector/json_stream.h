@@ -1,6 +1,6 @@
 /*
- * Documents out of a stream of bytes that comes in pieces, one at a time, in bounded memory: lines of
- * NDJSON, or the elements of one array inside a larger document.
+ * Documents out of a stream of bytes that comes in pieces, one at a time, in bounded memory: lines
+ * of NDJSON, or the elements of one array inside a larger document.
  *
  *     rh_json_stream_init(&stream, "hits.hits", 16 << 20);
  *     while ((rc = rh_json_stream_next(&stream, arena, &document, error)) != RH_END) {
@@ -53,8 +53,9 @@ struct rh_json_stream {
     struct rh_json *envelope;
 };
 
-/* path: names of the objects' members that lead to the array, with dots ("hits.hits"; "" when the
- * whole text is the array); NULL: NDJSON. max_bytes: ceiling of one document, and of the envelope. */
+/* path: names of the objects' members that lead to the array, with dots ("hits.hits"; "" when
+ * the whole text is the array); NULL: NDJSON. max_bytes: ceiling of one document, and of the
+ * envelope. */
 void rh_json_stream_init(struct rh_json_stream *stream, const char *path, size_t max_bytes);
 void rh_json_stream_fini(struct rh_json_stream *stream);
 /* Adds bytes (copied). What `next` returned before ends. */

@@ -4,6 +4,8 @@
  */
 #include "connector/json_text.h"
 
+#include "base/text.h"
+
 #define NO_DIGIT 64u
 
 void rh_json_text_add_base64(struct rh_buf *buf, struct rh_text bytes)
@@ -81,15 +83,6 @@ void rh_json_text_from_uuid(char ret_text[RH_JSON_UUID_SIZE], const uint8_t uuid
     }
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 bool rh_json_text_to_uuid(struct rh_text text, uint8_t ret_uuid[16])
 {
     uint8_t uuid[16];
@@ -99,7 +92,7 @@ bool rh_json_text_to_uuid(struct rh_text text, uint8_t ret_uuid[16])
     for (unsigned i = 0; i < 16; i++, at += 2) {
         if (has_dash_before(i) && *at++ != '-')
             return false;
-        int high = hex_digit(at[0]), low = hex_digit(at[1]);
+        int high = rh_text_hex_digit(at[0]), low = rh_text_hex_digit(at[1]);
         if (high < 0 || low < 0)
             return false;
         uuid[i] = (uint8_t)(high << 4 | low);

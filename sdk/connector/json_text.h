@@ -13,8 +13,8 @@
 
 /* Appends the bytes as base 64. */
 void rh_json_text_add_base64(struct rh_buf *buf, struct rh_text bytes);
-/* Appends the bytes that the text stands for; false, and nothing appended, when it is not base 64 with
- * its padding, or when the buffer is full (then it is `failed` too). */
+/* Appends the bytes that the text stands for; false, and nothing appended, when it is not base 64
+ * with its padding, or when the buffer is full (then it is `failed` too). */
 bool rh_json_text_add_bytes(struct rh_buf *buf, struct rh_text base64);
 
 #define RH_JSON_UUID_SIZE 36

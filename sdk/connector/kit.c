@@ -53,9 +53,9 @@ char *rh_kit_setting_dup(const struct rh_settings *settings, const char *name)
     return text.data ? strndup(text.data, text.len) : NULL;
 }
 
-/* Whether the cancel fd may be looked at now. A look is a system call and a check may come with each
- * batch, so a thread takes a few looks per window and then none until the next one: well within the
- * 100 ms that rh_op allows. */
+/* Whether the cancel fd may be looked at now. A look is a system call and a check may come with
+ * each batch, so a thread takes a few looks per window and then none until the next one: well
+ * within the 100 ms that rh_op allows. */
 static bool may_look(uint64_t now_us)
 {
     static _Thread_local uint64_t window_us;

@@ -36,7 +36,8 @@ void rh_rowset_fini(struct rh_rowset *rows);
 /* Starts a batch of at most max_rows rows. */
 void rh_rowset_clear(struct rh_rowset *rows, uint64_t max_rows);
 bool rh_rowset_has_room(const struct rh_rowset *rows);
-/* Adds a row of MISSING cells and returns it, valid until the next call; NULL when out of memory. */
+/* Adds a row of MISSING cells and returns it, valid until the next call; NULL when out of
+ * memory. */
 struct rh_value *rh_rowset_row(struct rh_rowset *rows);
 /* Copies bytes in and makes *cell a value of that type over them. The cell's data pointer is
  * finished by rh_rowset_batch. */

@@ -1,6 +1,7 @@
 /*
  * The files of a new connector (folder template/), as data in the program. The connector there is
- * called "acme" ("ac-me" in URLs), and whoever writes the files puts another name in its place. [any]
+ * called "acme" ("ac-me" in URLs), and whoever writes the files puts another name in its place.
+ * [any]
  */
 #pragma once
 

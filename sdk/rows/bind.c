@@ -10,18 +10,13 @@
 #include "base/text.h"
 #include "rows/near.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
 int rh_binder_fail(struct rh_binder *binder, const char *code, const char *pointer,
                    const char *format, ...)
 {
-    char message[sizeof(((struct rh_error *)0)->message)];
     va_list args;
     va_start(args, format);
-    vsnprintf(message, sizeof(message), format, args);
+    rh_vfail(binder->error, RH_INVALID, format, args);
     va_end(args);
-    rh_fail(binder->error, RH_INVALID, "%s", message);
     rh_error_code(binder->error, code);
     return pointer ? rh_error_pointer(binder->error, pointer) : RH_INVALID;
 }

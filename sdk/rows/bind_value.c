@@ -126,17 +126,6 @@ static int take_bytes(struct rh_arena *arena, struct rh_text text, struct rh_val
     return 1;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 static int take_uuid(struct rh_arena *arena, struct rh_text text, struct rh_value *ret_value)
 {
     uint8_t bytes[16];
@@ -149,7 +138,7 @@ static int take_uuid(struct rh_arena *arena, struct rh_text text, struct rh_valu
                 return 0;
             continue;
         }
-        int high = hex_digit(text.data[i]), low = hex_digit(text.data[i + 1]);
+        int high = rh_text_hex_digit(text.data[i]), low = rh_text_hex_digit(text.data[i + 1]);
         if (high < 0 || low < 0)
             return 0;
         bytes[n++] = (uint8_t)(high * 16 + low);

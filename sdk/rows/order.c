@@ -40,11 +40,6 @@ int rh_order_compare_position(const struct rh_order_key *keys, uint32_t n_keys,
     return 0;
 }
 
-uint32_t rh_order_reverse(uint32_t flags)
-{
-    return flags ^ (RH_ORDER_DESC | RH_ORDER_NULLS_FIRST);
-}
-
 static void merge(const struct rh_order_key *keys, uint32_t n_keys, struct rh_value **from,
                   struct rh_value **to, size_t low, size_t middle, size_t high)
 {

@@ -22,8 +22,6 @@ int rh_order_compare(const struct rh_order_key *keys, uint32_t n_keys, const str
 /* A row against a position (one value per key): > 0 when the row comes strictly after it. */
 int rh_order_compare_position(const struct rh_order_key *keys, uint32_t n_keys,
                               const struct rh_value *row, const struct rh_value *position);
-/* The flags of the opposite order. */
-uint32_t rh_order_reverse(uint32_t flags);
 
 /* Sorts pointers to rows, stably; `spare` has room for as many. */
 void rh_order_sort(const struct rh_order_key *keys, uint32_t n_keys, struct rh_value **rows,

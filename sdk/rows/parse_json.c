@@ -188,13 +188,7 @@ static int parse_count(struct rh_spec_builder *b, const struct rh_json *value, c
                        struct rh_spec *spec)
 {
     struct rh_text text = value->kind == RH_JSON_STRING ? value->text : RH_TEXT("");
-    if (rh_text_is(text, "none"))
-        spec->count = RH_COUNT_NONE;
-    else if (rh_text_is(text, "exact"))
-        spec->count = RH_COUNT_EXACT;
-    else if (rh_text_is(text, "estimate"))
-        spec->count = RH_COUNT_ESTIMATE;
-    else
+    if (!rh_spec_count_mode(text, &spec->count))
         return rh_spec_fail(b, "invalid-query", pointer,
                             "\"count\" is \"none\", \"exact\" or \"estimate\"");
     return 0;

@@ -284,14 +284,7 @@ static int parse_search(struct rh_url_scan *scan, struct rh_spec *spec)
 
 static int parse_count(struct rh_url_scan *scan, struct rh_spec *spec)
 {
-    struct rh_text text = take_all(scan);
-    if (rh_text_is(text, "none"))
-        spec->count = RH_COUNT_NONE;
-    else if (rh_text_is(text, "exact"))
-        spec->count = RH_COUNT_EXACT;
-    else if (rh_text_is(text, "estimate"))
-        spec->count = RH_COUNT_ESTIMATE;
-    else
+    if (!rh_spec_count_mode(take_all(scan), &spec->count))
         return rh_url_fail(scan, "invalid-query", "\"count\" is none, exact or estimate");
     return 0;
 }

@@ -195,11 +195,6 @@ const struct rh_column *rh_read_columns(const struct rh_read *read, uint32_t *re
     return read->bound.outputs;
 }
 
-const struct rh_table *rh_read_table(const struct rh_read *read)
-{
-    return read->bound.table;
-}
-
 void rh_read_set_cursor_key(const uint8_t key[32])
 {
     rh_position_set_key(key);

@@ -33,8 +33,6 @@ void rh_read_close(struct rh_read *read);
 
 /* Name and type of each output. */
 const struct rh_column *rh_read_columns(const struct rh_read *read, uint32_t *ret_n);
-/* The table read; borrowed from the session. */
-const struct rh_table *rh_read_table(const struct rh_read *read);
 
 /* After RH_END. Texts in the operation's arena; no text = there is no such page. */
 struct rh_page {

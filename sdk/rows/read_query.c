@@ -176,8 +176,8 @@ static int make_strategy(struct rh_read *read, const struct rh_query *query,
                             behind ? read->from.values : NULL, ret_strategy, error);
 }
 
-/* Whether the source could also continue behind a row of the first page. Gathered rows are continued
- * by the host, which cannot compare as the source does. */
+/* Whether the source could also continue behind a row of the first page. Gathered rows are
+ * continued by the host, which cannot compare as the source does. */
 static int can_continue(struct rh_read *read, bool *ret_can, struct rh_error *error)
 {
     struct rh_strategy strategy;

@@ -1,5 +1,6 @@
 /*
- * A read from inside: what read.c, read_query.c, read_page.c, read_row.c and explain.c share. See read.h.
+ * A read from inside: what read.c, read_query.c, read_page.c, read_row.c and explain.c share. See
+ * read.h.
  */
 #pragma once
 

@@ -19,8 +19,8 @@ struct rh_session {
     int outcome;   /* worst class so far: decides whether the connection can be used again */
 };
 
-/* Borrows a connection and gives the operation the datasource's memory budget. datasource and op must
- * outlive the session. */
+/* Borrows a connection and gives the operation the datasource's memory budget. datasource and op
+ * must outlive the session. */
 int rh_session_open(struct rh_datasource *datasource, struct rh_operation *op,
                     struct rh_session *ret_session, struct rh_error *error);
 /* Rolls back an open transaction and returns the connection. */

@@ -7,22 +7,26 @@
 #include "base/err.h"
 #include "base/text.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #define POINTER_BYTES (sizeof(((struct rh_error *)0)->pointer) - 1)
 
+int rh_spec_vfail(struct rh_spec_builder *builder, const char *code, const char *pointer,
+                  const char *format, va_list args)
+{
+    rh_vfail(builder->error, RH_INVALID, format, args);
+    rh_error_code(builder->error, code);
+    return rh_error_pointer(builder->error, pointer);
+}
+
 int rh_spec_fail(struct rh_spec_builder *builder, const char *code, const char *pointer,
                  const char *format, ...)
 {
-    char message[sizeof(((struct rh_error *)0)->message)];
     va_list args;
     va_start(args, format);
-    vsnprintf(message, sizeof(message), format, args);
+    int r = rh_spec_vfail(builder, code, pointer, format, args);
     va_end(args);
-    rh_fail(builder->error, RH_INVALID, "%s", message);
-    rh_error_code(builder->error, code);
-    return rh_error_pointer(builder->error, pointer);
+    return r;
 }
 
 struct rh_cond *rh_spec_cond(struct rh_spec_builder *builder, enum rh_cond_kind kind,
@@ -97,6 +101,19 @@ int rh_spec_check_depth(struct rh_spec_builder *builder, unsigned depth, const c
         return 0;
     return rh_spec_fail(builder, "too-deep", pointer, "the query is nested deeper than %d levels",
                         RH_SPEC_MAX_DEPTH);
+}
+
+bool rh_spec_count_mode(struct rh_text name, enum rh_count_mode *ret_mode)
+{
+    if (rh_text_is(name, "none"))
+        *ret_mode = RH_COUNT_NONE;
+    else if (rh_text_is(name, "exact"))
+        *ret_mode = RH_COUNT_EXACT;
+    else if (rh_text_is(name, "estimate"))
+        *ret_mode = RH_COUNT_ESTIMATE;
+    else
+        return false;
+    return true;
 }
 
 int rh_spec_check(struct rh_spec_builder *builder, const struct rh_spec *spec)

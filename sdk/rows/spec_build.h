@@ -7,6 +7,8 @@
 #include "rows/operators.h"
 #include "rows/spec.h"
 
+#include <stdarg.h>
+
 struct rh_spec_builder {
     struct rh_arena *arena;
     struct rh_error *error;
@@ -29,6 +31,8 @@ int rh_spec_check_depth(struct rh_spec_builder *builder, unsigned depth, const c
 /* A condition in JSON form (parse_where.c). NULL with the error set. */
 struct rh_cond *rh_spec_where(struct rh_spec_builder *builder, const struct rh_json *value,
                               const char *pointer);
+/* "none", "exact" or "estimate"; false for anything else. */
+bool rh_spec_count_mode(struct rh_text name, enum rh_count_mode *ret_mode);
 /* Parts that exclude each other. */
 int rh_spec_check(struct rh_spec_builder *builder, const struct rh_spec *spec);
 
@@ -41,3 +45,5 @@ const char *rh_spec_pointer_at(struct rh_spec_builder *builder, const char *pare
 /* INVALID with code and pointer. Returns the class; a hint may follow. */
 int rh_spec_fail(struct rh_spec_builder *builder, const char *code, const char *pointer,
                  const char *format, ...) __attribute__((format(printf, 4, 5)));
+int rh_spec_vfail(struct rh_spec_builder *builder, const char *code, const char *pointer,
+                  const char *format, va_list args) __attribute__((format(printf, 4, 0)));

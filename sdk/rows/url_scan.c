@@ -7,17 +7,13 @@
 #include "base/err.h"
 #include "base/text.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
 int rh_url_fail(struct rh_url_scan *scan, const char *code, const char *format, ...)
 {
-    char message[sizeof(((struct rh_error *)0)->message)];
     va_list args;
     va_start(args, format);
-    vsnprintf(message, sizeof(message), format, args);
+    int r = rh_spec_vfail(scan->builder, code, scan->pointer, format, args);
     va_end(args);
-    return rh_spec_fail(scan->builder, code, scan->pointer, "%s", message);
+    return r;
 }
 
 int rh_url_expect(struct rh_url_scan *scan, char c)
@@ -87,17 +83,6 @@ int rh_url_name(struct rh_url_scan *scan, const char *stops, struct rh_text *ret
     return 0;
 }
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 bool rh_url_decode(struct rh_arena *arena, struct rh_text raw, bool plus_is_space,
                    struct rh_text *ret_text)
 {
@@ -108,8 +93,8 @@ bool rh_url_decode(struct rh_arena *arena, struct rh_text raw, bool plus_is_spac
     for (uint64_t i = 0; i < raw.len; i++) {
         char c = raw.data[i];
         if (c == '%') {
-            int high = raw.len - i > 2 ? hex(raw.data[i + 1]) : -1;
-            int low = high >= 0 ? hex(raw.data[i + 2]) : -1;
+            int high = raw.len - i > 2 ? rh_text_hex_digit(raw.data[i + 1]) : -1;
+            int low = high >= 0 ? rh_text_hex_digit(raw.data[i + 2]) : -1;
             if (low < 0)
                 return false;
             c = (char)(high * 16 + low);

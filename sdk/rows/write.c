@@ -5,8 +5,8 @@
  * all batches, or the call alone where the connector makes it all or nothing and there is one batch
  * only. A connector without transactions gets everything in one call, or the request is refused.
  *
- * Not atomic: each batch is a call of its own. When it fails because of a row, it is cut in front of
- * that row, which is then tried alone; after a failure calls start small again and double, so a
+ * Not atomic: each batch is a call of its own. When it fails because of a row, it is cut in front
+ * of that row, which is then tried alone; after a failure calls start small again and double, so a
  * file full of errors costs a few attempts per row and not a whole batch each.
  */
 #include "rows/writer.h"
@@ -383,7 +383,8 @@ static int report_range(struct loading *l, uint64_t first, uint64_t n,
     return 0;
 }
 
-/* Whether a call of n rows that failed has left nothing behind, so that its rows may be sent again. */
+/* Whether a call of n rows that failed has left nothing behind, so that its rows may be sent
+ * again. */
 static bool is_undone(const struct loading *l, uint64_t n)
 {
     return n == 1 || l->writer.session->in_transaction || rh_writer_is_atomic(&l->writer);

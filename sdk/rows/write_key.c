@@ -2,7 +2,8 @@
  * One row by its key: change, replace, delete.
  *
  * If-Match with a version is compared under a lock, in the transaction that then writes; where
- * there are no transactions it is refused, because between looking and writing the row could change.
+ * there are no transactions it is refused, because between looking and writing the row could
+ * change.
  */
 #include "rows/writer.h"
 

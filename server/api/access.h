@@ -1,6 +1,6 @@
 /*
- * Who may do what: the one place where permission is checked. For now there is one administrator's
- * API key, which may do everything.
+ * Who may do what: the one place where permission is checked. There is one administrator's API key,
+ * which may do everything.
  */
 #pragma once
 

@@ -239,17 +239,12 @@ static int delete (struct rh_call *call, struct rh_error *error)
     return rc;
 }
 
-#define IF_MATCH                                                                                   \
-    {                                                                                              \
-        "If-Match", RH_IN_HEADER, false, RH_SCHEMA_TEXT, "ETag that the definition must have"      \
-    }
-
 static const struct rh_parameter ONE[] = {RH_PARAMETER_APP};
-static const struct rh_parameter CHANGE[] = {RH_PARAMETER_APP, IF_MATCH};
+static const struct rh_parameter CHANGE[] = {RH_PARAMETER_APP, RH_PARAMETER_REVISION};
 static const struct rh_parameter DELETE[] = {
     RH_PARAMETER_APP,
     {"cascade", RH_IN_QUERY, false, RH_SCHEMA_BOOL, "Delete the definitions in it too"},
-    IF_MATCH,
+    RH_PARAMETER_REVISION,
 };
 
 #define TEXTS                                                                                      \

@@ -150,15 +150,6 @@ void rh_call_progress(struct rh_call *call)
     call->op.abi.deadline_us = rh_clock_us() + call->patience_us;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 int rh_call_decode(struct rh_arena *arena, struct rh_text text, bool plus_is_space,
                    struct rh_text *ret_text, struct rh_error *error)
 {
@@ -174,8 +165,8 @@ int rh_call_decode(struct rh_arena *arena, struct rh_text text, bool plus_is_spa
         return rh_fail_nomem(error);
     for (size_t i = 0; i < text.len; i++) {
         if (text.data[i] == '%') {
-            int high = i + 2 < text.len ? hex_digit(text.data[i + 1]) : -1;
-            int low = high >= 0 ? hex_digit(text.data[i + 2]) : -1;
+            int high = i + 2 < text.len ? rh_text_hex_digit(text.data[i + 1]) : -1;
+            int low = high >= 0 ? rh_text_hex_digit(text.data[i + 2]) : -1;
             if (low < 0)
                 return rh_fail(error, RH_INVALID, "\"%.*s\" is not properly percent-encoded",
                                RH_TEXT_ARG(text));

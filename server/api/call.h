@@ -42,7 +42,8 @@ struct rh_call {
 
 /* Value of a declared parameter; no text when it was not given. */
 struct rh_text rh_call_value(const struct rh_call *call, const char *name);
-/* Given as "true", "1", or without a value; false when absent. INVALID when it is something else. */
+/* Given as "true", "1", or without a value; false when absent. INVALID when it is something
+ * else. */
 int rh_call_switch(const struct rh_call *call, const char *name, bool fallback, bool *ret_value,
                    struct rh_error *error);
 /* The parameter {app}, without "@dev". */

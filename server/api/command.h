@@ -117,3 +117,18 @@ int rh_command_parameter(const struct rh_command *command, struct rh_text name);
             "Primary key; the parts of a composite key are "                                       \
             "joined by `,`, each percent-encoded"                                                  \
     }
+#define RH_PARAMETER_NUMBERS                                                                       \
+    {                                                                                              \
+        "numbers", RH_IN_QUERY, false, "{\"enum\":[\"number\",\"string\"]}",                       \
+            "`string`: integers and decimals as JSON strings, for clients that would round them"   \
+    }
+/* what: "write" */
+#define RH_PARAMETER_IDEMPOTENCY(what)                                                             \
+    {                                                                                              \
+        "Idempotency-Key", RH_IN_HEADER, false, RH_SCHEMA_TEXT,                                    \
+            "The first answer to a " what " with this key is kept for a day and repeated"          \
+    }
+#define RH_PARAMETER_REVISION                                                                      \
+    {                                                                                              \
+        "If-Match", RH_IN_HEADER, false, RH_SCHEMA_TEXT, "ETag that the definition must have"      \
+    }

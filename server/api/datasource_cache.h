@@ -1,7 +1,7 @@
 /*
- * The datasources that are in use, by app and name. Made from their stored definitions when they are first
- * asked for, replaced when the definition or its connector changes; requests under way keep the one
- * they have. One whose connector was removed or revoked is closed.
+ * The datasources that are in use, by app and name. Made from their stored definitions when they
+ * are first asked for, replaced when the definition or its connector changes; requests under way
+ * keep the one they have. One whose connector was removed or revoked is closed.
  */
 #pragma once
 
@@ -14,9 +14,9 @@ struct rh_datasource_cache;
 struct rh_datasource_cache *rh_datasource_cache_new(struct rh_api *api);
 void rh_datasource_cache_free(struct rh_datasource_cache *cache);
 
-/* [worker] A new reference, to be given back with rh_datasource_unref. NOT_FOUND, codes "unknown-app",
- * "unknown-datasource"; UNAVAILABLE, codes "connector-missing", "connector-refused"; CONFIG when its
- * stored definition cannot be used. */
+/* [worker] A new reference, to be given back with rh_datasource_unref. NOT_FOUND, codes
+ * "unknown-app", "unknown-datasource"; UNAVAILABLE, codes "connector-missing", "connector-refused";
+ * CONFIG when its stored definition cannot be used. */
 int rh_datasource_cache_get(struct rh_datasource_cache *cache, struct rh_operation *op,
                             struct rh_text app, struct rh_text name,
                             struct rh_datasource **ret_datasource, struct rh_error *error);

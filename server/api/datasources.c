@@ -431,10 +431,6 @@ static int refresh(struct rh_call *call, struct rh_error *error)
 
 /* ---- Table ------------------------------------------------------------------------------- */
 
-#define IF_MATCH                                                                                   \
-    {                                                                                              \
-        "If-Match", RH_IN_HEADER, false, RH_SCHEMA_TEXT, "ETag that the definition must have"      \
-    }
 #define LIMITS                                                                                     \
     "\"pool\":{\"type\":\"object\",\"properties\":{\"max_connections\":{\"type\":\"integer\"},"    \
     "\"connect_ms\":{\"type\":\"integer\"}}},\"budget\":{\"type\":\"object\",\"properties\":{"     \
@@ -443,7 +439,8 @@ static int refresh(struct rh_call *call, struct rh_error *error)
 
 static const struct rh_parameter ALL[] = {RH_PARAMETER_APP};
 static const struct rh_parameter ONE[] = {RH_PARAMETER_APP, RH_PARAMETER_DATASOURCE};
-static const struct rh_parameter CHANGE[] = {RH_PARAMETER_APP, RH_PARAMETER_DATASOURCE, IF_MATCH};
+static const struct rh_parameter CHANGE[] = {RH_PARAMETER_APP, RH_PARAMETER_DATASOURCE,
+                                             RH_PARAMETER_REVISION};
 
 static const struct rh_command COMMANDS[] = {
     {.name = "datasources.list",

@@ -34,12 +34,12 @@ int rh_definition_no_datasource(struct rh_text app, struct rh_text name, struct 
 
 /* Is it the name of the internal datasource, which every app has? */
 bool rh_definition_is_internal(struct rh_text name);
-/* Its definition, which is nowhere stored; its settings are nobody's business. New reference, NULL when
- * out of memory. */
+/* Its definition, which is nowhere stored; its settings are nobody's business. New reference, NULL
+ * when out of memory. */
 json_t *rh_definition_internal(const struct rh_api *api);
 
-/* The stored definitions, and the internal one, with the revision 1. NOT_FOUND, codes "unknown-app", "unknown-datasource". ret_body: new
- * reference. */
+/* The stored definitions, and the internal one, with the revision 1. NOT_FOUND, codes
+ * "unknown-app", "unknown-datasource". ret_body: new reference. */
 int rh_definition_get_app(struct rh_api *api, struct rh_operation *op, struct rh_text app,
                           json_t **ret_body, int64_t *ret_revision, struct rh_error *error);
 int rh_definition_get_datasource(struct rh_api *api, struct rh_operation *op, struct rh_text app,
@@ -52,9 +52,9 @@ int rh_definition_connector(struct rh_api *api, const json_t *definition,
                             const struct rh_library **ret_library, struct rh_error *error);
 
 /* A copy of `definition` whose secret settings are sealed. Those that are the mask take the sealed
- * text that `old` (may be NULL) has. New reference. While the connector of `old` is not there, nobody
- * knows which settings are secret: then every text that is not as before is sealed. NOT_FOUND,
- * CONTRACT (connector), CONFIG. */
+ * text that `old` (may be NULL) has. New reference. While the connector of `old` is not there,
+ * nobody knows which settings are secret: then every text that is not as before is sealed.
+ * NOT_FOUND, CONTRACT (connector), CONFIG. */
 int rh_definition_seal(struct rh_api *api, struct rh_text app, const json_t *definition,
                        const json_t *old, json_t **ret_sealed, struct rh_error *error);
 /* A copy whose secrets are masked. New reference, NULL when out of memory. */

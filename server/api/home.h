@@ -1,6 +1,6 @@
 /*
- * Where the server keeps what is its own: the documents of the store, and the internal datasource of
- * each app, in whose tables users keep rows without any database.
+ * Where the server keeps what is its own: the documents of the store, and the internal datasource
+ * of each app, in whose tables users keep rows without any database.
  *
  *                      documents                                  internal tables
  *   embedded           store.db in the data folder                internal/<app>.dev.db

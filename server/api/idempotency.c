@@ -1,7 +1,7 @@
 /*
- * Stored as {"fingerprint", "state": "running" | "done", "process", "expires_s", "status", "headers",
- * "body"}. The fingerprint is over method, path, query and body, so the same key with another
- * request is found out. The key itself is hashed: it may be long.
+ * Stored as {"fingerprint", "state": "running" | "done", "process", "expires_s", "status",
+ * "headers", "body"}. The fingerprint is over method, path, query and body, so the same key with
+ * another request is found out. The key itself is hashed: it may be long.
  */
 #include "server/api/idempotency.h"
 

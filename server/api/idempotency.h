@@ -2,7 +2,8 @@
  * Idempotency-Key: the first answer to a write is stored for a day and repeated.
  *
  * A key is reserved before the command runs, so two requests with the same key never both run. An
- * answer that says "try again" (5xx, 429, cancelled) frees the key, but an unknown outcome keeps it.
+ * answer that says "try again" (5xx, 429, cancelled) frees the key, but an unknown outcome keeps
+ * it.
  */
 #pragma once
 

@@ -253,10 +253,8 @@ static const struct rh_parameter PARAMETERS[] = {
     RH_PARAMETER_DATASOURCE,
     {"format", RH_IN_QUERY, false, "{\"enum\":[\"json\",\"ndjson\",\"csv\"]}",
      "Instead of Accept: a JSON page, or NDJSON or CSV as a stream without a limit"},
-    {"numbers", RH_IN_QUERY, false, "{\"enum\":[\"number\",\"string\"]}",
-     "`string`: integers and decimals as JSON strings"},
-    {"Idempotency-Key", RH_IN_HEADER, false, RH_SCHEMA_TEXT,
-     "The first answer to a statement with this key is kept for a day and repeated"},
+    RH_PARAMETER_NUMBERS,
+    RH_PARAMETER_IDEMPOTENCY("statement"),
 };
 
 static const struct rh_command COMMANDS[] = {

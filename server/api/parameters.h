@@ -1,4 +1,5 @@
-/* The parameters of a call: taken from path, query string and headers, checked against the table. */
+/* The parameters of a call: taken from path, query string and headers, checked against the
+ * table. */
 #pragma once
 
 #include "server/api/call.h"

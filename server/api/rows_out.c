@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "server/api/problem.h"
+#include "server/http/accept.h"
 
 /* Rows encoded between two looks at the size of the block. */
 #define SLICE_ROWS 32
@@ -26,20 +27,6 @@ static const struct {
 } NAMES[] = {{"json", RH_FORMAT_JSON}, {"ndjson", RH_FORMAT_NDJSON}, {"csv", RH_FORMAT_CSV}};
 
 /* ---- Choosing the format ----------------------------------------------------------------- */
-
-static double weight_of(struct rh_text parameters)
-{
-    while (parameters.data) {
-        struct rh_text part = rh_text_trim(rh_text_cut(&parameters, ';'));
-        double weight;
-        if (!rh_text_starts(part, "q="))
-            continue;
-        part.data += 2;
-        part.len -= 2;
-        return rh_text_to_f64(part, &weight) ? weight : 0;
-    }
-    return 1;
-}
 
 static bool range_covers(struct rh_text range, enum rh_format *ret_format)
 {
@@ -78,7 +65,7 @@ static int format_of_accept(struct rh_text accept, enum rh_format *ret_format,
         double weight;
         if (!range_covers(range, &format))
             continue;
-        weight = weight_of(item);
+        weight = rh_web_weight(item);
         if (weight > best) {
             best = weight;
             *ret_format = format;

@@ -21,8 +21,8 @@ struct rh_rows_out {
  * "not-acceptable". */
 int rh_rows_format(struct rh_call *call, enum rh_format *ret_format, struct rh_error *error);
 
-/* Begins the answer: 200, media type, header line or `{"data":[`. Further headers may be added until
- * the first rows. */
+/* Begins the answer: 200, media type, header line or `{"data":[`. Further headers may be added
+ * until the first rows. */
 int rh_rows_out_open(struct rh_rows_out *out, struct rh_call *call, enum rh_format format,
                      const struct rh_column *columns, uint32_t n_columns, bool numbers_as_text,
                      struct rh_error *error);

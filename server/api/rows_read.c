@@ -265,11 +265,6 @@ static int get(struct rh_call *call, struct rh_error *error)
         "format", RH_IN_QUERY, false, "{\"enum\":[\"json\",\"ndjson\",\"csv\"]}",                  \
             "Instead of Accept: a JSON page, or NDJSON or CSV as a stream without a limit"         \
     }
-#define NUMBERS                                                                                    \
-    {                                                                                              \
-        "numbers", RH_IN_QUERY, false, "{\"enum\":[\"number\",\"string\"]}",                       \
-            "`string`: integers and decimals as JSON strings, for clients that would round them"   \
-    }
 
 static const struct rh_parameter LIST[] = {
     RH_PARAMETER_APP,
@@ -293,10 +288,10 @@ static const struct rh_parameter LIST[] = {
     {"distinct", RH_IN_QUERY, false, RH_SCHEMA_BOOL, "Only rows that differ"},
     {"search", RH_IN_QUERY, false, RH_SCHEMA_TEXT, "Text that a text column contains"},
     FORMAT,
-    NUMBERS,
+    RH_PARAMETER_NUMBERS,
 };
 static const struct rh_parameter QUERY[] = {
-    RH_PARAMETER_APP, RH_PARAMETER_DATASOURCE, RH_PARAMETER_TABLE, FORMAT, NUMBERS,
+    RH_PARAMETER_APP, RH_PARAMETER_DATASOURCE, RH_PARAMETER_TABLE, FORMAT, RH_PARAMETER_NUMBERS,
 };
 static const struct rh_parameter EXPLAIN[] = {
     RH_PARAMETER_APP,
@@ -310,7 +305,7 @@ static const struct rh_parameter GET[] = {
     RH_PARAMETER_DATASOURCE,
     RH_PARAMETER_TABLE,
     RH_PARAMETER_KEY,
-    NUMBERS,
+    RH_PARAMETER_NUMBERS,
     {"If-None-Match", RH_IN_HEADER, false, RH_SCHEMA_TEXT,
      "ETag that the client has: 304 when it still holds"},
 };

@@ -2,187 +2,13 @@
  * Commands: writing rows. Each opens a session, lets the row SDK do the write, and answers what
  * came back. The write has been made durable before the answer is built.
  */
+#include "server/api/row_write.h"
+
 #include "base/err.h"
 #include "base/text.h"
-#include "rows/encode.h"
-#include "rows/write.h"
-#include "server/api/call.h"
-#include "server/api/rows_written.h"
-
-#include <stdio.h>
 
 static const char *const UPDATE_MEMBERS[] = {"where", "set", "all", NULL};
 static const char *const DELETE_MEMBERS[] = {"where", "all", NULL};
-
-/* One write on its way. */
-struct job {
-    struct rh_call *call;
-    struct rh_session session;
-    const struct rh_table *table;
-    struct rh_write_options options;
-    struct rh_write_counts counts;
-    struct rh_written written;
-    struct rh_value *key; /* of a keyed write */
-};
-
-/* ---- What was asked ---------------------------------------------------------------------- */
-
-/* From ?returning=, else Prefer, else the fallback. *ret_given: it was asked for. */
-static int read_returning(struct rh_call *call, enum rh_returning fallback,
-                          enum rh_returning *ret_returning, bool *ret_given, struct rh_error *error)
-{
-    struct rh_text asked = rh_call_value(call, "returning");
-    struct rh_text prefer = rh_web_request_header(call->http, "Prefer");
-
-    *ret_returning = fallback;
-    *ret_given = asked.data != NULL;
-    if (rh_text_is(asked, "none"))
-        *ret_returning = RH_RETURNING_NONE;
-    else if (rh_text_is(asked, "keys"))
-        *ret_returning = RH_RETURNING_KEYS;
-    else if (rh_text_is(asked, "rows"))
-        *ret_returning = RH_RETURNING_ROWS;
-    else if (asked.data)
-        return rh_fail(error, RH_INVALID, "returning must be none, keys or rows");
-    while (!asked.data && prefer.data) {
-        struct rh_text one = rh_text_trim(rh_text_cut(&prefer, ','));
-        if (rh_text_is(one, "return=minimal"))
-            *ret_returning = RH_RETURNING_NONE;
-        else if (rh_text_is(one, "return=representation"))
-            *ret_returning = RH_RETURNING_ROWS;
-    }
-    return RH_OK;
-}
-
-/* *ret_upsert: rows that exist are not an error. */
-static int read_conflict(struct rh_call *call, struct rh_write_options *options, bool *ret_upsert,
-                         struct rh_error *error)
-{
-    struct rh_text columns = rh_call_value(call, "on_conflict");
-    struct rh_text resolution = rh_call_value(call, "resolution");
-
-    *ret_upsert = columns.data || resolution.data;
-    options->conflict_columns = columns.len ? columns : (struct rh_text){NULL, 0};
-    options->resolution = RH_RESOLVE_MERGE;
-    if (rh_text_is(resolution, "ignore"))
-        options->resolution = RH_RESOLVE_IGNORE;
-    else if (resolution.data && !rh_text_is(resolution, "merge"))
-        return rh_fail(error, RH_INVALID, "resolution must be merge or ignore");
-    return RH_OK;
-}
-
-/* The ETag without its quotes; no text when none was sent. */
-static struct rh_text read_if_match(struct rh_call *call)
-{
-    struct rh_text tag = rh_text_trim(rh_web_request_header(call->http, "If-Match"));
-
-    if (rh_text_starts(tag, "W/")) {
-        tag.data += 2;
-        tag.len -= 2;
-    }
-    if (tag.len >= 2 && tag.data[0] == '"' && tag.data[tag.len - 1] == '"') {
-        tag.data++;
-        tag.len -= 2;
-    }
-    return tag.len ? tag : (struct rh_text){NULL, 0};
-}
-
-/* Opens the session and finds the table; with a key in the path, that too. Ended with close_job,
- * also after an error. */
-static int open_job(struct job *job, struct rh_call *call, struct rh_error *error)
-{
-    struct rh_datasource *datasource = NULL;
-    int rc;
-
-    job->call = call;
-    rc = rh_call_datasource(call, &datasource, error);
-    if (rc == RH_OK)
-        rc = rh_session_open(datasource, &call->op, &job->session, error);
-    if (rc != RH_OK)
-        return rc;
-    rc = rh_tableset_find(job->session.tables, rh_call_value(call, "table"), &job->table, error);
-    if (rc == RH_OK && rh_command_parameter(call->command, RH_TEXT("key")) >= 0)
-        rc = rh_bind_key(call->arena, job->table, rh_call_value(call, "key"), &job->key, error);
-    if (rc == RH_OK)
-        rh_written_init(&job->written, call, job->table);
-    return rc;
-}
-
-static void close_job(struct job *job)
-{
-    if (job->written.call)
-        rh_written_fini(&job->written);
-    if (job->session.datasource)
-        rh_session_close(&job->session);
-}
-
-static void add_location(const struct job *job)
-{
-    struct rh_call *call = job->call;
-    struct rh_buf text;
-
-    if (job->written.key.len == 0)
-        return;
-    rh_buf_init(&text, (size_t)8 << 10);
-    rh_buf_addf(&text, "/api/v1/apps/%.*s/data/%.*s/%.*s/", RH_TEXT_ARG(rh_call_value(call, "app")),
-                RH_TEXT_ARG(rh_call_value(call, "datasource")),
-                RH_TEXT_ARG(rh_call_value(call, "table")));
-    rh_buf_add_text(&text, rh_buf_text(&job->written.key));
-    if (!text.failed)
-        rh_web_reply_header(call->http, "Location", rh_buf_text(&text));
-    rh_buf_free(&text);
-}
-
-static void add_row_etag(const struct job *job)
-{
-    char tag[40];
-
-    if (!job->written.etag[0])
-        return;
-    snprintf(tag, sizeof(tag), "\"%s\"", job->written.etag);
-    rh_web_reply_header(job->call->http, "ETag", rh_text_of(tag));
-}
-
-/* {"data": <row or null>, "meta": …} */
-static int answer_one(struct job *job, unsigned status, bool located, struct rh_error *error)
-{
-    struct rh_buf *buf;
-    int rc = rh_written_check(&job->written, error);
-
-    if (rc != RH_OK)
-        return rc;
-    buf = rh_call_reply(job->call, status);
-    if (located)
-        add_location(job);
-    add_row_etag(job);
-    rh_buf_add_str(buf, "{\"data\":");
-    if (job->options.returning != RH_RETURNING_NONE && job->written.n_rows)
-        rh_buf_add_text(buf, rh_buf_text(&job->written.rows));
-    else
-        rh_buf_add_str(buf, "null");
-    rh_buf_add_char(buf, ',');
-    rh_written_add_meta(buf, &job->counts);
-    rh_buf_add_char(buf, '}');
-    return RH_OK;
-}
-
-/* {"data": [rows or statuses], "meta": …} */
-static int answer_many(struct job *job, unsigned status, struct rh_error *error)
-{
-    struct rh_buf *buf;
-    int rc = rh_written_check(&job->written, error);
-
-    if (rc != RH_OK)
-        return rc;
-    buf = rh_call_reply(job->call, status);
-    rh_buf_add_str(buf, "{\"data\":[");
-    rh_buf_add_text(
-        buf, rh_buf_text(job->options.not_atomic ? &job->written.statuses : &job->written.rows));
-    rh_buf_add_str(buf, "],");
-    rh_written_add_meta(buf, &job->counts);
-    rh_buf_add_char(buf, '}');
-    return RH_OK;
-}
 
 /* ---- Insert ------------------------------------------------------------------------------ */
 
@@ -192,141 +18,145 @@ static bool is_one_object(struct rh_text body)
     return body.len && body.data[0] == '{';
 }
 
-static int write_rows(struct job *job, struct rh_row_source *rows, bool upsert,
+static int write_rows(struct rh_row_write *write, struct rh_row_source *rows, bool upsert,
                       struct rh_error *error)
 {
-    return (upsert ? rh_write_upsert : rh_write_insert)(
-        &job->session, job->table, rows, &job->options, &job->written.sink, &job->counts, error);
+    return (upsert ? rh_write_upsert : rh_write_insert)(&write->session, write->table, rows,
+                                                        &write->options, &write->written.sink,
+                                                        &write->counts, error);
 }
 
-static int insert_options(struct rh_call *call, bool one, struct job *job, bool *ret_upsert,
-                          struct rh_error *error)
+static int insert_options(struct rh_call *call, bool one, struct rh_row_write *write,
+                          bool *ret_upsert, struct rh_error *error)
 {
     bool atomic = true, given = false;
     int rc;
 
     rc = rh_call_switch(call, "atomic", true, &atomic, error);
     if (rc == RH_OK)
-        rc = read_returning(call, one ? RH_RETURNING_ROWS : RH_RETURNING_KEYS,
-                            &job->options.returning, &given, error);
+        rc = rh_row_write_returning(call, one ? RH_RETURNING_ROWS : RH_RETURNING_KEYS,
+                                    &write->options.returning, &given, error);
     if (rc == RH_OK)
-        rc = read_conflict(call, &job->options, ret_upsert, error);
+        rc = rh_row_write_conflict(call, &write->options, ret_upsert, error);
     if (rc != RH_OK)
         return rc;
-    job->options.not_atomic = !atomic && !one;
-    if (job->options.not_atomic && given && job->options.returning != RH_RETURNING_NONE)
+    write->options.not_atomic = !atomic && !one;
+    if (write->options.not_atomic && given && write->options.returning != RH_RETURNING_NONE)
         return rh_fail(error, RH_INVALID,
                        "atomic=false answers the state of each row and cannot return rows");
-    if (job->options.not_atomic)
-        job->options.returning = RH_RETURNING_NONE;
+    if (write->options.not_atomic)
+        write->options.returning = RH_RETURNING_NONE;
     return RH_OK;
 }
 
 /* A table without a key has no keys to return. */
-static void adjust_returning(struct job *job)
+static void adjust_returning(struct rh_row_write *write)
 {
-    if (job->options.returning == RH_RETURNING_KEYS && job->table->n_key == 0)
-        job->options.returning = RH_RETURNING_NONE;
+    if (write->options.returning == RH_RETURNING_KEYS && write->table->n_key == 0)
+        write->options.returning = RH_RETURNING_NONE;
 }
 
 static int insert(struct rh_call *call, struct rh_error *error)
 {
     struct rh_row_source *rows = NULL;
     bool one = is_one_object(call->body), upsert = false;
-    struct job job = {0};
+    struct rh_row_write write = {0};
+    unsigned status;
     int rc;
 
     rc = rh_call_check_json(call, error);
     if (rc == RH_OK)
-        rc = insert_options(call, one, &job, &upsert, error);
+        rc = insert_options(call, one, &write, &upsert, error);
     if (rc == RH_OK)
-        rc = open_job(&job, call, error);
+        rc = rh_row_write_open(&write, call, error);
     if (rc == RH_OK)
         rc = rh_row_source_json(call->arena, call->body, &rows, error);
     if (rc != RH_OK)
         goto out;
-    adjust_returning(&job);
-    rc = write_rows(&job, rows, upsert, error);
+    adjust_returning(&write);
+    rc = write_rows(&write, rows, upsert, error);
     if (rc != RH_OK)
         goto out;
+    status = upsert ? 200 : 201;
     if (one)
-        rc = answer_one(&job, upsert ? 200 : 201, !upsert, error);
+        rc = rh_row_write_answer_one(&write, status, !upsert, error);
     else
-        rc = answer_many(&job, job.counts.n_failed ? 207 : upsert ? 200 : 201, error);
+        rc = rh_row_write_answer_many(&write, write.counts.n_failed ? 207 : status, error);
 
 out:
-    close_job(&job);
+    rh_row_write_close(&write);
     return rc;
 }
 
 /* ---- By key ------------------------------------------------------------------------------ */
 
-static int keyed_options(struct rh_call *call, struct job *job, struct rh_error *error)
+static int keyed_options(struct rh_call *call, struct rh_row_write *write, struct rh_error *error)
 {
     bool given;
 
-    job->options.if_match = read_if_match(call);
-    return read_returning(call, RH_RETURNING_ROWS, &job->options.returning, &given, error);
+    write->options.if_match = rh_row_write_if_match(call);
+    return rh_row_write_returning(call, RH_RETURNING_ROWS, &write->options.returning, &given,
+                                  error);
 }
 
 static int update(struct rh_call *call, struct rh_error *error)
 {
     struct rh_json *body = NULL;
-    struct job job = {0};
+    struct rh_row_write write = {0};
     int rc;
 
     rc = rh_call_body(call, &body, error);
     if (rc == RH_OK)
-        rc = keyed_options(call, &job, error);
+        rc = keyed_options(call, &write, error);
     if (rc == RH_OK)
-        rc = open_job(&job, call, error);
+        rc = rh_row_write_open(&write, call, error);
     if (rc == RH_OK)
-        rc = rh_write_update_row(&job.session, job.table, job.key, body, &job.options,
-                                 &job.written.sink, &job.counts, error);
+        rc = rh_write_update_row(&write.session, write.table, write.key, body, &write.options,
+                                 &write.written.sink, &write.counts, error);
     if (rc == RH_OK)
-        rc = answer_one(&job, 200, false, error);
-    close_job(&job);
+        rc = rh_row_write_answer_one(&write, 200, false, error);
+    rh_row_write_close(&write);
     return rc;
 }
 
 static int put(struct rh_call *call, struct rh_error *error)
 {
     struct rh_json *body = NULL;
-    struct job job = {0};
+    struct rh_row_write write = {0};
     bool created = false;
     int rc;
 
     rc = rh_call_body(call, &body, error);
     if (rc == RH_OK)
-        rc = keyed_options(call, &job, error);
+        rc = keyed_options(call, &write, error);
     if (rc == RH_OK)
-        rc = open_job(&job, call, error);
+        rc = rh_row_write_open(&write, call, error);
     if (rc == RH_OK)
-        rc = rh_write_put_row(&job.session, job.table, job.key, body, &job.options,
-                              &job.written.sink, &created, error);
-    if (rc == RH_NOT_FOUND && job.options.if_match.data && job.key)
+        rc = rh_write_put_row(&write.session, write.table, write.key, body, &write.options,
+                              &write.written.sink, &created, error);
+    if (rc == RH_NOT_FOUND && write.options.if_match.data && write.key)
         rh_error_code(error, "stale"); /* RFC 9110, 13.1.1: the precondition failed */
     if (rc == RH_OK) {
-        job.counts = (struct rh_write_counts){.n_rows = 1, .n_affected = 1};
-        rc = answer_one(&job, created ? 201 : 200, created, error);
+        write.counts = (struct rh_write_counts){.n_rows = 1, .n_affected = 1};
+        rc = rh_row_write_answer_one(&write, created ? 201 : 200, created, error);
     }
-    close_job(&job);
+    rh_row_write_close(&write);
     return rc;
 }
 
 static int delete (struct rh_call *call, struct rh_error *error)
 {
-    struct job job = {0};
+    struct rh_row_write write = {0};
     int rc;
 
-    job.options.if_match = read_if_match(call);
-    rc = open_job(&job, call, error);
+    write.options.if_match = rh_row_write_if_match(call);
+    rc = rh_row_write_open(&write, call, error);
     if (rc == RH_OK)
-        rc =
-            rh_write_delete_row(&job.session, job.table, job.key, &job.options, &job.counts, error);
+        rc = rh_write_delete_row(&write.session, write.table, write.key, &write.options,
+                                 &write.counts, error);
     if (rc == RH_OK)
         rh_call_reply_type(call, 204, NULL);
-    close_job(&job);
+    rh_row_write_close(&write);
     return rc;
 }
 
@@ -366,7 +196,8 @@ static int where_options(struct rh_call *call, struct rh_write_options *ret_opti
     rc = rh_call_switch(call, "atomic", true, &atomic, error);
     ret_options->not_atomic = !atomic;
     return rc ? rc
-              : read_returning(call, RH_RETURNING_NONE, &ret_options->returning, &given, error);
+              : rh_row_write_returning(call, RH_RETURNING_NONE, &ret_options->returning, &given,
+                                       error);
 }
 
 static int update_where(struct rh_call *call, struct rh_error *error)
@@ -374,7 +205,7 @@ static int update_where(struct rh_call *call, struct rh_error *error)
     const struct rh_json *set;
     struct rh_cond *where = NULL;
     struct rh_json *body = NULL;
-    struct job job = {0};
+    struct rh_row_write write = {0};
     bool all = false;
     int rc;
 
@@ -386,15 +217,15 @@ static int update_where(struct rh_call *call, struct rh_error *error)
         rh_fail(error, RH_INVALID, "set must be an object of columns and values");
         return rh_error_pointer(error, "/set");
     }
-    rc = where_options(call, &job.options, error);
+    rc = where_options(call, &write.options, error);
     if (rc == RH_OK)
-        rc = open_job(&job, call, error);
+        rc = rh_row_write_open(&write, call, error);
     if (rc == RH_OK)
-        rc = rh_write_update_where(&job.session, job.table, where, all, set, &job.options,
-                                   &job.written.sink, &job.counts, error);
+        rc = rh_write_update_where(&write.session, write.table, where, all, set, &write.options,
+                                   &write.written.sink, &write.counts, error);
     if (rc == RH_OK)
-        rc = answer_many(&job, 200, error);
-    close_job(&job);
+        rc = rh_row_write_answer_many(&write, 200, error);
+    rh_row_write_close(&write);
     return rc;
 }
 
@@ -402,21 +233,21 @@ static int delete_where(struct rh_call *call, struct rh_error *error)
 {
     struct rh_cond *where = NULL;
     struct rh_json *body = NULL;
-    struct job job = {0};
+    struct rh_row_write write = {0};
     bool all = false;
     int rc;
 
     rc = read_where(call, DELETE_MEMBERS, &body, &where, &all, error);
     if (rc == RH_OK)
-        rc = where_options(call, &job.options, error);
+        rc = where_options(call, &write.options, error);
     if (rc == RH_OK)
-        rc = open_job(&job, call, error);
+        rc = rh_row_write_open(&write, call, error);
     if (rc == RH_OK)
-        rc = rh_write_delete_where(&job.session, job.table, where, all, &job.options,
-                                   &job.written.sink, &job.counts, error);
+        rc = rh_write_delete_where(&write.session, write.table, where, all, &write.options,
+                                   &write.written.sink, &write.counts, error);
     if (rc == RH_OK)
-        rc = answer_many(&job, 200, error);
-    close_job(&job);
+        rc = rh_row_write_answer_many(&write, 200, error);
+    rh_row_write_close(&write);
     return rc;
 }
 
@@ -448,37 +279,38 @@ static int import(struct rh_call *call, struct rh_error *error)
 {
     struct rh_row_source *rows = NULL;
     bool atomic = true, upsert = false;
-    struct job job = {0};
+    struct rh_row_write write = {0};
     struct rh_buf *buf;
     int rc;
 
     rc = rh_call_switch(call, "atomic", true, &atomic, error);
     if (rc == RH_OK)
-        rc = read_conflict(call, &job.options, &upsert, error);
+        rc = rh_row_write_conflict(call, &write.options, &upsert, error);
     if (rc == RH_OK)
         rc = open_source(call, &rows, error);
     if (rc == RH_OK)
-        rc = open_job(&job, call, error);
+        rc = rh_row_write_open(&write, call, error);
     if (rc != RH_OK)
         goto out;
-    job.options.not_atomic = !atomic;
-    job.options.returning = RH_RETURNING_NONE;
-    job.written.only_failures = true;
+    write.options.not_atomic = !atomic;
+    write.options.returning = RH_RETURNING_NONE;
+    write.written.only_failures = true;
     rh_call_progress(call);
-    rc = write_rows(&job, rows, upsert, error);
+    rc = write_rows(&write, rows, upsert, error);
     if (rc == RH_OK)
-        rc = rh_written_check(&job.written, error);
+        rc = rh_written_check(&write.written, error);
     if (rc != RH_OK)
         goto out;
-    buf = rh_call_reply(call, job.counts.n_failed ? 207 : 200);
+    buf = rh_call_reply(call, write.counts.n_failed ? 207 : 200);
     rh_buf_addf(buf, "{\"data\":{\"rows\":%llu,\"written\":%llu,\"failed\":%llu,\"errors\":[",
-                (unsigned long long)job.counts.n_rows, (unsigned long long)job.counts.n_affected,
-                (unsigned long long)job.counts.n_failed);
-    rh_buf_add_text(buf, rh_buf_text(&job.written.statuses));
+                (unsigned long long)write.counts.n_rows,
+                (unsigned long long)write.counts.n_affected,
+                (unsigned long long)write.counts.n_failed);
+    rh_buf_add_text(buf, rh_buf_text(&write.written.statuses));
     rh_buf_add_str(buf, "]}}");
 
 out:
-    close_job(&job);
+    rh_row_write_close(&write);
     return rc;
 }
 
@@ -494,20 +326,10 @@ out:
         "Prefer", RH_IN_HEADER, false, RH_SCHEMA_TEXT,                                             \
             "`return=representation` or `return=minimal`: the rows, or none"                       \
     }
-#define IDEMPOTENCY                                                                                \
-    {                                                                                              \
-        "Idempotency-Key", RH_IN_HEADER, false, RH_SCHEMA_TEXT,                                    \
-            "The first answer to a write with this key is kept for a day and repeated"             \
-    }
 #define IF_MATCH                                                                                   \
     {                                                                                              \
         "If-Match", RH_IN_HEADER, false, RH_SCHEMA_TEXT,                                           \
             "ETag that the row must have; `*`: it must exist. Otherwise 412"                       \
-    }
-#define NUMBERS                                                                                    \
-    {                                                                                              \
-        "numbers", RH_IN_QUERY, false, "{\"enum\":[\"number\",\"string\"]}",                       \
-            "`string`: integers and decimals as JSON strings"                                      \
     }
 #define ATOMIC                                                                                     \
     {                                                                                              \
@@ -524,20 +346,31 @@ out:
     }
 #define TABLE_PATH RH_PARAMETER_APP, RH_PARAMETER_DATASOURCE, RH_PARAMETER_TABLE
 
-static const struct rh_parameter INSERT[] = {TABLE_PATH, RETURNING, ON_CONFLICT, ATOMIC,
-                                             NUMBERS,    PREFER,    IDEMPOTENCY};
-static const struct rh_parameter KEYED[] = {TABLE_PATH, RH_PARAMETER_KEY, RETURNING,  NUMBERS,
-                                            PREFER,     IF_MATCH,         IDEMPOTENCY};
-static const struct rh_parameter DELETE[] = {TABLE_PATH, RH_PARAMETER_KEY, IF_MATCH, IDEMPOTENCY};
-static const struct rh_parameter WHERE[] = {TABLE_PATH, RETURNING, ATOMIC,
-                                            NUMBERS,    PREFER,    IDEMPOTENCY};
+static const struct rh_parameter INSERT[] = {TABLE_PATH,
+                                             RETURNING,
+                                             ON_CONFLICT,
+                                             ATOMIC,
+                                             RH_PARAMETER_NUMBERS,
+                                             PREFER,
+                                             RH_PARAMETER_IDEMPOTENCY("write")};
+static const struct rh_parameter KEYED[] = {TABLE_PATH,
+                                            RH_PARAMETER_KEY,
+                                            RETURNING,
+                                            RH_PARAMETER_NUMBERS,
+                                            PREFER,
+                                            IF_MATCH,
+                                            RH_PARAMETER_IDEMPOTENCY("write")};
+static const struct rh_parameter DELETE[] = {TABLE_PATH, RH_PARAMETER_KEY, IF_MATCH,
+                                             RH_PARAMETER_IDEMPOTENCY("write")};
+static const struct rh_parameter WHERE[] = {
+    TABLE_PATH, RETURNING, ATOMIC, RH_PARAMETER_NUMBERS, PREFER, RH_PARAMETER_IDEMPOTENCY("write")};
 static const struct rh_parameter IMPORT[] = {
     TABLE_PATH,
     ON_CONFLICT,
     ATOMIC,
     {"format", RH_IN_QUERY, false, "{\"enum\":[\"csv\",\"ndjson\",\"json\"]}",
      "Instead of Content-Type"},
-    IDEMPOTENCY,
+    RH_PARAMETER_IDEMPOTENCY("write"),
 };
 
 #define ROW "{\"type\":\"object\"}"

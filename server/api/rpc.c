@@ -105,8 +105,7 @@ static int call_by_name(struct rh_call *call, struct rh_error *error)
 
 static const struct rh_parameter PARAMETERS[] = {
     {"command", RH_IN_PATH, true, RH_SCHEMA_TEXT, "Name of the command: `datasources.list`"},
-    {"Idempotency-Key", RH_IN_HEADER, false, RH_SCHEMA_TEXT,
-     "The first answer to a command with this key is kept for a day and repeated"},
+    RH_PARAMETER_IDEMPOTENCY("command"),
 };
 
 static const struct rh_command COMMANDS[] = {

@@ -10,8 +10,8 @@
 /* One table as a JSON object; details: columns, key, relations, indexes. */
 void rh_table_json_write(struct rh_buf *buf, const struct rh_table *table, bool details);
 
-/* A new table from {"name", "schema", "comment", "columns", "key", "indexes", "relations"}. Everything lives in
- * the arena. INVALID with pointer. */
+/* A new table from {"name", "schema", "comment", "columns", "key", "indexes", "relations"}.
+ * Everything lives in the arena. INVALID with pointer. */
 int rh_table_json_read(struct rh_arena *arena, const struct rh_json *body,
                        struct rh_table **ret_table, struct rh_error *error);
 

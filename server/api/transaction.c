@@ -433,10 +433,8 @@ static int transaction(struct rh_call *call, struct rh_error *error)
 
 static const struct rh_parameter PARAMETERS[] = {
     RH_PARAMETER_APP,
-    {"numbers", RH_IN_QUERY, false, "{\"enum\":[\"number\",\"string\"]}",
-     "`string`: integers and decimals as JSON strings"},
-    {"Idempotency-Key", RH_IN_HEADER, false, RH_SCHEMA_TEXT,
-     "The first answer to a transaction with this key is kept for a day and repeated"},
+    RH_PARAMETER_NUMBERS,
+    RH_PARAMETER_IDEMPOTENCY("transaction"),
 };
 
 static const struct rh_command COMMANDS[] = {

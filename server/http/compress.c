@@ -5,6 +5,7 @@
 #include "server/http/compress.h"
 
 #include "base/text.h"
+#include "server/http/accept.h"
 
 #define ZLIB_CONST /* next_in is a pointer to const */
 #include <limits.h>
@@ -36,21 +37,6 @@ const char *rh_web_coding_name(enum rh_web_coding coding)
     return "identity";
 }
 
-/* The weight of "name;q=0.5"; 1 when none is given. */
-static double weight_of(struct rh_text parameters)
-{
-    while (parameters.data) {
-        struct rh_text part = rh_text_trim(rh_text_cut(&parameters, ';'));
-        double weight;
-        if (!rh_text_starts(part, "q="))
-            continue;
-        part.data += 2;
-        part.len -= 2;
-        return rh_text_to_f64(part, &weight) ? weight : 0;
-    }
-    return 1;
-}
-
 static bool is_coding(struct rh_text name, const char *coding)
 {
     return name.len == strlen(coding) && rh_text_distance(name, rh_text_of(coding), 1) == 0;
@@ -64,9 +50,9 @@ enum rh_web_coding rh_web_coding_wanted(struct rh_text accept_encoding)
         struct rh_text item = rh_text_cut(&accept_encoding, ',');
         struct rh_text name = rh_text_trim(rh_text_cut(&item, ';'));
         if (is_coding(name, "gzip"))
-            gzip = weight_of(item);
+            gzip = rh_web_weight(item);
         else if (is_coding(name, "zstd"))
-            zstd = weight_of(item);
+            zstd = rh_web_weight(item);
     }
     if (zstd > 0 && zstd >= gzip)
         return RH_WEB_ZSTD;

@@ -1,7 +1,7 @@
 /*
  * Blocks go round in a ring: the reader takes from `head`, the worker fills `tail`. The block at
- * `tail` belongs to the worker alone. Three hold the stream: the worker until rh_web_stream_end, the
- * response until it is destroyed, and the request.
+ * `tail` belongs to the worker alone. Three hold the stream: the worker until rh_web_stream_end,
+ * the response until it is destroyed, and the request.
  *
  * The connection is suspended while there is nothing to read (`waiting`). Only then may the worker
  * touch it, to resume it: a suspended connection cannot go away.

@@ -1,7 +1,7 @@
 /*
- * Connectors of earlier minors, as they were compiled then (the .so files in the folders of versions): today's host loads them, and
- * they see in its structs what they saw in those of their time. What full.so answers is said in
- * <version>/source/full.c.
+ * Connectors of earlier minors, as they were compiled then (the .so files in the folders of
+ * versions): today's host loads them, and they see in its structs what they saw in those of their
+ * time. What full.so answers is said in <version>/source/full.c.
  */
 #include "host/library.h"
 

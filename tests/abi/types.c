@@ -1,6 +1,6 @@
 /*
- * Every struct of the ABI in one exported function, so that abidw sees them all. Compiled only to be
- * dumped; which types there are is checked by guard.py.
+ * Every struct of the ABI in one exported function, so that abidw sees them all. Compiled only to
+ * be dumped; which types there are is checked by guard.py.
  */
 #include <rowhouse/connector.h>
 

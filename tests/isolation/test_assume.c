@@ -103,7 +103,8 @@ START_TEST(assumes_for_nobody_who_does_not_say_so)
 }
 END_TEST
 
-/* What was assumed for a query that was given up is no hindrance, nor are more plans than are kept. */
+/* What was assumed for a query that was given up is no hindrance, nor are more plans than are
+ * kept. */
 START_TEST(bears_plans_without_an_open)
 {
     start();
@@ -150,8 +151,8 @@ static uint64_t count(struct rh_datasource *datasource, const char *condition)
     return n;
 }
 
-/* The vandal returns all rows for a condition that it claims, and one that it does not claim the host
- * completes: so the number of rows tells who did it. */
+/* The vandal returns all rows for a condition that it claims, and one that it does not claim the
+ * host completes: so the number of rows tells who did it. */
 START_TEST(reads_by_the_plan_of_its_own_literals)
 {
     struct rh_registry_options options = {.folder = "/nonexistent"};

@@ -454,7 +454,8 @@ START_TEST(kills_what_cannot_be_cancelled)
 }
 END_TEST
 
-/* A connection whose reset fails is replaced, whether the reset goes at once or with the next call. */
+/* A connection whose reset fails is replaced, whether the reset goes at once or with the next
+ * call. */
 START_TEST(replaces_what_cannot_be_reset)
 {
     struct rh_library *library = loaded(NULL);

@@ -26,21 +26,7 @@ start() {
     pid=$!
     await "$pid" "$dir/log" curl -s "$url/"
     curl -sf -o "$dir/hello" -X PUT -d '"s3cret"' "$url/_config/admins/rowhouse"
+    url=http://rowhouse:s3cret@${url#http://}
 }
 
-command=${1:-}
-[ $# -gt 0 ] && shift
-case $command in
-install)
-    install
-    ;;
-run)
-    install
-    start
-    export ROWHOUSE_TEST_COUCHDB="http://rowhouse:s3cret@${url#http://}"
-    serve stop "$@"
-    ;;
-*)
-    usage
-    ;;
-esac
+main_fetched ROWHOUSE_TEST_COUCHDB "$@"

@@ -29,19 +29,4 @@ start() {
     await "$pid" "$dir/log" curl -s "$url/"
 }
 
-command=${1:-}
-[ $# -gt 0 ] && shift
-case $command in
-install)
-    install
-    ;;
-run)
-    install
-    start
-    export ROWHOUSE_TEST_DYNAMODB="$url"
-    serve stop "$@"
-    ;;
-*)
-    usage
-    ;;
-esac
+main_fetched ROWHOUSE_TEST_DYNAMODB "$@"

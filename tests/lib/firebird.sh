@@ -33,16 +33,8 @@ answers() {
 }
 
 start() {
-    dir=
-    while [ $# -gt 0 ]; do
-        case $1 in
-        --dir) dir=$2; shift ;;
-        *) echo "firebird.sh: unknown option $1" >&2; exit 2 ;;
-        esac
-        shift
-    done
     root=$(find_root)
-    if [ -n "$dir" ]; then mkdir -p "$dir"; else dir=$(mktemp -d "${TMPDIR:-/tmp}/rowhouse-fb.XXXXXX"); fi
+    make_dir rowhouse-fb "$@"
     port=$(free_port)
     for part in plugins intl firebird.msg; do ln -sfn "$root/$part" "$dir/$part"; done
     cp "$root/plugins.conf" "$dir/plugins.conf"
@@ -72,29 +64,4 @@ start() {
     await "$(cat "$dir/pid")" "$dir/server.log" answers
 }
 
-stop() {
-    [ -f "$1/pid" ] || { echo "firebird.sh: $1 holds no server" >&2; exit 2; }
-    kill -KILL "$(cat "$1/pid")" 2>/dev/null || true
-    rm -rf "$1"
-}
-
-command=${1:-}
-[ $# -gt 0 ] && shift
-case $command in
-start)
-    start "$@"
-    echo "$dir"
-    echo "$url"
-    ;;
-stop)
-    stop "$1"
-    ;;
-run)
-    start
-    export ROWHOUSE_TEST_FIREBIRD="$url"
-    serve "stop $dir" "$@"
-    ;;
-*)
-    usage
-    ;;
-esac
+main_kept ROWHOUSE_TEST_FIREBIRD "$@"

@@ -17,19 +17,11 @@ name=h2.sh
 jar=${H2_JAR:-/usr/share/java/h2.jar}
 
 start() {
-    dir=
-    while [ $# -gt 0 ]; do
-        case $1 in
-        --dir) dir=$2; shift ;;
-        *) echo "h2.sh: unknown option $1" >&2; exit 2 ;;
-        esac
-        shift
-    done
     [ -r "$jar" ] && command -v java >/dev/null || {
         echo "h2.sh: no H2 or no Java found; set H2_JAR" >&2
         exit 77
     }
-    if [ -n "$dir" ]; then mkdir -p "$dir"; else dir=$(mktemp -d "${TMPDIR:-/tmp}/rowhouse-h2.XXXXXX"); fi
+    make_dir rowhouse-h2 "$@"
     port=$(free_port)
     java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dh2.bindAddress=127.0.0.1 -cp "$jar" org.h2.tools.Server -pg -pgPort "$port" \
         -ifNotExists -baseDir "$dir" >"$dir/server.log" 2>&1 </dev/null &
@@ -38,29 +30,4 @@ start() {
     url="postgres://sa:sa@127.0.0.1:$port/rowhouse"
 }
 
-stop() {
-    [ -f "$1/pid" ] || { echo "h2.sh: $1 holds no server" >&2; exit 2; }
-    kill -KILL "$(cat "$1/pid")" 2>/dev/null || true
-    rm -rf "$1"
-}
-
-command=${1:-}
-[ $# -gt 0 ] && shift
-case $command in
-start)
-    start "$@"
-    echo "$dir"
-    echo "$url"
-    ;;
-stop)
-    stop "$1"
-    ;;
-run)
-    start
-    export ROWHOUSE_TEST_H2="$url"
-    serve "stop $dir" "$@"
-    ;;
-*)
-    usage
-    ;;
-esac
+main_kept ROWHOUSE_TEST_H2 "$@"

@@ -19,9 +19,9 @@ name=mariadb.sh
 . "$(dirname "$0")/server.inc.sh"
 
 find_bin() { # find_bin NAME…
-    for name in "$@"; do
-        for dir in ${MARIADB_BIN:-} $(echo "$PATH" | tr : ' ') /usr/sbin /usr/libexec; do
-            [ -x "$dir/$name" ] && { echo "$dir/$name"; return; }
+    for program in "$@"; do
+        for folder in ${MARIADB_BIN:-} $(echo "$PATH" | tr : ' ') /usr/sbin /usr/libexec; do
+            [ -x "$folder/$program" ] && { echo "$folder/$program"; return; }
         done
     done
     echo "mariadb.sh: no $1 found; set MARIADB_BIN" >&2

@@ -6,7 +6,8 @@
 #                             (mongodb://127.0.0.1:PORT), stops; exits as the command did
 #   mongodb.sh install        only fetches it
 #
-# A MongoDB of one's own does as well: with MONGODB_URL set, nothing is started. Fetched once into ~/.cache/rowhouse. Exits with 77 where it cannot be had.
+# A MongoDB of one's own does as well: with MONGODB_URL set, nothing is started. Fetched once into
+# ~/.cache/rowhouse. Exits with 77 where it cannot be had.
 set -eu
 name=mongodb.sh
 . "$(dirname "$0")/server.inc.sh"
@@ -27,22 +28,8 @@ start() {
     url=mongodb://127.0.0.1:$(cat "$dir/port")
 }
 
-command=${1:-}
-[ $# -gt 0 ] && shift
-case $command in
-install)
-    install
-    ;;
-run)
-    if [ -n "${MONGODB_URL:-}" ]; then
-        ROWHOUSE_TEST_MONGODB=$MONGODB_URL exec "$@"
-    fi
-    install
-    start
-    export ROWHOUSE_TEST_MONGODB="$url"
-    serve stop "$@"
-    ;;
-*)
-    usage
-    ;;
-esac
+if [ "${1:-}" = run ] && [ -n "${MONGODB_URL:-}" ]; then
+    shift
+    ROWHOUSE_TEST_MONGODB=$MONGODB_URL exec "$@"
+fi
+main_fetched ROWHOUSE_TEST_MONGODB "$@"

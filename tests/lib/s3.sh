@@ -28,21 +28,7 @@ start() {
         --port "${host##*:}" --no-vhost-buckets >"$dir/log" 2>&1 &
     pid=$!
     await "$pid" "$dir/log" curl -s "http://$host/"
+    url=http://S3RVER:S3RVER@$host
 }
 
-command=${1:-}
-[ $# -gt 0 ] && shift
-case $command in
-install)
-    install
-    ;;
-run)
-    install
-    start
-    export ROWHOUSE_TEST_S3="http://S3RVER:S3RVER@$host"
-    serve stop "$@"
-    ;;
-*)
-    usage
-    ;;
-esac
+main_fetched ROWHOUSE_TEST_S3 "$@"

@@ -94,6 +94,74 @@ serve() { # serve STOP COMMAND…
     exit "$status"
 }
 
+# The commands of a server that is fetched once and thrown away: `install` and `run`. The script has
+# an `install` of its own and a `start`, which sets $url; tests find that in the variable.
+main_fetched() { # main_fetched VARIABLE COMMAND…
+    variable=$1 command=${2:-}
+    shift
+    [ $# -gt 0 ] && shift
+    case $command in
+    install)
+        install
+        ;;
+    run)
+        install
+        start
+        export "$variable=$url"
+        serve stop "$@"
+        ;;
+    *)
+        usage
+        ;;
+    esac
+}
+
+# The commands of a server in a folder that may outlive the script: `start`, `stop` and `run`. The
+# script has a `start` of its own, which sets $url and leaves the process's id in $dir/pid.
+main_kept() { # main_kept VARIABLE COMMAND…
+    variable=$1 command=${2:-}
+    shift
+    [ $# -gt 0 ] && shift
+    case $command in
+    start)
+        start "$@"
+        echo "$dir"
+        echo "$url"
+        ;;
+    stop)
+        stop_kept "$1"
+        ;;
+    run)
+        start
+        export "$variable=$url"
+        serve "stop_kept $dir" "$@"
+        ;;
+    *)
+        usage
+        ;;
+    esac
+}
+
+# Makes the folder $dir of such a server: the one that --dir names, else a temporary one.
+make_dir() { # make_dir TEMPLATE [--dir DIR]
+    dir= template=$1
+    shift
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --dir) dir=$2; shift ;;
+        *) echo "$name: unknown option $1" >&2; exit 2 ;;
+        esac
+        shift
+    done
+    if [ -n "$dir" ]; then mkdir -p "$dir"; else dir=$(mktemp -d "${TMPDIR:-/tmp}/$template.XXXXXX"); fi
+}
+
+stop_kept() { # stop_kept DIR
+    [ -f "$1/pid" ] || { echo "$name: $1 holds no server" >&2; exit 2; }
+    kill -KILL "$(cat "$1/pid")" 2>/dev/null || true
+    rm -rf "$1"
+}
+
 usage() { # the comment at the head of the script
     sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2
     exit 2

@@ -3,9 +3,9 @@
  *
  *     oracle [--queries N] [--seed S] [--only K] [--paging] [--lie NAME] [--verbose]
  *
- * --only K runs query K of the seed alone. --lie: SQLite with one false claim; then the run succeeds
- * when the lie is found out. Without --lie it exits with 1 on the first difference, after printing
- * the query (which `--seed S --only K` repeats), both answers and both plans.
+ * --only K runs query K of the seed alone. --lie: SQLite with one false claim; then the run
+ * succeeds when the lie is found out. Without --lie it exits with 1 on the first difference, after
+ * printing the query (which `--seed S --only K` repeats), both answers and both plans.
  */
 #include "oracle.h"
 

@@ -35,13 +35,13 @@ struct source {
 
 /* Registers the connectors, from ROWHOUSE_PLUGINS. */
 bool source_start(struct rh_registry **ret_registry);
-/* Opens the source, makes the tables and fills them. kind: "memory", "sqlite", "postgres". lie: what
- * the connector claims falsely, or NULL. False with a message on stderr. */
+/* Opens the source, makes the tables and fills them. kind: "memory", "sqlite", "postgres". lie:
+ * what the connector claims falsely, or NULL. False with a message on stderr. */
 bool source_open(struct source *source, struct rh_registry *registry, const char *kind,
                  const char *where, const char *lie, struct rh_operation *op);
 /* Removes the tables. */
 void source_close(struct source *source, struct rh_operation *op);
 
-/* A connector that claims more than it does: a copy of this library whose `plan`, `open` or operators
- * table lies. NULL and a message when there is no such lie. */
+/* A connector that claims more than it does: a copy of this library whose `plan`, `open` or
+ * operators table lies. NULL and a message when there is no such lie. */
 struct rh_library *lie_about(const struct rh_library *library, const char *lie);

@@ -1,105 +1,20 @@
 /*
- * What the tests of a connector share: a session with a real server, values, statements, tables.
- * CONNECTOR_TESTS names the connector and the environment variable that holds the server's URL;
- * without the variable everything is skipped.
+ * What the tests of a connector share that has an SQL source at a URL: a session with a real
+ * server, statements, tables. CONNECTOR_TESTS names the connector and the environment variable that
+ * holds the server's URL; without the variable everything is skipped.
  */
 #pragma once
 
-#include "base/arena.h"
-#include "base/clock.h"
-#include "base/err.h"
-#include "base/text.h"
-#include "host/library.h"
-#include "host/op.h"
-#include "lib/tests.h"
+#include "connector_calls.h"
 
-#include <rowhouse/connector.h>
+#include <sys/resource.h>
 
-#include <check.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#define SECOND UINT64_C(1000000)
-#define AMPLE (300 * SECOND) /* a safety net, not a measure: a deadline that no test shall meet */
+#define TRIES 20 /* for a server to stop in time, on a machine that has other things to do */
 
 static const char *connector_id, *url_variable;
-static struct rh_library *library;
-static const struct rh_connector *connector;
-static struct rh_arena *arena;
-static struct rh_operation operation;
-static const struct rh_op *op;
-static struct rh_error error;
-static struct rh_conn *conn;
 static int64_t server_port;
 
-/* ---- values ---- */
-
-static inline struct rh_value data_value(uint8_t type, const void *data, size_t len)
-{
-    return (struct rh_value){.type = type, .len = (uint32_t)len, .as.data = data};
-}
-
-static inline struct rh_value text_value(const char *text)
-{
-    return data_value(RH_TYPE_TEXT, text, strlen(text));
-}
-
-static inline struct rh_value json_value(const char *text)
-{
-    return data_value(RH_TYPE_JSON, text, strlen(text));
-}
-
-static inline struct rh_value decimal_value(const char *text)
-{
-    return data_value(RH_TYPE_DECIMAL, text, strlen(text));
-}
-
-static inline struct rh_value i_value(uint8_t type, int64_t i)
-{
-    return (struct rh_value){.type = type, .as.i = i};
-}
-
-static inline struct rh_value int_value(int64_t i)
-{
-    return i_value(RH_TYPE_INT, i);
-}
-
-static inline struct rh_value float_value(double f)
-{
-    return (struct rh_value){.type = RH_TYPE_FLOAT, .as.f = f};
-}
-
-static inline struct rh_value null_value(void)
-{
-    return i_value(RH_TYPE_NULL, 0);
-}
-
-/* ---- calls ---- */
-
-static inline void fresh(uint64_t us)
-{
-    rh_operation_init(&operation, arena, NULL, rh_clock_us() + us);
-    op = &operation.abi;
-    rh_error_clear(&error);
-}
-
-#define ok(call)                                                                                   \
-    do {                                                                                           \
-        int ok_rc = (call);                                                                        \
-        ck_assert_msg(ok_rc == RH_OK, "%s: %s %s: %s", #call, rh_error_class_name(ok_rc),          \
-                      error.sqlstate, error.message);                                              \
-    } while (0)
-
-#define fails(call, expected)                                                                      \
-    do {                                                                                           \
-        rh_error_clear(&error);                                                                    \
-        int fails_rc = (call);                                                                     \
-        ck_assert_msg(fails_rc == (expected), "%s: %s instead of %s: %s", #call,                   \
-                      rh_error_class_name(fails_rc), rh_error_class_name(expected),                \
-                      error.message);                                                              \
-        ck_assert_int_eq(error.error_class, fails_rc);                                             \
-    } while (0)
+/* ---- the session ---- */
 
 static inline int connect_with(const struct rh_setting *items, uint32_t n,
                                struct rh_conn **ret_conn)
@@ -152,8 +67,6 @@ static inline int64_t sql_int(const char *text)
     return value;
 }
 
-/* ---- tables ---- */
-
 static inline const struct rh_table *table_named(const char *name)
 {
     struct rh_catalog all = {.struct_size = sizeof all};
@@ -167,71 +80,66 @@ static inline const struct rh_table *table_named(const char *name)
     return NULL;
 }
 
-static inline const struct rh_column *column_named(const struct rh_table *table, const char *name)
+/* After a call that was given up the session goes on, or says at once that it cannot: that is for
+ * servers that do not stop in time. It is then made anew. */
+static inline bool session_goes_on(void)
 {
-    for (uint32_t i = 0; i < table->n_columns; i++) {
-        if (rh_text_is(table->columns[i].name, name))
-            return &table->columns[i];
+    int rc = RH_OK;
+
+    fresh(AMPLE);
+    rc = connector->ping(conn, op, &error);
+    if (rc == RH_OK)
+        return true;
+    ck_assert_int_eq(rc, RH_UNAVAILABLE);
+    ck_assert_uint_eq(error.retry, RH_RETRY_SAFE);
+    connector->close(conn);
+    rh_error_clear(&error);
+    conn = connect_url();
+    return false;
+}
+
+/* Reads all of the query's rows, and keeps none of them. */
+static inline void check_scan(const struct rh_query *query, uint64_t n_rows)
+{
+    struct rusage before, after;
+
+    (void)getrusage(RUSAGE_SELF, &before);
+    ck_assert_uint_eq(count_rows(query), n_rows);
+    (void)getrusage(RUSAGE_SELF, &after);
+#ifndef __SANITIZE_ADDRESS__ /* it keeps what was freed for a while */
+    ck_assert_int_lt(after.ru_maxrss - before.ru_maxrss, 16 * 1024);
+#endif
+}
+
+/* Leaves cursors of the query at several places; if the session goes on, it is as good as new. The
+ * query's first column counts from 1. */
+static inline void leave_early(const struct rh_query *query)
+{
+    struct rh_cursor *cursor = NULL;
+    struct rh_batch batch = {.struct_size = sizeof batch};
+    bool survived = false;
+
+    for (int n = 0; n < 12; n++) {
+        uint64_t seen = 0, last = 0;
+        ok(connector->open(conn, op, query, &cursor, &error));
+        for (int i = 0; i < n; i++) {
+            ok(connector->next(cursor, op, i % 2 ? 1 : 5000, &batch, &error));
+            for (uint64_t row = 0; row < batch.n_rows; row++) {
+                ck_assert_int_gt(batch.cells[row * batch.n_cols].as.i, (int64_t)last);
+                last = (uint64_t)batch.cells[row * batch.n_cols].as.i;
+            }
+            seen += batch.n_rows;
+        }
+        ck_assert_uint_eq(seen, last); /* nothing skipped, nothing twice */
+        connector->finish(cursor);
+        if (session_goes_on()) {
+            survived = true;
+            if (n % 2)
+                ok(connector->reset(conn, op, &error));
+        }
+        ck_assert_int_eq(sql_int("SELECT 7"), 7);
     }
-    ck_abort_msg("no column %s", name);
-    return NULL;
-}
-
-static uint32_t all_positions[64];
-
-/* SELECT of all columns. */
-static inline struct rh_query select_all(const struct rh_table *table)
-{
-    for (uint32_t i = 0; i < 64; i++)
-        all_positions[i] = i;
-    return (struct rh_query){.struct_size = sizeof(struct rh_query),
-                             .schema = table->schema,
-                             .table = table->name,
-                             .columns = table->columns,
-                             .n_columns = table->n_columns,
-                             .column_stride = table->column_stride,
-                             .select = all_positions,
-                             .n_select = table->n_columns,
-                             .limit = RH_NO_LIMIT};
-}
-
-static inline struct rh_write_spec spec_for(const struct rh_table *table,
-                                            const struct rh_column *columns, uint32_t n_columns,
-                                            const struct rh_value *cells, uint64_t n_rows)
-{
-    return (struct rh_write_spec){.struct_size = sizeof(struct rh_write_spec),
-                                  .schema = table->schema,
-                                  .table = table->name,
-                                  .columns = columns,
-                                  .n_columns = n_columns,
-                                  .column_stride = sizeof(struct rh_column),
-                                  .n_rows = n_rows,
-                                  .cells = cells,
-                                  .returning_stride = sizeof(struct rh_column)};
-}
-
-static inline void check_same(const struct rh_value *a, const struct rh_value *b,
-                              struct rh_text what)
-{
-    ck_assert_msg(a->type == b->type, "%.*s: type %u instead of %u", RH_TEXT_ARG(what), b->type,
-                  a->type);
-    switch (a->type) {
-    case RH_TYPE_NULL:
-        return;
-    case RH_TYPE_DECIMAL:
-    case RH_TYPE_TEXT:
-    case RH_TYPE_BYTES:
-    case RH_TYPE_UUID:
-    case RH_TYPE_JSON:
-    case RH_TYPE_INTERVAL:
-        ck_assert_msg(a->len == b->len && (a->len == 0 || !memcmp(a->as.data, b->as.data, a->len)),
-                      "%.*s: \"%.*s\" instead of \"%.*s\"", RH_TEXT_ARG(what), (int)b->len,
-                      (const char *)b->as.data, (int)a->len, (const char *)a->as.data);
-        return;
-    default:
-        ck_assert_msg(a->as.i == b->as.i, "%.*s: %lld instead of %lld", RH_TEXT_ARG(what),
-                      (long long)b->as.i, (long long)a->as.i);
-    }
+    ck_assert(survived);
 }
 
 /* ---- programs ---- */

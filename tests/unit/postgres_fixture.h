@@ -1,6 +1,6 @@
 /*
- * What the tests of the PostgreSQL connector share: a session with a real server, statements, tables
- * and an onlooker. ROWHOUSE_TEST_POSTGRES holds the URL of a database that may be written to
+ * What the tests of the PostgreSQL connector share: a session with a real server, statements,
+ * tables and an onlooker. ROWHOUSE_TEST_POSTGRES holds the URL of a database that may be written to
  * (tests/lib/postgres.sh run …); without it everything is skipped. Tests that kill the server's
  * processes need a superuser.
  */
@@ -15,8 +15,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define TRIES 20 /* for a server to stop in time, on a machine that has other things to do */
 
 static const char server_host[] = "127.0.0.1";
 
@@ -103,45 +101,12 @@ static inline void end_session(struct onlooker *onlooker)
     ck_assert_int_eq(onlooker_int(onlooker, "SELECT pg_terminate_backend($1, 60000)::int"), 1);
 }
 
-/* After a call that was given up the session goes on, or says at once that it cannot: that is for
- * servers that do not stop in time. It is then made anew. */
-static inline bool session_goes_on(void)
-{
-    int rc = RH_OK;
-
-    fresh(AMPLE);
-    rc = connector->ping(conn, op, &error);
-    if (rc == RH_OK)
-        return true;
-    ck_assert_int_eq(rc, RH_UNAVAILABLE);
-    ck_assert_uint_eq(error.retry, RH_RETRY_SAFE);
-    connector->close(conn);
-    rh_error_clear(&error);
-    conn = connect_url();
-    return false;
-}
-
 static inline struct rh_catalog catalog(void)
 {
     struct rh_catalog found = {.struct_size = sizeof found};
 
     ok(connector->tables(conn, op, &found, &error));
     return found;
-}
-
-static inline uint64_t count_rows(const struct rh_query *query)
-{
-    struct rh_cursor *cursor = NULL;
-    struct rh_batch batch = {.struct_size = sizeof batch};
-    uint64_t n = 0;
-    int rc = RH_OK;
-
-    ok(connector->open(conn, op, query, &cursor, &error));
-    while ((rc = connector->next(cursor, op, 1000, &batch, &error)) == RH_OK)
-        n += batch.n_rows;
-    ck_assert_msg(rc == RH_END, "%s", error.message);
-    connector->finish(cursor);
-    return n;
 }
 
 static const unsigned char uuid_bytes[16] = {0x12, 0x3e, 0x45, 0x67, 0xe8, 0x9b, 0x12, 0xd3,

@@ -1,6 +1,6 @@
 /*
- * What the tests of the SQLite connector share: sessions on files of their own, queries, and rows as
- * text.
+ * What the tests of the SQLite connector share: sessions on files of their own, queries, and rows
+ * as text.
  */
 #pragma once
 

@@ -4,6 +4,7 @@
 #include "connector/civil.h"
 
 #include "base/text.h"
+#include "lib/random.h"
 #include "lib/tests.h"
 
 #include <rowhouse/query.h>
@@ -14,23 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-/* As ck_assert, without its message to the parent for each check that holds. */
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            ck_abort_msg("%s", #condition);                                                        \
-    } while (0)
-
-static uint64_t seed = 88172645463325252u;
-
-static uint64_t random_u64(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed;
-}
 
 static int64_t random_between(int64_t low, int64_t high)
 {

@@ -4,6 +4,7 @@
 #include "connector/decimal.h"
 
 #include "base/text.h"
+#include "lib/random.h"
 #include "lib/tests.h"
 
 #include <check.h>
@@ -13,23 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* As ck_assert, without its message to the parent for each check that holds. */
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            ck_abort_msg("%s", #condition);                                                        \
-    } while (0)
-
-static uint64_t seed = 88172645463325252u;
-
-static uint64_t random_u64(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed;
-}
 
 /* value / 10^scale with some zeros that mean nothing. */
 static struct rh_text decimal_of(char *to, __int128 value, unsigned scale)

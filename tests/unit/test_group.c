@@ -1,4 +1,5 @@
-/* Groups, aggregates and distinct rows: exact sums, and the same groups with any amount of memory. */
+/* Groups, aggregates and distinct rows: exact sums, and the same groups with any amount of
+ * memory. */
 #include "stage_source.h"
 
 #include "base/text.h"

@@ -1,6 +1,6 @@
 /*
- * The kit's HTTP: URLs, what a status means, answers in any pieces. The host's service is stood in for
- * by a script here; tests/conformance and the connectors use the real one.
+ * The kit's HTTP: URLs, what a status means, answers in any pieces. The host's service is stood in
+ * for by a script here; tests/conformance and the connectors use the real one.
  */
 #include "connector/http.h"
 

@@ -86,7 +86,8 @@ START_TEST(uuids_go_both_ways)
 }
 END_TEST
 
-/* The cell that a column of this type gets from this JSON, written as JSON again behind its type. */
+/* The cell that a column of this type gets from this JSON, written as JSON again behind its
+ * type. */
 static const char *cell_text(uint32_t type, uint32_t flags, const char *json)
 {
     static const char *const names[] = {

@@ -1,6 +1,6 @@
 /*
- * The Firebird dialect of the ODBC connector on a real Firebird server: ROWHOUSE_TEST_FIREBIRD holds
- * the database's name (tests/lib/firebird.sh run …); without it everything is skipped.
+ * The Firebird dialect of the ODBC connector on a real Firebird server: ROWHOUSE_TEST_FIREBIRD
+ * holds the database's name (tests/lib/firebird.sh run …); without it everything is skipped.
  *
  * There is no ODBC driver for Firebird in Debian, nor in npm, PyPI, Go or Maven. So the dialect's
  * texts are made here, planned as the connector plans them, and executed through Firebird's own
@@ -327,8 +327,8 @@ static void fb_setup(void)
     fb_ok(fb.start(status, &tr, 1, &db, 0, NULL), "start");
 }
 
-/* The server notices the end of a process some time later, and until then its tables are in use: the
- * next test could not drop them. */
+/* The server notices the end of a process some time later, and until then its tables are in use:
+ * the next test could not drop them. */
 static void fb_teardown(void)
 {
     if (tr)

@@ -1,8 +1,9 @@
 /*
  * The dialects of SQL Server, Oracle and Db2 on H2 in its modes of that name, through PostgreSQL's
- * driver: ROWHOUSE_TEST_H2 holds the URL of the server (tests/lib/h2.sh run …); without it everything
- * is skipped. H2 is not those databases: this proves that the texts are SQL that somebody else takes,
- * with the meaning that they have here; not what collations do, nor OUTPUT, nor savepoints.
+ * driver: ROWHOUSE_TEST_H2 holds the URL of the server (tests/lib/h2.sh run …); without it
+ * everything is skipped. H2 is not those databases: this proves that the texts are SQL that
+ * somebody else takes, with the meaning that they have here; not what collations do, nor OUTPUT,
+ * nor savepoints.
  *
  * The driver begins each session with settings that H2 does not know. A relay between the two says
  * something else in their place, and sets the mode where the test asks for it: the mode is the
@@ -222,7 +223,7 @@ START_TEST(makes_tables)
     };
     struct rh_text native = {NULL, 0};
 
-    ok(odbc->ddl->apply(conn, op, changes, 4, sizeof *changes, 0, &native, &error));
+    ok(connector->ddl->apply(conn, op, changes, 4, sizeof *changes, 0, &native, &error));
 }
 END_TEST
 

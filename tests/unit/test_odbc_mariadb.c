@@ -2,31 +2,11 @@
  * The ODBC connector with MariaDB's driver: ROWHOUSE_TEST_MARIADB holds the URL of a database that
  * may be written to (tests/lib/mariadb.sh run …); without it everything is skipped.
  */
-#include "unit/odbc/suite.h"
+#include "unit/odbc/server.h"
 
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#define T(text)                                                                                    \
-    {                                                                                              \
-        .type = RH_TYPE_TEXT, .len = sizeof(text) - 1, .as.data = (text)                           \
-    }
-#define V(type_, value)                                                                            \
-    {                                                                                              \
-        .type = RH_TYPE_##type_, .as.i = (value)                                                   \
-    }
-#define F(value)                                                                                   \
-    {                                                                                              \
-        .type = RH_TYPE_FLOAT, .as.f = (value)                                                     \
-    }
-#define D(type_, bytes)                                                                            \
-    {                                                                                              \
-        .type = RH_TYPE_##type_, .len = sizeof(bytes) - 1, .as.data = (bytes)                      \
-    }
 
 static const struct type_case types[] = {
     {"b", "BOOLEAN", "true", "false", RH_TYPE_BOOL, V(BOOL, 1), V(BOOL, 0)},
@@ -72,8 +52,6 @@ static const struct target mariadb = {
     .own_decimals = true,
 };
 
-static char host[128], port[16];
-
 START_TEST(knows_wrong_passwords)
 {
     struct rh_conn *made = NULL;
@@ -82,27 +60,6 @@ START_TEST(knows_wrong_passwords)
     (void)snprintf(string, sizeof string, "SERVER=%s;PORT=%s;DATABASE=rowhouse", host, port);
     fails(connect_with(string, "secret", "wrong}{;pass", &made), RH_AUTH);
     ck_assert(!strstr(error.message, "wrong"));
-}
-END_TEST
-
-START_TEST(knows_unreachable_servers)
-{
-    struct rh_conn *made = NULL;
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t len = sizeof address;
-    char string[256];
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-    (void)snprintf(string, sizeof string, "SERVER=127.0.0.1;PORT=%d;DATABASE=x;UID=x",
-                   ntohs(address.sin_port));
-    fails(connect_with(string, NULL, NULL, &made), RH_UNAVAILABLE);
-    ck_assert_int_eq(listen(fd, 1), 0);
-    fresh(2 * SECOND);
-    fails(connect_with(string, NULL, NULL, &made), RH_UNAVAILABLE);
-    (void)close(fd);
 }
 END_TEST
 
@@ -115,8 +72,8 @@ START_TEST(notices_a_lost_connection)
     (void)snprintf(text, sizeof text, "KILL %lld", (long long)id);
     sql(text);
     ck_assert_int_lt(try_sql(other, "CREATE TABLE odbc_lost (a int)"), 0);
-    fails(odbc->ping(other, op, &error), RH_UNAVAILABLE);
-    odbc->close(other);
+    fails(connector->ping(other, op, &error), RH_UNAVAILABLE);
+    connector->close(other);
 }
 END_TEST
 
@@ -134,17 +91,17 @@ START_TEST(reads_many_rows)
     sql("INSERT INTO odbc_many SELECT seq, CONCAT('row ', seq) FROM seq_1_to_50000");
     table = table_named("odbc_many");
     struct rh_query query = select_all(table);
-    ok(odbc->open(conn, op, &query, &cursor, &error));
-    fails(odbc->ping(conn, op, &error), RH_BUSY);
+    ok(connector->open(conn, op, &query, &cursor, &error));
+    fails(connector->ping(conn, op, &error), RH_BUSY);
     rh_error_clear(&error);
-    while ((rc = odbc->next(cursor, op, 4096, &batch, &error)) == RH_OK)
+    while ((rc = connector->next(cursor, op, 4096, &batch, &error)) == RH_OK)
         n += (int64_t)batch.n_rows;
     ck_assert_msg(rc == RH_END, "%s", error.message);
     ck_assert_int_eq(n, 50000);
-    odbc->finish(cursor);
-    ok(odbc->open(conn, op, &query, &cursor, &error));
-    ok(odbc->next(cursor, op, 10, &batch, &error));
-    odbc->finish(cursor);
+    connector->finish(cursor);
+    ok(connector->open(conn, op, &query, &cursor, &error));
+    ok(connector->next(cursor, op, 10, &batch, &error));
+    connector->finish(cursor);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM odbc_many"), 50000);
     drop("odbc_many");
 }

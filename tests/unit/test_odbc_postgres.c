@@ -2,31 +2,12 @@
  * The ODBC connector with PostgreSQL's driver: ROWHOUSE_TEST_POSTGRES holds the URL of a database
  * that may be written to (tests/lib/postgres.sh run …); without it everything is skipped.
  */
-#include "unit/odbc/suite.h"
+#include "unit/odbc/server.h"
 
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#define T(text)                                                                                    \
-    {                                                                                              \
-        .type = RH_TYPE_TEXT, .len = sizeof(text) - 1, .as.data = (text)                           \
-    }
-#define V(type_, value)                                                                            \
-    {                                                                                              \
-        .type = RH_TYPE_##type_, .as.i = (value)                                                   \
-    }
-#define F(value)                                                                                   \
-    {                                                                                              \
-        .type = RH_TYPE_FLOAT, .as.f = (value)                                                     \
-    }
-#define D(type_, bytes)                                                                            \
-    {                                                                                              \
-        .type = RH_TYPE_##type_, .len = sizeof(bytes) - 1, .as.data = (bytes)                      \
-    }
 #define UUID_BYTES "\x12\x3e\x45\x67\xe8\x9b\x12\xd3\xa4\x56\x42\x66\x14\x17\x40\x00"
 
 static const struct type_case types[] = {
@@ -82,8 +63,6 @@ static const struct target postgres = {
     .own_decimals = true,
 };
 
-static char host[128], port[16];
-
 START_TEST(knows_wrong_passwords)
 {
     struct rh_conn *made = NULL;
@@ -94,29 +73,8 @@ START_TEST(knows_wrong_passwords)
     ck_assert(!strstr(error.message, "wrong"));
     rh_error_clear(&error);
     ok(connect_with(string, "secret", "s3cret", &made));
-    odbc->close(made);
+    connector->close(made);
     fails(connect_with(strcat(string, ";UID=secret"), "secret", "s3cret", &made), RH_CONFIG);
-}
-END_TEST
-
-START_TEST(knows_unreachable_servers)
-{
-    struct rh_conn *made = NULL;
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t len = sizeof address;
-    char string[256];
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-    (void)snprintf(string, sizeof string, "SERVER=127.0.0.1;PORT=%d;DATABASE=x;UID=x",
-                   ntohs(address.sin_port));
-    fails(connect_with(string, NULL, NULL, &made), RH_UNAVAILABLE); /* nobody listens */
-    ck_assert_int_eq(listen(fd, 1), 0); /* takes connections and says nothing */
-    fresh(2 * SECOND);
-    fails(connect_with(string, NULL, NULL, &made), RH_UNAVAILABLE);
-    (void)close(fd);
 }
 END_TEST
 
@@ -130,8 +88,8 @@ START_TEST(notices_a_lost_connection)
                    (long long)pid);
     ck_assert_int_eq(sql_int(text), 1);
     fails(try_sql(other, "CREATE TABLE odbc_lost (a int)"), RH_UNKNOWN_OUTCOME);
-    fails(odbc->ping(other, op, &error), RH_UNAVAILABLE);
-    odbc->close(other);
+    fails(connector->ping(other, op, &error), RH_UNAVAILABLE);
+    connector->close(other);
 }
 END_TEST
 
@@ -151,13 +109,13 @@ START_TEST(shows_the_wanted_schemas)
     sql("DROP SCHEMA IF EXISTS odbc_other CASCADE");
     sql("CREATE SCHEMA odbc_other");
     sql("CREATE TABLE odbc_other.inside (a int PRIMARY KEY)");
-    ok(odbc->connect(rh_host_services(), op, &settings, &made, &error));
-    ok(odbc->tables(made, op, &found, &error));
+    ok(connector->connect(rh_host_services(), op, &settings, &made, &error));
+    ok(connector->tables(made, op, &found, &error));
     ck_assert_uint_eq(found.n_tables, 1);
     ck_assert(rh_text_is(found.tables[0].schema, "odbc_other"));
     ck_assert_uint_eq(found.tables[0].n_key, 1);
     ck_assert(rh_text_is(found.default_schema, "public"));
-    odbc->close(made);
+    connector->close(made);
     sql("DROP SCHEMA odbc_other CASCADE");
 }
 END_TEST
@@ -176,8 +134,8 @@ START_TEST(reads_many_rows)
         "100000) i");
     table = table_named("odbc_many");
     struct rh_query query = select_all(table);
-    ok(odbc->open(conn, op, &query, &cursor, &error));
-    while ((rc = odbc->next(cursor, op, 4096, &batch, &error)) == RH_OK) {
+    ok(connector->open(conn, op, &query, &cursor, &error));
+    while ((rc = connector->next(cursor, op, 4096, &batch, &error)) == RH_OK) {
         for (uint64_t i = 0; i < batch.n_rows; i++) {
             char wanted[32];
             n++;
@@ -188,10 +146,10 @@ START_TEST(reads_many_rows)
     }
     ck_assert_msg(rc == RH_END, "%s", error.message);
     ck_assert_int_eq(n, 100000);
-    odbc->finish(cursor);
-    ok(odbc->open(conn, op, &query, &cursor, &error));
-    ok(odbc->next(cursor, op, 10, &batch, &error));
-    odbc->finish(cursor);
+    connector->finish(cursor);
+    ok(connector->open(conn, op, &query, &cursor, &error));
+    ok(connector->next(cursor, op, 10, &batch, &error));
+    connector->finish(cursor);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM odbc_many"), 100000);
     drop("odbc_many");
 }
@@ -211,14 +169,14 @@ START_TEST(fails_when_rows_are_cut_off)
     (void)snprintf(text, sizeof text, "SELECT pg_terminate_backend(%lld, 60000)::int",
                    (long long)sql_int_on(other, "SELECT pg_backend_pid()"));
     struct rh_query query = select_all(table_named("odbc_cut"));
-    ok(odbc->open(other, op, &query, &cursor, &error));
-    ok(odbc->next(cursor, op, 10, &batch, &error));
+    ok(connector->open(other, op, &query, &cursor, &error));
+    ok(connector->next(cursor, op, 10, &batch, &error));
     ck_assert_int_eq(sql_int(text), 1);
-    while ((rc = odbc->next(cursor, op, 1000, &batch, &error)) == RH_OK)
+    while ((rc = connector->next(cursor, op, 1000, &batch, &error)) == RH_OK)
         ;
     ck_assert_msg(rc == RH_UNAVAILABLE, "%s", rh_error_class_name(rc));
-    odbc->finish(cursor);
-    odbc->close(other);
+    connector->finish(cursor);
+    connector->close(other);
     drop("odbc_cut");
 }
 END_TEST

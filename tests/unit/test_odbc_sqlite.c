@@ -4,41 +4,19 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define T(text)                                                                                    \
-    {                                                                                              \
-        .type = RH_TYPE_TEXT, .len = sizeof(text) - 1, .as.data = (text)                           \
-    }
-#define I(value)                                                                                   \
-    {                                                                                              \
-        .type = RH_TYPE_INT, .as.i = (value)                                                       \
-    }
-#define V(type_, value)                                                                            \
-    {                                                                                              \
-        .type = (type_), .as.i = (value)                                                           \
-    }
-#define F(value)                                                                                   \
-    {                                                                                              \
-        .type = RH_TYPE_FLOAT, .as.f = (value)                                                     \
-    }
-#define B(bytes)                                                                                   \
-    {                                                                                              \
-        .type = RH_TYPE_BYTES, .len = sizeof(bytes) - 1, .as.data = (bytes)                        \
-    }
-
 static const struct type_case types[] = {
-    {"i", "INTEGER", "9223372036854775807", "-9223372036854775808", RH_TYPE_INT, I(INT64_MAX),
-     I(INT64_MIN)},
-    {"mixed", "INTEGER", "'no number'", "7", RH_TYPE_INT, T("no number"), I(7)},
-    {"b", "BOOLEAN", "1", "0", RH_TYPE_BOOL, V(RH_TYPE_BOOL, 1), V(RH_TYPE_BOOL, 0)},
+    {"i", "INTEGER", "9223372036854775807", "-9223372036854775808", RH_TYPE_INT, V(INT, INT64_MAX),
+     V(INT, INT64_MIN)},
+    {"mixed", "INTEGER", "'no number'", "7", RH_TYPE_INT, T("no number"), V(INT, 7)},
+    {"b", "BOOLEAN", "1", "0", RH_TYPE_BOOL, V(BOOL, 1), V(BOOL, 0)},
     {"f", "REAL", "0.1 + 0.2", "-1024.0625", RH_TYPE_FLOAT, F(0.1 + 0.2), F(-1024.0625)},
     {"t", "TEXT", "'ü' || char(128512) || ' it''s'", "''", RH_TYPE_TEXT, T("ü😀 it's"), T("")},
     {"v", "VARCHAR(10)", "'longer than it says'", "'x '", RH_TYPE_TEXT, T("longer than it says"),
      T("x ")},
-    {"by", "BLOB", "x'00ff10'", "x''", RH_TYPE_BYTES, B("\x00\xff\x10"), B("")},
-    {"d", "DATE", "'2024-02-29'", "'0001-01-01'", RH_TYPE_DATE, V(RH_TYPE_DATE, 19782),
-     V(RH_TYPE_DATE, -719162)},
+    {"by", "BLOB", "x'00ff10'", "x''", RH_TYPE_BYTES, D(BYTES, "\x00\xff\x10"), D(BYTES, "")},
+    {"d", "DATE", "'2024-02-29'", "'0001-01-01'", RH_TYPE_DATE, V(DATE, 19782), V(DATE, -719162)},
     {"dt", "DATETIME", "'2024-02-29 13:05:00.123456'", "'1969-12-31 23:59:59'", RH_TYPE_DATETIME,
-     V(RH_TYPE_DATETIME, INT64_C(1709211900123456)), V(RH_TYPE_DATETIME, -1000000)},
+     V(DATETIME, INT64_C(1709211900123456)), V(DATETIME, -1000000)},
 };
 
 static const struct target sqlite = {

@@ -142,8 +142,8 @@ START_TEST(reversed_keys_give_the_opposite_order)
         for (size_t i = 0; i < COUNT(all); i++)
             for (size_t j = 0; j < COUNT(all); j++) {
                 int a = rh_order_compare_cells(flags, &all[i].value, &all[j].value);
-                int b =
-                    rh_order_compare_cells(rh_order_reverse(flags), &all[i].value, &all[j].value);
+                int b = rh_order_compare_cells(flags ^ (RH_ORDER_DESC | RH_ORDER_NULLS_FIRST),
+                                               &all[i].value, &all[j].value);
                 ck_assert_int_eq((a > 0) - (a < 0), (b < 0) - (b > 0));
             }
 }

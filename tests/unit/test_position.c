@@ -1,4 +1,5 @@
-/* Page cursors: values round-trip exactly, nothing altered is accepted, nothing of another query. */
+/* Page cursors: values round-trip exactly, nothing altered is accepted, nothing of another
+ * query. */
 #include "rows/position.h"
 
 #include "base/err.h"

@@ -11,10 +11,6 @@ static uint64_t holds(const char *column, uint32_t predicate, const struct rh_va
     uint8_t verdict = 0;
     uint32_t needs[64];
     struct rh_plan plan = {.struct_size = sizeof plan, .verdicts = &verdict, .needs = needs};
-    struct rh_cursor *cursor = NULL;
-    struct rh_batch batch = {.struct_size = sizeof batch};
-    uint64_t ids = 0;
-    int rc = RH_OK;
 
     query.n_select = 1;
     query.nodes = &node;
@@ -25,14 +21,7 @@ static uint64_t holds(const char *column, uint32_t predicate, const struct rh_va
     query.n_values = n;
     ok(connector->plan(conn, &query, &plan, &error));
     ck_assert_msg(verdict == RH_VERDICT_EXACT, "%s op %#x: not exact", column, predicate);
-    ok(connector->open(conn, op, &query, &cursor, &error));
-    while ((rc = connector->next(cursor, op, 10, &batch, &error)) == RH_OK) {
-        for (uint64_t row = 0; row < batch.n_rows; row++)
-            ids |= UINT64_C(1) << batch.cells[row].as.i;
-    }
-    ck_assert_msg(rc == RH_END, "%s", error.message);
-    connector->finish(cursor);
-    return ids;
+    return ids_of(&query);
 }
 
 #define ALL_IDS 0x7eu /* 1 … 6 */

@@ -1,4 +1,5 @@
 /* Connecting, refusing, giving up, and what a session leaves behind. */
+#include "deaf_server.h"
 #include "postgres_fixture.h"
 
 /* Ends another session; when this returns, its process is gone. */
@@ -53,20 +54,6 @@ START_TEST(refuses_settings)
     ck_assert_ptr_nonnull(strstr(error.message, "options"));
 }
 END_TEST
-
-/* A socket that listens; nobody ever answers on it. */
-static int listen_deaf(int64_t *ret_port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-    ck_assert_int_eq(listen(fd, 8), 0);
-    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-    *ret_port = ntohs(address.sin_port);
-    return fd;
-}
 
 START_TEST(unreachable)
 {
@@ -141,51 +128,17 @@ START_TEST(deadline)
 }
 END_TEST
 
-/* A server that goes deaf in the middle: a proxy that stops passing bytes on. */
-struct proxy {
-    int listener;
-    int64_t port;
-    atomic_bool deaf;
-    pthread_t thread;
-};
-
-static void *run_proxy(void *context)
-{
-    struct proxy *proxy = context;
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                                  .sin_port = htons((uint16_t)server_port)};
-    int client = accept(proxy->listener, NULL, NULL);
-    int server = socket(AF_INET, SOCK_STREAM, 0);
-    static char bytes[65536];
-
-    if (connect(server, (struct sockaddr *)&address, sizeof address))
-        return NULL;
-    while (!proxy->deaf) {
-        struct pollfd fds[2] = {{.fd = client, .events = POLLIN}, {.fd = server, .events = POLLIN}};
-        if (poll(fds, 2, 20) <= 0)
-            continue;
-        for (int i = 0; i < 2; i++) {
-            ssize_t n = fds[i].revents ? read(fds[i].fd, bytes, sizeof bytes) : 0;
-            if (n > 0 && !proxy->deaf)
-                (void)!write(fds[1 - i].fd, bytes, (size_t)n);
-        }
-    }
-    return NULL;
-}
-
 START_TEST(goes_deaf)
 {
-    struct proxy proxy = {.deaf = false};
+    struct proxy proxy;
     struct rh_setting items[] = {{RH_TEXT_INIT("host"), text_value("127.0.0.1")},
                                  {RH_TEXT_INIT("port"), int_value(0)},
                                  {RH_TEXT_INIT("user"), text_value("rowhouse")},
                                  {RH_TEXT_INIT("sslmode"), text_value("disable")}};
     struct rh_conn *made = NULL;
 
-    proxy.listener = listen_deaf(&proxy.port);
+    proxy_start(&proxy);
     items[1].value.as.i = proxy.port;
-    ck_assert_int_eq(pthread_create(&proxy.thread, NULL, run_proxy, &proxy), 0);
     ok(connect_with(items, 4, &made));
     ok(connector->ping(made, op, &error));
     proxy.deaf = true;
@@ -194,7 +147,7 @@ START_TEST(goes_deaf)
     fresh(AMPLE);
     fails(connector->ping(made, op, &error), RH_UNAVAILABLE); /* poisoned: at once */
     connector->close(made);
-    (void)pthread_join(proxy.thread, NULL);
+    proxy_stop(&proxy);
 }
 END_TEST
 
@@ -221,7 +174,8 @@ START_TEST(killed_mid_stream)
 }
 END_TEST
 
-/* A session that ended while nothing was asked: nothing has happened, so anything may be retried. */
+/* A session that ended while nothing was asked: nothing has happened, so anything may be
+ * retried. */
 START_TEST(notices_a_dead_session)
 {
     struct rh_conn *victim = connect_url();

@@ -4,16 +4,10 @@
 START_TEST(scan_in_bounded_memory)
 {
     struct rh_query query;
-    struct rusage before, after;
 
     make_big_table();
     query = select_all(table_named("big_test"));
-    (void)getrusage(RUSAGE_SELF, &before);
-    ck_assert_uint_eq(count_rows(&query), 1000000);
-    (void)getrusage(RUSAGE_SELF, &after);
-#ifndef __SANITIZE_ADDRESS__ /* it keeps what was freed for a while */
-    ck_assert_int_lt(after.ru_maxrss - before.ru_maxrss, 16 * 1024);
-#endif
+    check_scan(&query, 1000000);
     ok(connector->reset(conn, op, &error));
 }
 END_TEST
@@ -141,23 +135,7 @@ START_TEST(leaves_cursors_early)
     query = select_all(table_named("big_test"));
     query.order = &by_id;
     query.n_order = 1;
-    for (int n = 0; n < 12; n++) {
-        uint64_t seen = 0, last = 0;
-        ok(connector->open(conn, op, &query, &cursor, &error));
-        for (int i = 0; i < n; i++) {
-            ok(connector->next(cursor, op, i % 2 ? 1 : 5000, &batch, &error));
-            for (uint64_t row = 0; row < batch.n_rows; row++) {
-                ck_assert_int_gt(batch.cells[row * batch.n_cols].as.i, (int64_t)last);
-                last = (uint64_t)batch.cells[row * batch.n_cols].as.i;
-            }
-            seen += batch.n_rows;
-        }
-        ck_assert_uint_eq(seen, last); /* nothing skipped, nothing twice */
-        connector->finish(cursor);
-        if (n % 2)
-            ok(connector->reset(conn, op, &error));
-        ck_assert_int_eq(sql_int("SELECT 7::int"), 7);
-    }
+    leave_early(&query);
     ok(connector->tx->begin(conn, op, 0,
                             &error)); /* inside a transaction, with other work between */
     ok(connector->open(conn, op, &query, &cursor, &error));

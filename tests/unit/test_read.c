@@ -226,8 +226,8 @@ START_TEST(pages_are_parts_of_one_sequence)
 }
 END_TEST
 
-/* Values that are not of their column's type: pushed down or not, the rows are the same, in the same
- * order, also page by page. */
+/* Values that are not of their column's type: pushed down or not, the rows are the same, in the
+ * same order, also page by page. */
 static const char *const odd_queries[] = {
     "\"order\":[\"n\"]",
     "\"order\":[\"-n\"]",

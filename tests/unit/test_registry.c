@@ -1,5 +1,5 @@
-/* core/host/registry.h: adopted tables, files that are refused, the real connector "memory" as file and
- * as package. Isolated packages: tests/cli, tests/api. */
+/* core/host/registry.h: adopted tables, files that are refused, the real connector "memory" as file
+ * and as package. Isolated packages: tests/cli, tests/api. */
 #include "host/registry.h"
 
 #include "abi/connectors/minimal.h"

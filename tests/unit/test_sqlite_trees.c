@@ -1,14 +1,10 @@
 /* Random trees of conditions. */
+#include "lib/random.h"
 #include "sqlite_oracle.h"
-
-static uint64_t seed = 0x9e3779b97f4a7c15;
 
 static uint32_t pick(uint32_t n)
 {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed % n);
+    return (uint32_t)(random_u64() % n);
 }
 
 /* Fills the node at `at` (its place is reserved) and what is below it. */

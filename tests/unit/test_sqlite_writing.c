@@ -278,7 +278,8 @@ START_TEST(transactions_that_sqlite_ends)
 }
 END_TEST
 
-/* A write that is interrupted ends the whole transaction: what follows must not commit by itself. */
+/* A write that is interrupted ends the whole transaction: what follows must not commit by
+ * itself. */
 START_TEST(transactions_that_a_timeout_ends)
 {
     struct session s;

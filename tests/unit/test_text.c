@@ -1,8 +1,11 @@
 /* core/base/text.h and number.h */
 #include "base/number.h"
 #include "base/text.h"
+#include "lib/random.h"
 #include "lib/tests.h"
 
+#include <ctype.h>
+#include <limits.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -41,6 +44,11 @@ END_TEST
 
 START_TEST(reads_integers_at_their_limits)
 {
+    for (int c = CHAR_MIN; c <= CHAR_MAX; c++) {
+        const char digit[] = {(char)c, '\0'};
+        bool is_digit = c > 0 && isxdigit(c);
+        ck_assert_int_eq(rh_text_hex_digit((char)c), is_digit ? strtol(digit, NULL, 16) : -1);
+    }
     int64_t i = 7;
     uint64_t u = 7;
     ck_assert(rh_text_to_i64(RH_TEXT("9223372036854775807"), &i) && i == INT64_MAX);
@@ -213,12 +221,9 @@ END_TEST
 /* Any bits: what is written is a JSON number and reads back as the same bits. */
 START_TEST(doubles_make_the_round_trip)
 {
-    uint64_t bits = 88172645463325252u;
     char text[RH_NUMBER_F64_SIZE];
     for (int k = 0; k < 200000; k++) {
-        bits ^= bits << 13;
-        bits ^= bits >> 7;
-        bits ^= bits << 17;
+        uint64_t bits = random_u64();
         double value, back = 7;
         memcpy(&value, &bits, sizeof(value));
         if (k % 4 == 0)

@@ -21,8 +21,8 @@ struct rh_http_decoder;
 int rh_http_decoder_new(struct rh_text encoding, struct rh_http_decoder **ret_decoder,
                         struct rh_error *error);
 void rh_http_decoder_free(struct rh_http_decoder *decoder);
-/* Decodes from the front of *in, moving it, into `room` bytes at `out`; as much as fits. Nothing was
- * written and *in is empty: it needs more. PROTOCOL, RESOURCE. */
+/* Decodes from the front of *in, moving it, into `room` bytes at `out`; as much as fits. Nothing
+ * was written and *in is empty: it needs more. PROTOCOL, RESOURCE. */
 int rh_http_decoder_step(struct rh_http_decoder *decoder, struct rh_text *in, char *out,
                          size_t room, size_t *ret_n, struct rh_error *error);
 /* The body may end here: at its beginning, or behind a whole member. */

@@ -1,6 +1,6 @@
 /*
- * The head of an answer, collected line by line as libcurl hands it over. Lines come whole; a folded
- * line (obs-fold) belongs to the one before it. Interim answers (1xx) are dropped.
+ * The head of an answer, collected line by line as libcurl hands it over. Lines come whole; a
+ * folded line (obs-fold) belongs to the one before it. Interim answers (1xx) are dropped.
  */
 #pragma once
 

@@ -1,4 +1,5 @@
-/* What a connector asks for: checked, so that nothing in it can break out of its place, and copied. */
+/* What a connector asks for: checked, so that nothing in it can break out of its place, and
+ * copied. */
 #include "host/http/exchange.h"
 
 #include "base/err.h"

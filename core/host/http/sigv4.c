@@ -55,13 +55,6 @@ static int by_name_and_value(const void *a, const void *b)
     return order ? order : rh_text_compare(left->value, right->value);
 }
 
-static int hex_digit(char c)
-{
-    char lower = (char)(c | 0x20);
-
-    return c >= '0' && c <= '9' ? c - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /* Percent-encoded as AWS does it, whatever of it was encoded before. */
 static void add_encoded_once(struct rh_text text, struct rh_buf *buf)
 {
@@ -69,8 +62,8 @@ static void add_encoded_once(struct rh_text text, struct rh_buf *buf)
         char c = text.data[i];
         int high, low;
 
-        if (c == '%' && i + 2 < text.len && (high = hex_digit(text.data[i + 1])) >= 0 &&
-            (low = hex_digit(text.data[i + 2])) >= 0) {
+        if (c == '%' && i + 2 < text.len && (high = rh_text_hex_digit(text.data[i + 1])) >= 0 &&
+            (low = rh_text_hex_digit(text.data[i + 2])) >= 0) {
             c = (char)(high << 4 | low);
             i += 2;
         }

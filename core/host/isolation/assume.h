@@ -1,9 +1,9 @@
 /*
  * Plans that are taken to be as they were: the proxy's way to a page in one round trip.
  *
- * `plan` is pure, and of queries that differ in their literals alone it nearly always says the same.
- * So a reader that is about to open a query, and says so with RH_QUERY_ASSUME, is told what was
- * planned last for a query of the same shape; and `open` then takes along what was assumed. The
+ * `plan` is pure, and of queries that differ in their literals alone it nearly always says the
+ * same. So a reader that is about to open a query, and says so with RH_QUERY_ASSUME, is told what
+ * was planned last for a query of the same shape; and `open` then takes along what was assumed. The
  * connector's process plans the same queries first, with their literals, and refuses to open when
  * one of its plans is another: CONFLICT, RH_PLAN_CHANGED. Nothing has happened then, and what was
  * assumed is forgotten: the reader plans again and opens. Nobody ever reads by a plan that was not

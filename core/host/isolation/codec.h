@@ -103,8 +103,8 @@ void rh_wire_put_feed(struct rh_wire_out *out, const struct rh_feed_spec *spec);
 const struct rh_feed_spec *rh_wire_take_feed(struct rh_wire_in *in);
 
 /* In place of a query to be opened: n queries, each a nested frame, with the plans that they are
- * assumed to have; then the query, nested too, unless it is the last of them. The answer is CONFLICT,
- * RH_PLAN_CHANGED, when one of the plans is another. */
+ * assumed to have; then the query, nested too, unless it is the last of them. The answer is
+ * CONFLICT, RH_PLAN_CHANGED, when one of the plans is another. */
 struct rh_wire_assumed {
     uint32_t n;
     uint32_t last_is_opened;

@@ -9,8 +9,8 @@
  *                                                └─────────────────────────────────┘
  *
  * One process per connector version and settings, so per datasource: a connector that crashes,
- * hangs or leaks costs the requests of its own datasource and nothing else. It starts with the first
- * connection and ends a minute after the last. Frames from it are as hostile as anything from
+ * hangs or leaks costs the requests of its own datasource and nothing else. It starts with the
+ * first connection and ends a minute after the last. Frames from it are as hostile as anything from
  * outside; one that is malformed ends the process.
  *
  * When the process dies: reads end UNAVAILABLE, writes and commits that were sent UNKNOWN_OUTCOME;
@@ -42,8 +42,8 @@ int rh_isolation_probe(const struct rh_image *image, struct rh_error *error);
 /*
  * rh_query.flags, to `plan` of such a library alone, from a reader that opens the query next (or
  * gives it up): the answer may be what was planned for a query that differs in its literals only.
- * Then `open` may fail with CONFLICT, RH_PLAN_CHANGED ("plan-changed"): nothing has happened, and the
- * reader plans again and opens.
+ * Then `open` may fail with CONFLICT, RH_PLAN_CHANGED ("plan-changed"): nothing has happened, and
+ * the reader plans again and opens.
  */
 #define RH_QUERY_ASSUME 0x80000000u
 #define RH_PLAN_CHANGED "plan-changed"

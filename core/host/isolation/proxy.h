@@ -47,15 +47,16 @@ enum rh_proxy_effect {
 /* Begins a question: empties the frame and, unless op is NULL, puts the operation on it. */
 void rh_proxy_begin(struct rh_conn *conn, const struct rh_op *op);
 /*
- * Sends it and waits for the answer. type: RH_WIRE_*, with its bits. Returns OK with the connector's own outcome in *ret_rc and
- * what follows it in *ret_in, valid until the next call. Otherwise the process is gone or has to
- * go, and the error tells: UNAVAILABLE, TIMEOUT, UNKNOWN_OUTCOME, RESOURCE.
+ * Sends it and waits for the answer. type: RH_WIRE_*, with its bits. Returns OK with the
+ * connector's own outcome in *ret_rc and what follows it in *ret_in, valid until the next call.
+ * Otherwise the process is gone or has to go, and the error tells: UNAVAILABLE, TIMEOUT,
+ * UNKNOWN_OUTCOME, RESOURCE.
  */
 int rh_proxy_ask(struct rh_conn *conn, const struct rh_op *op, uint32_t type,
                  enum rh_proxy_effect effect, int32_t *ret_rc, struct rh_wire_in *ret_in,
                  struct rh_error *error);
-/* The watcher cancels late calls, which the connector cannot tell from others: makes their CANCELLED
- * a TIMEOUT. */
+/* The watcher cancels late calls, which the connector cannot tell from others: makes their
+ * CANCELLED a TIMEOUT. */
 void rh_proxy_tell_late(const struct rh_op *op, int32_t *rc, struct rh_error *error);
 /* The answer could not be read: the process ends. Returns the error's class. */
 int rh_proxy_fail_frame(struct rh_conn *conn, enum rh_proxy_effect effect, struct rh_error *error);

@@ -1,7 +1,7 @@
 /*
  * seccomp: the system calls that database clients and the C library make, and no others. What is
- * not on the list fails with EPERM, as it would for want of a permission; what a library tries first
- * and can do without (clone3, rseq's kin) fails with ENOSYS, so that it does the older thing.
+ * not on the list fails with EPERM, as it would for want of a permission; what a library tries
+ * first and can do without (clone3, rseq's kin) fails with ENOSYS, so that it does the older thing.
  *
  * Processes are never made: clone is allowed for threads alone, and exec not at all. Signals go to
  * the process itself only.

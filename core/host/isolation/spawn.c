@@ -76,8 +76,8 @@ static bool passes(const char *variable, bool environment)
            !begins(variable, "LC_");
 }
 
-/* An array that is malloc'ed, of borrowed texts; NULL when out of memory. The locale is the same one
- * everywhere, for libraries that convert texts and numbers by it: psqlodbc fails in "C". */
+/* An array that is malloc'ed, of borrowed texts; NULL when out of memory. The locale is the same
+ * one everywhere, for libraries that convert texts and numbers by it: psqlodbc fails in "C". */
 static char **make_environment(bool environment)
 {
     static char locale[] = "LC_ALL=C.UTF-8";

@@ -1,6 +1,7 @@
 /*
- * What is not known is refused, in the outermost object and in every inner one: a manifest that asks
- * for something this host has never heard of must not run without it. Sizes and counts are bounded.
+ * What is not known is refused, in the outermost object and in every inner one: a manifest that
+ * asks for something this host has never heard of must not run without it. Sizes and counts are
+ * bounded.
  */
 #include "host/trust/manifest_place.h"
 

@@ -1,6 +1,6 @@
 /*
- * The trust folder: keys and the list of what is revoked, read once into an arena. It may be made of
- * symbolic links (mounted keys often are), because who can write there is trusted anyway; but it
+ * The trust folder: keys and the list of what is revoked, read once into an arena. It may be made
+ * of symbolic links (mounted keys often are), because who can write there is trusted anyway; but it
  * must not be open to every user of the machine.
  */
 #include "host/trust/parts.h"

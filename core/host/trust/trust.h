@@ -9,11 +9,11 @@
  *   UNSIGNED      named in the configuration              isolated
  *   REFUSED       everything else, and what is revoked
  *
- * The trust folder holds first-party/ and vendors/ with public keys in minisign's format (*.pub), and a file
- * `revoked`, a line per entry: "sha256 HEX reason", "key ID reason" or "version ID@VERSION reason",
- * # for comments. A file that cannot be understood refuses everything that needs it: an unreadable
- * revocation list is not an empty one. Nor is anything trusted that every user of the machine can
- * write to. A key in both folders is a vendor's.
+ * The trust folder holds first-party/ and vendors/ with public keys in minisign's format (*.pub),
+ * and a file `revoked`, a line per entry: "sha256 HEX reason", "key ID reason" or "version
+ * ID@VERSION reason", # for comments. A file that cannot be understood refuses everything that
+ * needs it: an unreadable revocation list is not an empty one. Nor is anything trusted that every
+ * user of the machine can write to. A key in both folders is a vendor's.
  *
  * Bundled connectors do not ask the trust folder: who distrusts one removes its file.
  */
@@ -57,11 +57,12 @@ struct rh_package {
 #define RH_PACKAGE_SIGNATURE "manifest.json.minisig"
 
 /* Verifies the package in this folder. PERMISSION when it is refused (the message says why, the
- * hint what to do), CONTRACT when it is damaged: a hash differs, a file is missing or not listed. [any] */
+ * hint what to do), CONTRACT when it is damaged: a hash differs, a file is missing or not listed.
+ * [any] */
 int rh_trust_open_package(const struct rh_trust *trust, struct rh_arena *arena, const char *folder,
                           struct rh_package *ret_package, struct rh_error *error);
-/* One file of the package, read and compared with what its manifest says. CONTRACT. The image is owned by
- * the caller. [any] */
+/* One file of the package, read and compared with what its manifest says. CONTRACT. The image is
+ * owned by the caller. [any] */
 int rh_package_read_file(const char *folder, const struct rh_manifest_file *file,
                          struct rh_image *ret_image, struct rh_error *error);
 /* Closes the image. */

@@ -31,9 +31,9 @@
  * cannot make tables is tested on those that it has, compared with itself.
  *
  * The deviations are a JSON object: test name → reason why the connector fails it, or an object
- * {"in-process": reason, "isolated": reason} with the ways in which it does. One that passes all the
- * same counts against it, for then the reason is not true. A test that may fail is given ten seconds
- * at most.
+ * {"in-process": reason, "isolated": reason} with the ways in which it does. One that passes all
+ * the same counts against it, for then the reason is not true. A test that may fail is given ten
+ * seconds at most.
  */
 #pragma once
 

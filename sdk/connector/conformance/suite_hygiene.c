@@ -1,7 +1,7 @@
 /*
- * What a connector leaves behind: nothing. Every test lets it live some lives (connect, read, write,
- * fail, close), and looks at the process before and after. Libraries may keep what they set up once,
- * so the first lives do not count.
+ * What a connector leaves behind: nothing. Every test lets it live some lives (connect, read,
+ * write, fail, close), and looks at the process before and after. Libraries may keep what they set
+ * up once, so the first lives do not count.
  */
 #include "connector/conformance/fixture.h"
 #include "connector/conformance/process.h"

@@ -106,8 +106,8 @@ static void prepare(struct rh_trial *t, struct rh_conn **ret_conn, struct worker
     *ret_conn = conn;
 }
 
-/* The same rows with their columns the other way round, so that rows of one cannot pass for those of
- * another. */
+/* The same rows with their columns the other way round, so that rows of one cannot pass for those
+ * of another. */
 static void turn_round(struct rh_trial *t, struct rh_conn *conn, struct worker *w)
 {
     struct rh_query *query = rh_trial_alloc(t, sizeof(*query));

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The class of an error decides what the host does with it: whether it tries again, what the user is
- * told. So one place says what the source's errors mean. */
+/* The class of an error decides what the host does with it: whether it tries again, what the user
+ * is told. So one place says what the source's errors mean. */
 static int fail_folder(const struct acme_config *config, int number, struct rh_error *error)
 {
     int error_class = RH_UNAVAILABLE;

@@ -1,8 +1,8 @@
 /*
  * The source: a file, read piece by piece, so that a table may be larger than the memory.
  *
- * Tables are named by users of the host, so a name is looked at before it becomes a file's: what has a
- * slash in it, or is no regular file, is no table.
+ * Tables are named by users of the host, so a name is looked at before it becomes a file's: what
+ * has a slash in it, or is no regular file, is no table.
  */
 #include "acme.h"
 
@@ -62,8 +62,8 @@ int acme_documents_open(struct acme_documents *documents, struct rh_conn *conn,
     return acme_open_table(conn, table, O_RDONLY, &documents->file, error);
 }
 
-/* The loop that every stream has: ask for a document, give it more bytes when it needs them. Here they
- * come from read(2); over HTTP they would come from rh_host.http. */
+/* The loop that every stream has: ask for a document, give it more bytes when it needs them. Here
+ * they come from read(2); over HTTP they would come from rh_host.http. */
 int acme_documents_next(struct acme_documents *documents, const struct rh_op *op,
                         struct rh_json **ret_document, struct rh_error *error)
 {

@@ -1,9 +1,10 @@
 /*
  * The conditions that are done here instead of by the host.
  *
- * acme_operators is a promise. EXACT: precisely the rows for which the condition holds. SUPERSET: none of
- * those is missing, others may be there too, and the host looks again. Here a whole file is read whatever the condition is, so that only sending the other rows is saved;
- * a source with an index, or behind a network, saves much more.
+ * acme_operators is a promise. EXACT: precisely the rows for which the condition holds. SUPERSET:
+ * none of those is missing, others may be there too, and the host looks again. Here a whole file is
+ * read whatever the condition is, so that only sending the other rows is saved; a source with an
+ * index, or behind a network, saves much more.
  */
 #include "acme.h"
 
@@ -11,7 +12,8 @@ const struct rh_operator acme_operators[ACME_N_OPERATORS] = {
     {RH_OP_EQ, RH_TYPE_BIT(RH_TYPE_INT) | RH_TYPE_BIT(RH_TYPE_TEXT), RH_VERDICT_EXACT, 0},
 };
 
-/* ---- Copying: the query is borrowed for the call of `open` only -------------------------------- */
+/* ---- Copying: the query is borrowed for the call of `open` only
+ * -------------------------------- */
 
 static const struct rh_value *copy_values(struct rh_arena *arena, const struct rh_query *query)
 {
@@ -42,8 +44,8 @@ bool acme_filter_claims(const struct rh_query *query, const struct rh_node *node
     return false;
 }
 
-/* What was not claimed may come along inside of an AND, of which what was claimed makes a SUPERSET. It
- * is taken to hold (an AND of nothing does), and the host looks again. */
+/* What was not claimed may come along inside of an AND, of which what was claimed makes a SUPERSET.
+ * It is taken to hold (an AND of nothing does), and the host looks again. */
 static const struct rh_node *copy_nodes(struct rh_arena *arena, const struct rh_query *query)
 {
     struct rh_node *nodes = rh_arena_array(arena, query->n_nodes, sizeof(*nodes));
@@ -72,7 +74,8 @@ int acme_filter_init(struct acme_filter *filter, struct rh_arena *arena,
 
 /* ---- Looking at a row ------------------------------------------------------------------------ */
 
-/* A cell may be of another type than its column: documents are like that. Then it equals nothing. */
+/* A cell may be of another type than its column: documents are like that. Then it equals
+ * nothing. */
 static bool is_equal(const struct rh_value *cell, const struct rh_value *value)
 {
     if (cell->type != value->type)

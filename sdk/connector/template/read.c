@@ -1,6 +1,6 @@
 /*
- * Cursors. Each document becomes one row of all columns that the query mentions; when its conditions
- * hold, the selected ones of them go into the batch.
+ * Cursors. Each document becomes one row of all columns that the query mentions; when its
+ * conditions hold, the selected ones of them go into the batch.
  *
  * The query holds exactly what was promised before, all of it has to be done, and nothing else is
  * expected. So what this file does not do is refused, not ignored.

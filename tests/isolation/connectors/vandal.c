@@ -1,7 +1,7 @@
 /*
  * A connector that misbehaves on request: the setting `at` names a function, `do` what happens
- * there, `arg` with what. Otherwise it has one table `t`, whose rows are the numbers 1 to 50. It says
- * that it finds even numbers, and returns all rows all the same.
+ * there, `arg` with what. Otherwise it has one table `t`, whose rows are the numbers 1 to 50. It
+ * says that it finds even numbers, and returns all rows all the same.
  */
 #include <rowhouse/connector.h>
 
@@ -136,7 +136,8 @@ static void close_sockets(void)
     }
 }
 
-/* ---- Attempts: what the kernel answers is the error's message --------------------------------- */
+/* ---- Attempts: what the kernel answers is the error's message
+ * --------------------------------- */
 
 static int32_t tell(struct rh_error *error, long result)
 {
@@ -248,7 +249,8 @@ static int32_t misbehave(struct rh_conn *conn, const char *at, const struct rh_o
     return attempt(conn, error);
 }
 
-/* ---- The connector ---------------------------------------------------------------------------- */
+/* ---- The connector
+ * ---------------------------------------------------------------------------- */
 
 static void set(char *to, size_t size, const struct rh_settings *settings, const char *name)
 {

@@ -73,20 +73,20 @@ START_TEST(takes_names_with_quotes_and_unicode)
     struct rh_batch batch = {.struct_size = sizeof batch};
     struct rh_text native;
 
-    (void)odbc->ddl->apply(conn, op, &change, 1, sizeof change, 0, &native, &error);
+    (void)connector->ddl->apply(conn, op, &change, 1, sizeof change, 0, &native, &error);
     rh_error_clear(&error);
     change.kind = RH_DDL_CREATE_TABLE;
-    ok(odbc->ddl->apply(conn, op, &change, 1, sizeof change, 0, &native, &error));
-    ok(odbc->write->insert(conn, op, &spec, &result, &error));
+    ok(connector->ddl->apply(conn, op, &change, 1, sizeof change, 0, &native, &error));
+    ok(connector->write->insert(conn, op, &spec, &result, &error));
     const struct rh_table *table = table_named("odbc ‘table’ \"x\" `y`");
     ck_assert_uint_eq(table->n_key, 1);
     struct rh_query query = select_all(table);
-    ok(odbc->open(conn, op, &query, &cursor, &error));
-    ok(odbc->next(cursor, op, 10, &batch, &error));
+    ok(connector->open(conn, op, &query, &cursor, &error));
+    ok(connector->next(cursor, op, 10, &batch, &error));
     ck_assert_int_eq(batch.cells[1].as.i, 2);
-    odbc->finish(cursor);
+    connector->finish(cursor);
     change.kind = RH_DDL_DROP_TABLE;
-    ok(odbc->ddl->apply(conn, op, &change, 1, sizeof change, 0, &native, &error));
+    ok(connector->ddl->apply(conn, op, &change, 1, sizeof change, 0, &native, &error));
     ck_assert_ptr_null(find_table("odbc ‘table’ \"x\" `y`"));
 }
 END_TEST

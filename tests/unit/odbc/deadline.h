@@ -29,17 +29,17 @@ static void *cancel_when_running(void *context)
                                             .text = rh_text_of(target->slow_shown)};
         struct rh_native_result result = {.struct_size = sizeof result};
         struct rh_batch batch = {.struct_size = sizeof batch};
-        if (odbc->native->run(canceller->own, &until.abi, &spec, &result, &problem))
+        if (connector->native->run(canceller->own, &until.abi, &spec, &result, &problem))
             break;
-        shown = odbc->next(result.cursor, &until.abi, 1, &batch, &problem) == RH_OK;
-        odbc->finish(result.cursor);
+        shown = connector->next(result.cursor, &until.abi, 1, &batch, &problem) == RH_OK;
+        connector->finish(result.cursor);
     }
     canceller->seen = true;
     if (canceller->event >= 0) {
         const uint64_t one = 1;
         (void)!write(canceller->event, &one, sizeof one);
     } else {
-        odbc->cancel(canceller->watched);
+        connector->cancel(canceller->watched);
     }
     rh_arena_free(memory);
     return NULL;
@@ -58,9 +58,9 @@ static void cancel_slow(bool by_event)
     fails(try_sql(conn, target->slow), RH_CANCELLED);
     (void)pthread_join(thread, NULL);
     ck_assert(canceller.seen);
-    odbc->close(canceller.own);
+    connector->close(canceller.own);
     fresh(AMPLE);
-    ok(odbc->ping(conn, op, &error));
+    ok(connector->ping(conn, op, &error));
     if (by_event)
         (void)close(canceller.event);
 }
@@ -81,7 +81,7 @@ START_TEST(ends_at_the_deadline)
     fresh(SECOND / 2);
     fails(try_sql(conn, target->slow), RH_TIMEOUT);
     fresh(AMPLE);
-    ok(odbc->ping(conn, op, &error));
+    ok(connector->ping(conn, op, &error));
 }
 END_TEST
 
@@ -93,10 +93,10 @@ START_TEST(ends_early)
     struct rh_batch batch = {.struct_size = sizeof batch};
 
     for (unsigned i = 0; i < 5; i++) {
-        ok(odbc->open(conn, op, &query, &cursor, &error));
+        ok(connector->open(conn, op, &query, &cursor, &error));
         if (i)
-            ok(odbc->next(cursor, op, i, &batch, &error));
-        odbc->finish(cursor);
+            ok(connector->next(cursor, op, i, &batch, &error));
+        connector->finish(cursor);
         ck_assert_int_eq(sql_int("SELECT count(*) FROM odbc_rows"), (int64_t)N_ADVERSARIAL + 1);
     }
 }
@@ -111,7 +111,7 @@ START_TEST(refuses_wrong_settings)
     const struct rh_setting url = {RH_TEXT_INIT("url"), text_value("odbc:not_there_at_all")};
     const struct rh_settings settings = {
         .struct_size = sizeof settings, .n = 1, .items = &url, .stride = sizeof url};
-    fails(odbc->connect(rh_host_services(), op, &settings, &made, &error), RH_CONFIG);
+    fails(connector->connect(rh_host_services(), op, &settings, &made, &error), RH_CONFIG);
     ck_assert_ptr_null(made);
 }
 END_TEST

@@ -45,7 +45,7 @@ static const struct rh_table *make_rows(void)
                                        .n_rows = N_ADVERSARIAL + 1,
                                        .cells = cells,
                                        .returning_stride = sizeof(struct rh_column)};
-    ok(odbc->write->insert(conn, op, &spec, &result, &error));
+    ok(connector->write->insert(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, N_ADVERSARIAL + 1);
     return table;
 }
@@ -96,16 +96,16 @@ static uint32_t run_condition(const struct rh_table *table, const struct rh_node
     query.n_values = node->n;
     query.conjuncts = &conjunct;
     query.n_conjuncts = 1;
-    ok(odbc->plan(conn, &query, &plan, &error));
+    ok(connector->plan(conn, &query, &plan, &error));
     if (verdict == RH_VERDICT_NONE)
         return verdict;
-    ok(odbc->open(conn, op, &query, &cursor, &error));
-    while ((rc = odbc->next(cursor, op, 7, &batch, &error)) == RH_OK) {
+    ok(connector->open(conn, op, &query, &cursor, &error));
+    while ((rc = connector->next(cursor, op, 7, &batch, &error)) == RH_OK) {
         for (uint64_t i = 0; i < batch.n_rows; i++)
             found[batch.cells[i * batch.n_cols].as.i] = true;
     }
     ck_assert_msg(rc == RH_END, "%s", error.message);
-    odbc->finish(cursor);
+    connector->finish(cursor);
     return verdict;
 }
 
@@ -213,10 +213,10 @@ START_TEST(pages_by_position)
         for (;;) {
             struct rh_cursor *cursor = NULL;
             struct rh_batch batch = {.struct_size = sizeof batch};
-            ok(odbc->open(conn, op, &query, &cursor, &error));
-            int rc = odbc->next(cursor, op, 100, &batch, &error);
+            ok(connector->open(conn, op, &query, &cursor, &error));
+            int rc = connector->next(cursor, op, 100, &batch, &error);
             if (rc == RH_END) {
-                odbc->finish(cursor);
+                connector->finish(cursor);
                 break;
             }
             ok(rc);
@@ -236,7 +236,7 @@ START_TEST(pages_by_position)
                 memcpy(at, next, sizeof at);
                 n++;
             }
-            odbc->finish(cursor);
+            connector->finish(cursor);
             query.nodes = &node;
             query.n_nodes = 1;
             query.values = at;
@@ -265,15 +265,15 @@ START_TEST(skips_and_limits)
             query.n_order = 1;
             query.offset = offset;
             query.limit = limited ? 5 : RH_NO_LIMIT;
-            ok(odbc->open(conn, op, &query, &cursor, &error));
-            while ((rc = odbc->next(cursor, op, 2, &batch, &error)) == RH_OK) {
+            ok(connector->open(conn, op, &query, &cursor, &error));
+            while ((rc = connector->next(cursor, op, 2, &batch, &error)) == RH_OK) {
                 ck_assert_uint_le(batch.n_rows, 2);
                 for (uint64_t i = 0; i < batch.n_rows; i++)
                     ck_assert_uint_eq((uint64_t)batch.cells[i * 4].as.i, offset + 1 + n++);
             }
             ck_assert_int_eq(rc, RH_END);
             ck_assert_uint_eq(n, limited ? 5 : N_ADVERSARIAL + 1 - offset);
-            odbc->finish(cursor);
+            connector->finish(cursor);
         }
     }
 }
@@ -304,11 +304,11 @@ START_TEST(counts_and_groups)
     query.n_aggregates = target->dynamic ? 1 : 2;
     query.order = &order;
     query.n_order = 1;
-    ok(odbc->plan(conn, &query, &plan, &error));
+    ok(connector->plan(conn, &query, &plan, &error));
     ck_assert(plan.accepts & RH_ACCEPT_GROUPS);
     ck_assert_uint_eq(plan.n_order, 1);
-    ok(odbc->open(conn, op, &query, &cursor, &error));
-    for (unsigned row = 0; (rc = odbc->next(cursor, op, 1, &batch, &error)) == RH_OK; row++) {
+    ok(connector->open(conn, op, &query, &cursor, &error));
+    for (unsigned row = 0; (rc = connector->next(cursor, op, 1, &batch, &error)) == RH_OK; row++) {
         if (row == 0)
             ck_assert_int_eq(batch.cells[0].type, RH_TYPE_NULL);
         else
@@ -317,6 +317,6 @@ START_TEST(counts_and_groups)
     }
     ck_assert_msg(rc == RH_END, "%s", error.message);
     ck_assert_int_eq(n, (int64_t)N_ADVERSARIAL + 1);
-    odbc->finish(cursor);
+    connector->finish(cursor);
 }
 END_TEST

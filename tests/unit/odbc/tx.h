@@ -13,25 +13,25 @@ START_TEST(commits_and_rolls_back)
     struct rh_write_spec spec = spec_of(table, cells, 1);
     struct rh_write_result result = {.struct_size = sizeof result};
 
-    ok(odbc->tx->begin(conn, op, 0, &error));
-    ok(odbc->write->insert(conn, op, &spec, &result, &error));
-    ok(odbc->tx->savepoint(conn, op, 1, &error));
+    ok(connector->tx->begin(conn, op, 0, &error));
+    ok(connector->write->insert(conn, op, &spec, &result, &error));
+    ok(connector->tx->savepoint(conn, op, 1, &error));
     /* a call that fails leaves the transaction usable, with what was there before */
     spec.cells = bad;
-    fails(odbc->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    fails(connector->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
     rh_error_clear(&error);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM odbc_write"), 1);
     sql("DELETE FROM odbc_write");
-    ok(odbc->tx->rollback_to(conn, op, 1, &error));
+    ok(connector->tx->rollback_to(conn, op, 1, &error));
     ck_assert_int_eq(sql_int("SELECT count(*) FROM odbc_write"), 1);
-    ok(odbc->tx->release(conn, op, 1, &error));
-    ok(odbc->tx->rollback(conn, op, &error));
+    ok(connector->tx->release(conn, op, 1, &error));
+    ok(connector->tx->rollback(conn, op, &error));
     ck_assert_int_eq(sql_int("SELECT count(*) FROM odbc_write"), 0);
-    ok(odbc->tx->begin(conn, op, 0, &error));
-    ok((spec.cells = cells, odbc->write->insert(conn, op, &spec, &result, &error)));
-    ok(odbc->tx->commit(conn, op, &error));
+    ok(connector->tx->begin(conn, op, 0, &error));
+    ok((spec.cells = cells, connector->write->insert(conn, op, &spec, &result, &error)));
+    ok(connector->tx->commit(conn, op, &error));
     ck_assert_int_eq(sql_int("SELECT count(*) FROM odbc_write"), 1);
-    fails(odbc->tx->commit(conn, op, &error), RH_INVALID);
+    fails(connector->tx->commit(conn, op, &error), RH_INVALID);
 }
 END_TEST
 
@@ -43,7 +43,7 @@ START_TEST(refuses_writes_when_read_only)
     struct rh_write_result result = {.struct_size = sizeof result};
 
     operation.abi.flags |= RH_OP_READ_ONLY;
-    fails(odbc->write->insert(conn, op, &spec, &result, &error), RH_PERMISSION);
+    fails(connector->write->insert(conn, op, &spec, &result, &error), RH_PERMISSION);
     static const char *const texts[] = {
         "DELETE FROM odbc_write",
         "SELECT 1; DELETE FROM odbc_write",
@@ -59,13 +59,13 @@ START_TEST(refuses_writes_when_read_only)
     rh_error_clear(&error);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM odbc_write"), 0);
     operation.abi.flags = 0;
-    ok(odbc->tx->begin(conn, op, RH_TX_READ_ONLY, &error));
-    fails(odbc->write->insert(conn, op, &spec, &result, &error), RH_PERMISSION);
+    ok(connector->tx->begin(conn, op, RH_TX_READ_ONLY, &error));
+    fails(connector->write->insert(conn, op, &spec, &result, &error), RH_PERMISSION);
     rh_error_clear(&error);
     ck_assert_int_ne(try_sql(conn, "INSERT INTO odbc_write VALUES (9, 'x', 1)"), RH_OK);
-    ok(odbc->tx->rollback(conn, op, &error));
+    ok(connector->tx->rollback(conn, op, &error));
     rh_error_clear(&error);
-    ok(odbc->write->insert(conn, op, &spec, &result, &error));
+    ok(connector->write->insert(conn, op, &spec, &result, &error));
     ck_assert_int_eq(sql_int("SELECT count(*) FROM odbc_write"), 1);
 }
 END_TEST
@@ -84,18 +84,18 @@ START_TEST(runs_native_statements)
     struct rh_batch batch = {.struct_size = sizeof batch};
 
     (void)table;
-    ok(odbc->native->run(conn, op, &spec, &result, &error));
+    ok(connector->native->run(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_columns, 3);
     ck_assert(rh_text_is(result.columns[1].name, "t"));
     ck_assert_uint_eq(result.columns[1].type, RH_TYPE_TEXT);
-    ok(odbc->next(result.cursor, op, 1, &batch, &error));
-    odbc->finish(result.cursor);
+    ok(connector->next(result.cursor, op, 1, &batch, &error));
+    connector->finish(result.cursor);
     ck_assert_int_eq(try_sql(conn, "SELECT broken FROM nowhere"), RH_NOT_FOUND);
     fails(try_sql(conn, "COMMIT"), RH_UNSUPPORTED);
     fails(try_sql(conn, "SELECT 1; SELECT 2"), RH_UNSUPPORTED);
     fails(try_sql(conn, "SELECT ?"), RH_INVALID);
     rh_error_clear(&error);
-    ok(odbc->ping(conn, op, &error));
+    ok(connector->ping(conn, op, &error));
 }
 END_TEST
 
@@ -136,18 +136,20 @@ START_TEST(makes_and_changes_tables)
     struct rh_text native = {NULL, 0};
 
     drop("odbc_ddl");
-    ok(odbc->ddl->apply(conn, op, changes, 3, sizeof *changes, RH_DDL_DRY_RUN, &native, &error));
+    ok(connector->ddl->apply(conn, op, changes, 3, sizeof *changes, RH_DDL_DRY_RUN, &native,
+                             &error));
     ck_assert(rh_text_starts(native, "CREATE TABLE"));
     ck_assert_ptr_null(find_table("odbc_ddl"));
-    ok(odbc->ddl->apply(conn, op, changes, 3, sizeof *changes, 0, &native, &error));
+    ok(connector->ddl->apply(conn, op, changes, 3, sizeof *changes, 0, &native, &error));
     const struct rh_table *table = table_named("odbc_ddl");
     ck_assert_uint_eq(table->n_columns, 3);
     ck_assert_uint_eq(table->n_key, 1);
     ck_assert(rh_text_is(table->columns[2].name, "renamed"));
-    fails(odbc->ddl->apply(conn, op, changes, 1, sizeof *changes, 0, &native, &error), RH_EXISTS);
+    fails(connector->ddl->apply(conn, op, changes, 1, sizeof *changes, 0, &native, &error),
+          RH_EXISTS);
     rh_error_clear(&error);
     changes[0].kind = RH_DDL_DROP_TABLE;
-    ok(odbc->ddl->apply(conn, op, changes, 1, sizeof *changes, 0, &native, &error));
+    ok(connector->ddl->apply(conn, op, changes, 1, sizeof *changes, 0, &native, &error));
     ck_assert_ptr_null(find_table("odbc_ddl"));
 }
 END_TEST

@@ -45,7 +45,7 @@ START_TEST(returns_generated_keys)
     struct rh_write_result result = {.struct_size = sizeof result};
 
     spec.n_returning = 3;
-    ok(odbc->write->insert(conn, op, &spec, &result, &error));
+    ok(connector->write->insert(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 3);
     ck_assert_uint_eq(result.returned.n_rows, 3);
     for (unsigned i = 0; i < 3; i++)
@@ -68,24 +68,24 @@ START_TEST(tells_the_row_at_fault)
         cells[i * 3 + 2] = int_value(1);
     }
     cells[57 * 3] = int_value(3);
-    fails(odbc->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    fails(connector->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
     ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_UNIQUE);
     ck_assert_uint_eq(error.row, 57);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM odbc_write"), 0);
     cells[57 * 3] = int_value(58);
     cells[9 * 3 + 2] = int_value(-1);
-    fails(odbc->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    fails(connector->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
     ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_CHECK);
     ck_assert_uint_eq(error.row, 9);
     cells[9 * 3 + 2] = int_value(1);
     cells[99 * 3 + 1] = null_value();
-    fails(odbc->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    fails(connector->write->insert(conn, op, &spec, &result, &error), RH_CONSTRAINT);
     ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_NOT_NULL);
     ck_assert_uint_eq(error.row, 99);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM odbc_write"), 0);
     cells[99 * 3 + 1] = text_value("y");
     rh_error_clear(&error);
-    ok(odbc->write->insert(conn, op, &spec, &result, &error));
+    ok(connector->write->insert(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 100);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM odbc_write"), 100);
 }
@@ -101,7 +101,7 @@ START_TEST(updates_and_deletes_by_key)
     struct rh_write_spec spec = spec_of(table, cells, 3);
     struct rh_write_result result = {.struct_size = sizeof result};
 
-    ok(odbc->write->insert(conn, op, &spec, &result, &error));
+    ok(connector->write->insert(conn, op, &spec, &result, &error));
     cells[1] = text_value("new");
     cells[2] = missing_value();
     cells[3] = int_value(99); /* not there */
@@ -109,11 +109,11 @@ START_TEST(updates_and_deletes_by_key)
     spec.key = key;
     spec.n_key = 1;
     spec.n_returning = target->returns_nothing ? 0 : 3;
-    ok(odbc->write->update(conn, op, &spec, &result, &error));
+    ok(connector->write->update(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 2);
     if (!target->returns_nothing) {
         ck_assert_uint_eq(result.returned.n_rows, 2);
-        check_same(&cells[1], &result.returned.cells[1], "name");
+        check_same(&cells[1], &result.returned.cells[1], rh_text_of("name"));
         ck_assert_int_eq(result.returned.cells[2].as.i, 1);
         ck_assert_int_eq(result.returned.cells[5].as.i, 33);
     }
@@ -124,7 +124,7 @@ START_TEST(updates_and_deletes_by_key)
     spec = spec_of(table, twice, 1);
     spec.key = by_name;
     spec.n_key = 1;
-    fails(odbc->write->update(conn, op, &spec, &result, &error), RH_CONSTRAINT);
+    fails(connector->write->update(conn, op, &spec, &result, &error), RH_CONSTRAINT);
     ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_AMBIGUOUS_KEY);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM odbc_write WHERE n = 44"), 0);
     /* deleting */
@@ -135,11 +135,11 @@ START_TEST(updates_and_deletes_by_key)
     spec.n_key = 1;
     spec.n_returning = target->returns_nothing ? 0 : 2;
     rh_error_clear(&error);
-    ok(odbc->write->remove(conn, op, &spec, &result, &error));
+    ok(connector->write->remove(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 1);
     if (!target->returns_nothing) {
         ck_assert_uint_eq(result.returned.n_rows, 1);
-        check_same(&cells[1], &result.returned.cells[1], "name");
+        check_same(&cells[1], &result.returned.cells[1], rh_text_of("name"));
     }
     ck_assert_int_eq(sql_int("SELECT count(*) FROM odbc_write"), 2);
 }
@@ -178,11 +178,11 @@ START_TEST(changes_by_condition)
                                  .returning_stride = sizeof(struct rh_column)};
     struct rh_write_result result = {.struct_size = sizeof result};
 
-    ok(odbc->write->update(conn, op, &spec, &result, &error));
+    ok(connector->write->update(conn, op, &spec, &result, &error));
     ck_assert_int_eq((int64_t)result.n_affected, before);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM odbc_rows WHERE t = 'changed'"), before);
     spec.n_columns = 0;
-    ok(odbc->write->remove(conn, op, &spec, &result, &error));
+    ok(connector->write->remove(conn, op, &spec, &result, &error));
     ck_assert_int_eq((int64_t)result.n_affected, before);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM odbc_rows WHERE n < 2"), 0);
 }
@@ -202,10 +202,10 @@ START_TEST(upserts)
     spec.n_key = 1;
     spec.resolve = RH_RESOLVE_MERGE;
     spec.n_returning = target->returns_nothing ? 0 : 3;
-    ok(odbc->write->upsert(conn, op, &spec, &result, &error));
+    ok(connector->write->upsert(conn, op, &spec, &result, &error));
     if (!target->returns_nothing) {
         ck_assert_uint_eq(result.returned.n_rows, 3);
-        check_same(&cells[7], &result.returned.cells[7], "name");
+        check_same(&cells[7], &result.returned.cells[7], rh_text_of("name"));
         ck_assert_int_eq(result.returned.cells[8].as.i, 1); /* not given: as it was */
         ck_assert_int_eq(result.returned.cells[5].as.i, 5);
     }
@@ -216,7 +216,7 @@ START_TEST(upserts)
     cells[3] = int_value(7);
     spec.n_rows = 2;
     spec.resolve = RH_RESOLVE_IGNORE;
-    ok(odbc->write->upsert(conn, op, &spec, &result, &error));
+    ok(connector->write->upsert(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 1);
     if (!target->returns_nothing) {
         ck_assert_uint_eq(result.returned.n_rows, 1);

@@ -139,7 +139,7 @@ def test_the_authors_manifest_is_taken(place, built, tmp_path):
     manifest = json.loads((package / "manifest.json").read_text())
     assert manifest["title"] == "ACME for all" and manifest["version"] == "1.3.0"
     assert manifest["permissions"]["ports"] == [443] and manifest["vendor"] == "You"
-    place.run("verify", package)
+    assert "memory       512 MiB" in place.run("verify", package).stdout
     sign = ["sign", built["1.4.0"], "--key", place.vendor.key, "--manifest", tmp_path / "m.json"]
     assert "edit it" in place.run(*sign, "--network", status=1).stderr
     for change, told in (({"id": "other"}, "the connector acme"), ({"colour": "red"}, "colour is not known")):

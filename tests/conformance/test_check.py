@@ -146,10 +146,11 @@ def test_leaves_no_tables(sqlite, tmp_path):
     ([str(MEMORY), "--format", "yaml"], "yaml"),
     ([str(MEMORY), "--queries", "0"], "--queries"),
     ([str(MEMORY), "--config", "/nonexistent.json"], "/nonexistent.json"),
+    (["nowhere.so"], "rowhouse: nowhere.so: No such file"),
 ])
 def test_usage(words, said):
     done = check(*words)
-    assert done.returncode == 2
+    assert done.returncode == 2 and done.stdout == ""
     assert said in done.stderr
 
 

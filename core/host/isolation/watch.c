@@ -221,6 +221,8 @@ static void watch(struct rh_process *process, struct rh_output *output)
     while (!gone) {
         uint64_t now_us;
 
+        /* What comes from a flood waits where it is, and is lost there. */
+        waits[1].events = waits[2].events = rh_output_is_flooded(output) ? 0 : POLLIN;
         poll(waits, 4, TICK_MS);
         gone = waits[0].revents != 0;
         if (waits[3].revents)

@@ -91,6 +91,26 @@ static int32_t leak(const struct rh_op *op, struct rh_error *error, bool checks)
     }
 }
 
+/* On the control socket: lines for the log, or what no host understands; or on stderr. */
+static void *flood(void *context)
+{
+    const char *how = context;
+    struct {
+        uint32_t kind, level;
+        uint64_t conn;
+        char text[200];
+    } message = {.kind = strcmp(how, "control") == 0 ? 99 : 3, .level = 3};
+
+    memset(message.text, 'a', sizeof(message.text));
+    for (;;) {
+        if (strcmp(how, "stderr") == 0)
+            (void)!write(2, "a line\n", 7);
+        else
+            (void)send(3, &message, sizeof(message), MSG_NOSIGNAL);
+    }
+    return NULL;
+}
+
 static void spawn_threads(void)
 {
     pthread_t thread;
@@ -322,6 +342,11 @@ static int32_t misbehave(struct rh_conn *conn, const char *at, const struct rh_o
         return leak(op, error, action[4] == 0);
     if (strcmp(action, "threads") == 0)
         spawn_threads();
+    if (strcmp(action, "flood") == 0) {
+        pthread_t thread;
+
+        return pthread_create(&thread, NULL, flood, conn->arg) ? RH_RESOURCE : RH_OK;
+    }
     if (strcmp(action, "rubbish") == 0)
         write_rubbish(4096);
     if (strcmp(action, "truncated") == 0) {

@@ -231,6 +231,18 @@ def test_installing_again_changes_nothing_and_other_bytes_are_an_error(place, bu
     place.run("verify", place.installed / "acme/1.3.0")
 
 
+def test_what_was_damaged_since_is_not_there_already(place, built):
+    package = place.vendor.sign(built["1.3.0"])
+    place.run("install", package)
+    installed = place.installed / "acme/1.3.0/acme.so"
+    installed.write_bytes(installed.read_bytes() + b"x")
+    said = place.run("install", package, status=1).stderr
+    assert "is installed already, but not whole" in said and "is damaged" in said and "remove acme@1.3.0" in said
+    place.run("remove", "acme@1.3.0")
+    place.run("install", package)
+    place.run("verify", place.installed / "acme/1.3.0")
+
+
 def test_nothing_is_installed_that_would_not_run(place, built, tmp_path):
     package = place.vendor.sign(built["1.3.0"])
     (place.trust / "vendors/acme-ltd.pub").unlink()

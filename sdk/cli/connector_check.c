@@ -191,6 +191,11 @@ static int check(const struct rh_cli_words *words, struct rh_conformance_options
     format = format ? format : "text";
     if (!is_format(format))
         return RH_CLI_USAGE;
+    if (access(asked->path, R_OK) != 0) {
+        rh_fail(&error, RH_NOT_FOUND, "%s: %s", asked->path, strerror(errno));
+        rh_cli_fail(&error);
+        return RH_CLI_USAGE;
+    }
     if (rh_conformance_run(asked, show_progress, &is_terminal, &report, &error) != RH_OK) {
         rh_cli_fail(&error);
         return error.error_class == RH_INVALID ? RH_CLI_USAGE : RH_CLI_FAILED;

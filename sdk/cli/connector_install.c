@@ -37,16 +37,25 @@ struct install {
     struct rh_error *error;
 };
 
+/* What a package says of itself; its image is closed. */
+static int open_package(const struct install *i, const char *folder, struct rh_package *ret_package,
+                        struct rh_error *error)
+{
+    struct rh_trust *trust = NULL;
+    int rc = rh_trust_open(i->trust, i->unsigned_ids, &trust, error);
+
+    if (rc == RH_OK)
+        rc = rh_trust_open_package(trust, i->arena, folder, ret_package, error);
+    rh_package_close(ret_package);
+    rh_trust_free(trust);
+    return rc;
+}
+
 static int verify(struct install *i)
 {
     struct rh_package package = {.image = {.fd = -1}};
-    struct rh_trust *trust = NULL;
-    int rc = rh_trust_open(i->trust, i->unsigned_ids, &trust, i->error);
+    int rc = open_package(i, i->from, &package, i->error);
 
-    if (rc == RH_OK)
-        rc = rh_trust_open_package(trust, i->arena, i->from, &package, i->error);
-    rh_package_close(&package);
-    rh_trust_free(trust);
     i->manifest = package.manifest;
     i->level = package.level;
     i->signer = package.signer;
@@ -65,20 +74,26 @@ static int name_folders(struct install *i)
     return i->copy && i->place ? RH_OK : rh_fail_nomem(i->error);
 }
 
-/* Another of the same version is an error: datasources that are pinned to it would get other
- * code. */
+/* Another of the same version is an error: datasources that are pinned to it would get other code.
+ * So is one that was damaged since. */
 static int check_place(struct install *i)
 {
+    struct rh_package package = {.image = {.fd = -1}};
+    struct rh_error damage = RH_ERROR_INIT;
+    bool is_same = false;
     struct stat st;
-    int rc;
 
     if (stat(i->place, &st) != 0)
         return RH_OK;
-    rc = rh_cli_package_is_same(i->from, i->place, &i->was_there, i->error);
-    if (rc != RH_OK || i->was_there)
-        return rc;
-    rh_fail(i->error, RH_EXISTS, "%s %s is installed already, and is not the same", i->manifest.id,
-            i->manifest.version);
+    if (open_package(i, i->place, &package, &damage) != RH_OK)
+        rh_fail(i->error, RH_EXISTS, "%s %s is installed already, but not whole: %s",
+                i->manifest.id, i->manifest.version, damage.message);
+    else if (rh_cli_package_is_same(i->from, i->place, &is_same, i->error) == RH_OK && !is_same)
+        rh_fail(i->error, RH_EXISTS, "%s %s is installed already, and is not the same",
+                i->manifest.id, i->manifest.version);
+    i->was_there = is_same;
+    if (i->error->error_class != RH_EXISTS)
+        return i->error->error_class;
     return rh_error_hint(i->error,
                          "give what has changed another version, or remove the old one: "
                          "rowhouse connector remove %s@%s",

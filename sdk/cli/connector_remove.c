@@ -78,8 +78,8 @@ static int run(struct rh_cli *cli, const struct rh_cli_words *words)
     if (rc != RH_OK)
         return rh_cli_fail(&error);
     printf("removed %s%s%s from %s\n"
-           "A running server notices within a second. Datasources that use it are kept, and say\n"
-           "that their connector is missing.\n",
+           "A running server notices within a second. Datasources that use it are kept: they go\n"
+           "over to another version, or say that their connector is missing.\n",
            name, number[0] ? " " : "", number[0] ? number : ", all versions,", folder);
     return RH_CLI_OK;
 }

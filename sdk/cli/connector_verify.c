@@ -40,6 +40,8 @@ static void print_permissions(const struct rh_sandbox *permissions)
     list_of("  hosts", permissions->hosts, permissions->n_hosts);
     list_of("reads", permissions->read_paths, permissions->n_read_paths);
     list_of("writes", permissions->write_paths, permissions->n_write_paths);
+    printf("%-12s %llu MiB\n", "memory",
+           (unsigned long long)(rh_sandbox_memory(permissions) >> 20));
 }
 
 /* Each file of the manifest, whether or not the package as a whole passes. */

@@ -10,6 +10,7 @@ prints a table.
 import contextlib
 import glob
 import http.client
+import itertools
 import json
 import os
 import re
@@ -22,6 +23,7 @@ import sys
 import threading
 import time
 import urllib.parse
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROUNDS = int(os.environ.get("RH_BENCH_ROUNDS", "3"))
@@ -29,6 +31,8 @@ SECONDS = int(os.environ.get("RH_BENCH_SECONDS", "5"))
 ROWS = int(os.environ.get("RH_BENCH_ROWS", "1000000"))
 MANY = int(os.environ.get("RH_BENCH_SCAN_ROWS", "10000000"))
 CLIENTS = 8
+VANDALS = 300  # datasources whose connector crashes
+RESTS = 0.03  # seconds between two crashes
 KEY = "bench-administrator-key"
 COLUMNS = "id, customer_id, status, total, created_at, note"
 
@@ -94,8 +98,9 @@ class Bench:
         environment = dict(os.environ, ROWHOUSE_ADMIN_KEY=KEY, ROWHOUSE_DATA=data,
                            ROWHOUSE_LISTEN=f"127.0.0.1:{port}", ROWHOUSE_LOG_LEVEL="error", **settings)
         begin = time.monotonic()
-        process = subprocess.Popen([os.path.join(self.build, "bin", "rowhouse-server")],
-                                   env=environment, stdout=subprocess.DEVNULL)
+        with open(os.path.join(self.folder, "server.log"), "a") as log:
+            process = subprocess.Popen([os.path.join(self.build, "bin", "rowhouse-server")],
+                                       env=environment, stdout=subprocess.DEVNULL, stderr=log)
         try:
             while True:
                 try:
@@ -135,7 +140,7 @@ class Bench:
         with open(f"/proc/{self.pid}/status") as status:
             return int(re.search(rf"{field}:\s+(\d+)", status.read()).group(1))
 
-    def wrk_output(self, path_lua):
+    def wrk_output(self, path_lua, clients=CLIENTS):
         script = os.path.join(self.folder, "wrk.lua")
         with open(script, "w") as f:
             f.write(f'local headers = {{["Authorization"] = "Bearer {KEY}"}}\n'
@@ -145,7 +150,7 @@ class Bench:
                     f'  return wrk.format("GET", {path_lua}, headers)\nend\n'
                     "done = function(summary)\n"
                     '  io.write("errors " .. summary.errors.status .. "\\n")\nend\n')
-        out = run("wrk", "--latency", "-t1", f"-c{CLIENTS}", f"-d{SECONDS}s", "-s", script,
+        out = run("wrk", "--latency", "-t1", f"-c{clients}", f"-d{SECONDS}s", "-s", script,
                   f"http://127.0.0.1:{self.port}").decode()
         if re.search(r"errors [1-9]", out):
             raise SystemExit("wrk saw errors:\n" + out)
@@ -154,9 +159,9 @@ class Bench:
     def wrk(self, path_lua):
         return float(re.search(r"Requests/sec:\s+([\d.]+)", self.wrk_output(path_lua)).group(1))
 
-    def latency_us(self, path_lua):
+    def latency_us(self, path_lua, clients):
         """The 50th and the 99th percentile."""
-        found = re.findall(r"^\s+(?:50|99)%\s+([\d.]+)(us|ms|s)$", self.wrk_output(path_lua), re.M)
+        found = re.findall(r"^\s+(?:50|99)%\s+([\d.]+)(us|ms|s)$", self.wrk_output(path_lua, clients), re.M)
         return [float(number) * {"us": 1, "ms": 1e3, "s": 1e6}[unit] for number, unit in found]
 
     def pgbench(self, sql):
@@ -232,59 +237,71 @@ class Bench:
                      lambda: self.cpu(tool("scan"), "sqlite:" + self.sqlite, "orders", env=environment),
                      lambda: self.cpu(tool("raw_sqlite"), self.sqlite, "orders"), False)
 
+    def held(self):
+        """Descriptors and threads of the server."""
+        return [len(os.listdir(f"/proc/{self.pid}/{kind}")) for kind in ("fd", "task")]
+
+    def plugins_with_vandal(self):
+        """A folder with the connectors that `crash` needs: among them one that crashes on request."""
+        folder = os.path.join(self.folder, "plugins")
+        os.mkdir(folder)
+        for name in ("plugins/postgres.so", "plugins/sqlite.so", "tests/isolation/plugins/vandal.so"):
+            os.symlink(os.path.join(self.build, name), os.path.join(folder, os.path.basename(name)))
+        return folder
+
     @contextlib.contextmanager
     def crashing(self):
-        """A datasource whose isolated connector is killed as often as it comes up."""
+        """VANDALS datasources in turn, so that none waits for its back-off: a request starts the connector of
+        one, which dies of SIGSEGV in the middle of it. RESTS between two of them."""
         stop = threading.Event()
-        self.n_killed = 0
 
-        def children():
-            for task in glob.glob(f"/proc/{self.pid}/task/*/children"):
-                with contextlib.suppress(OSError), open(task) as file:
-                    yield from map(int, file.read().split())
+        def crash_all():
+            for n in itertools.cycle(range(VANDALS)):
+                with contextlib.suppress(SystemExit):
+                    self.call("GET", f"/apps/bench/data/vandal{n}/t?limit=1")
+                if stop.wait(RESTS):
+                    return
 
-        def ask_once():
-            with contextlib.suppress(SystemExit, OSError, http.client.HTTPException):
-                self.call("GET", "/apps/bench/data/bad/t?limit=1")
-
-        def ask():
-            while not stop.wait(0.05):
-                ask_once()
-
-        def kill():
-            while not stop.wait(0.05):
-                for pid in children():
-                    with contextlib.suppress(OSError):
-                        os.kill(pid, signal.SIGKILL)
-                        self.n_killed += 1
-
-        ask_once()  # the connector has been described, and runs
-        threads = [threading.Thread(target=ask), threading.Thread(target=kill)]
-        for thread in threads:
-            thread.start()
+        thread = threading.Thread(target=crash_all)
+        thread.start()
         try:
             yield
         finally:
             stop.set()
-            for thread in threads:
-                thread.join()
+            thread.join()
+
+    def crashes(self):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/metrics",
+                                         headers={"Authorization": f"Bearer {KEY}"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            found = re.findall(r"^rowhouse_isolated_crashed_total\{.*\} (\d+)$", answer.read().decode(), re.M)
+        return sum(map(int, found))
 
     def crash(self):
+        """One client, so that what is measured is the wait for an answer and not for a free core."""
         path = '"/api/v1/apps/bench/data/pg/orders/" .. id'
-        quiet, noisy, killed = [], [], 0
-        with self.server(ROWHOUSE_ISOLATE="memory"):
+        quiet, noisy = [], []
+        with self.server(ROWHOUSE_PLUGINS=self.plugins_with_vandal(), ROWHOUSE_ISOLATE="vandal"):
             self.setup_app()
-            self.call("POST", "/apps/bench/datasources",
-                      {"name": "bad", "connector": "memory", "config": {"name": "bad"}})
+            for n in range(VANDALS):
+                self.call("POST", "/apps/bench/datasources", {"name": f"vandal{n}", "connector": "vandal", "config": {
+                    "at": "tables", "do": "crash", "arg": str(n)}})
+            self.latency_us(path, 1)
+            with self.crashing():
+                time.sleep(1)
+            before, crashes = self.held(), self.crashes()
             for _ in range(ROUNDS):
-                quiet.append(self.latency_us(path))
+                quiet.append(self.latency_us(path, 1))
                 with self.crashing():
-                    noisy.append(self.latency_us(path))
-                killed += self.n_killed
+                    noisy.append(self.latency_us(path, 1))
+            crashes = self.crashes() - crashes
+            grown = [b - a for a, b in zip(before, self.held())]
         for i, rank in enumerate(("p50", "p99")):
             a, b = (statistics.median(x[i] for x in side) for side in (noisy, quiet))
-            self.report(f"row by key, another crashing / quiet, {rank}", "<= 1.1", f"{a / b:.2f}",
-                        f"{a:.0f} against {b:.0f} us, {killed} crashes in {ROUNDS * SECONDS} s")
+            self.report(f"row by key, others crashing / quiet, {rank}", "<= 1.1", f"{a / b:.2f}",
+                        f"{a:.0f} against {b:.0f} us, {crashes} crashes in {ROUNDS * SECONDS} s")
+        self.report(f"held after {crashes} crashes", "0", f"{max(grown)}",
+                    f"{grown[0]} descriptors and {grown[1]} threads more than before")
 
     def memory(self):
         """The most that a scan of MANY rows holds above one of a single row."""

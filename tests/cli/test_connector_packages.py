@@ -139,7 +139,7 @@ def test_the_authors_manifest_is_taken(place, built, tmp_path):
     manifest = json.loads((package / "manifest.json").read_text())
     assert manifest["title"] == "ACME for all" and manifest["version"] == "1.3.0"
     assert manifest["permissions"]["ports"] == [443] and manifest["vendor"] == "You"
-    place.run("verify", package)
+    assert "memory       512 MiB" in place.run("verify", package).stdout
     sign = ["sign", built["1.4.0"], "--key", place.vendor.key, "--manifest", tmp_path / "m.json"]
     assert "edit it" in place.run(*sign, "--network", status=1).stderr
     for change, told in (({"id": "other"}, "the connector acme"), ({"colour": "red"}, "colour is not known")):
@@ -228,6 +228,18 @@ def test_installing_again_changes_nothing_and_other_bytes_are_an_error(place, bu
     other = place.vendor.sign(build(tmp_path, version="1.3.0", word="other"), out=tmp_path / "others")
     said = place.run("install", other, status=1).stderr
     assert "is installed already, and is not the same" in said and "remove acme@1.3.0" in said
+    place.run("verify", place.installed / "acme/1.3.0")
+
+
+def test_what_was_damaged_since_is_not_there_already(place, built):
+    package = place.vendor.sign(built["1.3.0"])
+    place.run("install", package)
+    installed = place.installed / "acme/1.3.0/acme.so"
+    installed.write_bytes(installed.read_bytes() + b"x")
+    said = place.run("install", package, status=1).stderr
+    assert "is installed already, but not whole" in said and "is damaged" in said and "remove acme@1.3.0" in said
+    place.run("remove", "acme@1.3.0")
+    place.run("install", package)
     place.run("verify", place.installed / "acme/1.3.0")
 
 

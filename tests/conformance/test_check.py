@@ -156,10 +156,11 @@ def test_odd_settings_make_no_files(sqlite, tmp_path, way):
     ([str(MEMORY), "--format", "yaml"], "yaml"),
     ([str(MEMORY), "--queries", "0"], "--queries"),
     ([str(MEMORY), "--config", "/nonexistent.json"], "/nonexistent.json"),
+    (["nowhere.so"], "rowhouse: nowhere.so: No such file"),
 ])
 def test_usage(words, said):
     done = check(*words)
-    assert done.returncode == 2
+    assert done.returncode == 2 and done.stdout == ""
     assert said in done.stderr
 
 

@@ -112,11 +112,12 @@ def test_a_newcomer_gets_a_certified_connector(prefix, tmp_path):
 
 
 def serves_and_inserts(prefix, folder, data):
-    """The page's connector in a server: its `write` group, which the command line has no use for."""
+    """The page's package in a server, isolated: its `write` group, which the command line has no use for."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    shutil.copy(folder / "atlas.so", prefix / "lib/rowhouse/plugins")
+    shutil.copytree(folder / "connectors", data / "connectors")
+    shutil.copytree(folder / "trust", data / "trust")
     key = "rh_guide_test_key_of_nobody"
     server = subprocess.Popen([prefix / "bin/rowhouse-server"], env=dict(
         os.environ, ROWHOUSE_ADMIN_KEY=key, ROWHOUSE_LISTEN=f"127.0.0.1:{port}", ROWHOUSE_DATA=str(data)))
@@ -134,6 +135,9 @@ def serves_and_inserts(prefix, folder, data):
             except requests.RequestException:
                 time.sleep(0.05)
         assert call("", {"name": "geo"}).ok
+        assert call("/geo/datasources", {"name": "away", "connector": "atlas", "config": {"path": "/etc"}}).ok
+        answer = call("/geo/data/away/hosts/query", {})
+        assert answer.status_code == 502 and "runs isolated, its manifest" in answer.text, answer.text
         for name, row_key in (("free", ""), ("keyed", "id")):
             config = {"path": str(folder / "data"), "key": row_key}
             answer = call("/geo/datasources", {"name": name, "connector": "atlas", "config": config})

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -321,6 +322,38 @@ START_TEST(bears_a_flood_of_lines)
     ck_assert_int_eq(enter(&visit, library, "ping", "stderr", ""), RH_OK);
     ck_assert_int_eq(call(&visit, "ping", 20000), RH_OK);
     leave(&visit);
+    rh_library_free(library);
+}
+END_TEST
+
+static uint64_t cpu_used_us(void)
+{
+    struct rusage usage;
+
+    ck_assert_int_eq(getrusage(RUSAGE_SELF, &usage), 0);
+    return ((uint64_t)usage.ru_utime.tv_sec + (uint64_t)usage.ru_stime.tv_sec) * 1000000 +
+           (uint64_t)usage.ru_utime.tv_usec + (uint64_t)usage.ru_stime.tv_usec;
+}
+
+/* A flood that does not end costs this process next to nothing: less of its time than a core has. */
+START_TEST(is_not_kept_busy_by_a_flood)
+{
+    static const char *const ways[] = {"log", "control", "stderr"};
+    struct rh_library *library = loaded(NULL);
+
+    for (size_t i = 0; i < COUNT(ways); i++) {
+        struct visit visit;
+        uint64_t used_us;
+
+        ck_assert_int_eq(enter(&visit, library, "ping", "flood", ways[i]), RH_OK);
+        ck_assert_int_eq(call(&visit, "ping", 20000), RH_OK);
+        used_us = cpu_used_us();
+        for (int seconds = 0; seconds < 3; seconds++)
+            poll(NULL, 0, 1000);
+        used_us = cpu_used_us() - used_us;
+        ck_assert_msg(used_us < 200000, "%s: %u ms", ways[i], (unsigned)(used_us / 1000));
+        leave(&visit);
+    }
     rh_library_free(library);
 }
 END_TEST
@@ -747,9 +780,9 @@ END_TEST
 TESTS_MAIN("isolation", describes_the_connector, hands_out_rows_in_any_measure,
            keeps_rows_while_other_calls_run, brings_statuses_and_texts, reads_a_feed,
            crashes_in_every_function, tells_how_it_died, kills_what_does_not_end,
-           holds_memory_and_threads_to_their_limits, bears_a_flood_of_lines, cancels,
-           isolates_what_asks_for_it, gives_an_environment, kills_what_cannot_be_cancelled,
-           replaces_what_cannot_be_reset, tells_why_it_cannot_be_loaded, names_the_file_once,
-           gives_up_on_what_loads_for_ever, survives_being_killed_under_load,
-           leaves_nothing_behind_after_a_thousand_crashes, starts_again_after_a_while,
-           ends_with_the_host)
+           holds_memory_and_threads_to_their_limits, bears_a_flood_of_lines,
+           is_not_kept_busy_by_a_flood, cancels, isolates_what_asks_for_it, gives_an_environment,
+           kills_what_cannot_be_cancelled, replaces_what_cannot_be_reset,
+           tells_why_it_cannot_be_loaded, names_the_file_once, gives_up_on_what_loads_for_ever,
+           survives_being_killed_under_load, leaves_nothing_behind_after_a_thousand_crashes,
+           starts_again_after_a_while, ends_with_the_host)

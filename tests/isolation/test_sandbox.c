@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 
 static bool has_landlock(void)
 {
@@ -47,6 +48,18 @@ START_TEST(refuses_power_over_others)
     tries(&everything, "chmod", "/tmp", "EPERM");
     tries(&everything, "io_uring", "", "EPERM");
     tries(&everything, "listen", "", "EPERM");
+    tries(&everything, "pin-parent", "", "EPERM");
+    tries(&everything, "signal-by-file", "", "EPERM");
+    tries(&everything, "signal-by-socket", "", "EPERM");
+    tries(&everything, "watch-folder", "", "EPERM");
+}
+END_TEST
+
+/* What no limit of memory counts. */
+START_TEST(refuses_memory_beside_its_own)
+{
+    tries(NULL, "memfd", "", "EPERM");
+    tries(NULL, "shared-memory", "", "EPERM");
 }
 END_TEST
 
@@ -56,6 +69,8 @@ START_TEST(shows_no_files_but_those_that_were_named)
     char inside[64], beside[64];
     const char *paths[] = {inside};
     struct rh_sandbox reads = {.read_paths = paths, .n_read_paths = 1};
+    const char *all[] = {folder};
+    struct rh_sandbox everything_read = {.read_paths = all, .n_read_paths = 1};
     struct rh_sandbox writes = {.write_paths = paths, .n_write_paths = 1};
     FILE *file;
 
@@ -72,18 +87,24 @@ START_TEST(shows_no_files_but_those_that_were_named)
     tries(NULL, "open", "/etc/shadow", "EACCES");
     tries(NULL, "open", "/proc/1/environ", "EACCES");
     tries(NULL, "open", "/etc/hosts", "it worked");
+    tries(NULL, "open", "/dev/zero", "it worked");
+    tries(NULL, "create", "/dev/zero", "EACCES"); /* it would be shared memory */
     tries(NULL, "open", inside, "EACCES");
     tries(&reads, "open", inside, "it worked");
     tries(&reads, "open", beside, "EACCES");
     strncat(inside, "/new", 5);
     tries(NULL, "create", inside, "EACCES");
     inside[strlen(inside) - 4] = 0;
+    tries(&everything_read, "fchmod", beside, "EPERM");
+    tries(&everything_read, "truncate", beside, "EPERM");
+    tries(&everything_read, "open-truncated", beside, "EPERM");
     {
         char made[72];
 
         snprintf(made, sizeof(made), "%s/new", inside);
         tries(&reads, "create", made, "EACCES");
         tries(&writes, "create", made, "it worked");
+        tries(&writes, "fchmod", made, "it worked");
         tries(&writes, "create", "/tmp/rowhouse-sandbox-outside", "EACCES");
         unlink(made);
     }
@@ -123,10 +144,52 @@ START_TEST(keeps_to_the_network_that_was_granted)
     tries(&one, "connect-to", text, "it worked");
     if (has_landlock())
         tries(&one, "connect-to", text_of_other, "EACCES");
+    tries(&one, "connect-by-mptcp", text_of_other, "EPERM");
+    tries(&one, "connect-by-sending", text_of_other, "EPERM");
     close(fd);
     close(second);
 }
 END_TEST
 
+static int listening_in(const char *path, int type)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, type, 0);
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    if (type == SOCK_STREAM)
+        ck_assert_int_eq(listen(fd, 8), 0);
+    return fd;
+}
+
+/* Sockets of the machine's own services are in the file system: who may write nothing, reaches none. */
+START_TEST(reaches_no_sockets_in_files)
+{
+    char folder[] = "/tmp/rowhouse-sandbox-XXXXXX", stream[64], datagrams[64];
+    const char *paths[] = {folder};
+    struct rh_sandbox network = {.network = true};
+    struct rh_sandbox writes = {.network = true, .write_paths = paths, .n_write_paths = 1};
+    int fd, second;
+
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(stream, sizeof(stream), "%s/stream", folder);
+    snprintf(datagrams, sizeof(datagrams), "%s/datagrams", folder);
+    fd = listening_in(stream, SOCK_STREAM);
+    second = listening_in(datagrams, SOCK_DGRAM);
+    tries(NULL, "connect-in-files", stream, "EPERM");
+    tries(&network, "connect-in-files", stream, "EPERM");
+    tries(&writes, "connect-in-files", stream, "it worked");
+    tries(NULL, "send-in-files", datagrams, "EPERM");
+    tries(&network, "send-in-files", datagrams, "EPERM");
+    close(fd);
+    close(second);
+    unlink(stream);
+    unlink(datagrams);
+    rmdir(folder);
+}
+END_TEST
+
 TESTS_MAIN("sandbox", refuses_to_make_processes, refuses_power_over_others,
-           shows_no_files_but_those_that_were_named, keeps_to_the_network_that_was_granted)
+           refuses_memory_beside_its_own, shows_no_files_but_those_that_were_named,
+           keeps_to_the_network_that_was_granted, reaches_no_sockets_in_files)

@@ -228,6 +228,30 @@ START_TEST(runs_unsigned_ones_when_named)
 }
 END_TEST
 
+START_TEST(runs_no_unsigned_files_of_others)
+{
+    static const char *const names[] = {ACME "/manifest.json", ACME "/acme.so"};
+
+    remove(path_of(ACME "/manifest.json.minisig"));
+    for (int i = 0; i < 2; i++) {
+        const char *file = strrchr(names[i], '/');
+
+        ck_assert_int_eq(chmod(path_of(names[i]), 0666), 0);
+        ck_assert_int_eq(open_package("acme"), RH_PERMISSION);
+        ck_assert_ptr_nonnull(strstr(error.message, "others could have written it"));
+        ck_assert_ptr_nonnull(strstr(error.message, file));
+        ck_assert_int_eq(chmod(path_of(names[i]), 0644), 0);
+        if (geteuid() == 0) {
+            ck_assert_int_eq(chown(path_of(names[i]), 65534, 65534), 0);
+            ck_assert_int_eq(open_package("acme"), RH_PERMISSION);
+            ck_assert_int_eq(chown(path_of(names[i]), 0, 0), 0);
+        }
+        ck_assert_int_eq(open_package("acme"), RH_OK);
+        rh_package_close(&package);
+    }
+}
+END_TEST
+
 START_TEST(sees_every_change)
 {
     write_file(ACME "/acme.so", "these bytes stand for a connectoR");
@@ -469,8 +493,8 @@ END_TEST
 
 TESTS_MAIN_WITH("trust", setup, teardown, runs_what_a_vendor_signed, gives_the_lower_level_of_two,
                 refuses_unknown_keys_and_forged_ids, runs_unsigned_ones_when_named,
-                sees_every_change, follows_no_link_to_a_package, obeys_the_list_of_the_revoked,
-                does_not_guess_at_a_list_it_cannot_read, trusts_no_folder_that_is_open_to_all,
-                reads_keys_strictly, has_a_stamp, verifies_what_minisign_signed,
-                cuts_signatures_anywhere, keeps_secret_keys, signs_with_one_line_of_comment,
-                survives_failed_allocations)
+                runs_no_unsigned_files_of_others, sees_every_change, follows_no_link_to_a_package,
+                obeys_the_list_of_the_revoked, does_not_guess_at_a_list_it_cannot_read,
+                trusts_no_folder_that_is_open_to_all, reads_keys_strictly, has_a_stamp,
+                verifies_what_minisign_signed, cuts_signatures_anywhere, keeps_secret_keys,
+                signs_with_one_line_of_comment, survives_failed_allocations)

@@ -107,8 +107,9 @@ static const char *const ALWAYS_READ[] = {
     "/proc/cpuinfo",
     "/proc/sys/vm/overcommit_memory",
     "/sys/devices/system/cpu",
+    "/dev/zero", /* written to, it would be shared memory */
 };
-static const char *const ALWAYS_WRITE[] = {"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"};
+static const char *const ALWAYS_WRITE[] = {"/dev/null", "/dev/random", "/dev/urandom"};
 
 static uint64_t files_of(long abi)
 {
@@ -161,7 +162,8 @@ static int allow_ports(int ruleset, const struct rh_sandbox *sandbox, struct rh_
     return rc;
 }
 
-int rh_landlock_enter(const struct rh_sandbox *sandbox, bool *ret_has, struct rh_error *error)
+int rh_landlock_enter(const struct rh_sandbox *sandbox, enum rh_landlock *ret_has,
+                      struct rh_error *error)
 {
     long abi = syscall(SYS_CREATE_RULESET, NULL, 0, CREATE_VERSION);
     struct ruleset rules = {0};
@@ -169,7 +171,7 @@ int rh_landlock_enter(const struct rh_sandbox *sandbox, bool *ret_has, struct rh
     bool ports = abi >= 4 && sandbox->network && sandbox->n_ports;
     int ruleset = -1, rc;
 
-    *ret_has = abi > 0;
+    *ret_has = abi <= 0 ? RH_LANDLOCK_NONE : abi < 4 ? RH_LANDLOCK_FILES : RH_LANDLOCK_PORTS;
     if (abi <= 0)
         return RH_OK;
     rules.files = handled = files_of(abi);

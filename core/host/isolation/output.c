@@ -23,6 +23,11 @@ void rh_output_init(struct rh_output *output, const char *path)
     output->name = base ? base + 1 : path;
 }
 
+bool rh_output_is_flooded(const struct rh_output *output)
+{
+    return output->n_dropped && output->second == rh_clock_us() / 1000000;
+}
+
 static bool may_log(struct rh_output *output)
 {
     uint64_t second = rh_clock_us() / 1000000;
@@ -86,7 +91,7 @@ bool rh_output_read_control(struct rh_output *output, int control)
             return false;
         if ((size_t)n < sizeof(message.head) || message.head.kind != RH_CONTROL_LOG ||
             message.head.value < RH_LOG_ERROR || message.head.value > RH_LOG_DEBUG)
-            continue;
+            return false;
         log_line(output, message.head.value, "connector",
                  rh_text_make(message.text, (size_t)n - sizeof(message.head)));
     }

@@ -20,6 +20,8 @@ struct rh_output {
 void rh_output_init(struct rh_output *output, const char *path);
 /* Logs what is left. */
 void rh_output_fini(struct rh_output *output);
-/* All that is there, without waiting. False when the other end is closed. */
+/* What is there, without waiting. False when the other end is closed, or sends what is no line. */
 bool rh_output_read_control(struct rh_output *output, int control);
 bool rh_output_read_lines(struct rh_output *output, int fd);
+/* Lines of this second were dropped: until the next one, reading more is work for nothing. */
+bool rh_output_is_flooded(const struct rh_output *output);

@@ -51,9 +51,14 @@ static int limit(__rlimit_resource_t resource, const char *name, uint64_t most,
     return RH_OK;
 }
 
+uint64_t rh_sandbox_memory(const struct rh_sandbox *sandbox)
+{
+    return sandbox->memory_bytes ? sandbox->memory_bytes : DEFAULT_MEMORY;
+}
+
 static int set_limits(const struct rh_sandbox *sandbox, struct rh_error *error)
 {
-    uint64_t memory = sandbox->memory_bytes ? sandbox->memory_bytes : DEFAULT_MEMORY;
+    uint64_t memory = rh_sandbox_memory(sandbox);
     uint32_t files = sandbox->max_files ? sandbox->max_files : DEFAULT_FILES;
     uint64_t space;
     int rc;
@@ -70,10 +75,21 @@ static int set_limits(const struct rh_sandbox *sandbox, struct rh_error *error)
     return RH_OK;
 }
 
+static const char *lacking(const struct rh_sandbox *sandbox, enum rh_landlock landlock,
+                           bool seccomp)
+{
+    if (landlock == RH_LANDLOCK_NONE)
+        return seccomp ? "Landlock" : "Landlock, seccomp";
+    if (landlock == RH_LANDLOCK_FILES && sandbox->n_ports)
+        return seccomp ? "Landlock for TCP ports" : "Landlock for TCP ports, seccomp";
+    return seccomp ? "" : "seccomp";
+}
+
 int rh_sandbox_enter(const struct rh_sandbox *sandbox, const char **ret_lacking,
                      struct rh_error *error)
 {
-    bool landlock = false, seccomp = false;
+    enum rh_landlock landlock = RH_LANDLOCK_NONE;
+    bool seccomp = false;
     int rc;
 
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
@@ -82,9 +98,6 @@ int rh_sandbox_enter(const struct rh_sandbox *sandbox, const char **ret_lacking,
         (rc = rh_landlock_enter(sandbox, &landlock, error)) != RH_OK ||
         (rc = rh_seccomp_enter(sandbox, &seccomp, error)) != RH_OK)
         return rc;
-    if (landlock)
-        *ret_lacking = seccomp ? "" : "seccomp";
-    else
-        *ret_lacking = seccomp ? "Landlock" : "Landlock, seccomp";
+    *ret_lacking = lacking(sandbox, landlock, seccomp);
     return RH_OK;
 }

@@ -14,14 +14,14 @@
 #include <stdint.h>
 
 struct rh_sandbox {
-    bool network;          /* may open sockets (beyond local ones that it was given) */
-    const uint16_t *ports; /* … to these TCP ports only; n_ports 0: to all */
+    bool network;          /* may open sockets: TCP and UDP */
+    const uint16_t *ports; /* TCP to these ports only; n_ports 0: to all */
     uint32_t n_ports;
     const char *const *hosts;      /* egress of the HTTP service: names, *.suffix, or CIDR */
     uint32_t n_hosts;              /* 0: every public and private host but link-local ones */
     const char *const *read_paths; /* files and folders, beside what the C library needs */
     uint32_t n_read_paths;
-    const char *const *write_paths;
+    const char *const *write_paths; /* with any, and network: sockets in the file system too */
     uint32_t n_write_paths;
     bool environment;      /* gets the host's variables, but for the locale and ROWHOUSE_… */
     uint64_t memory_bytes; /* data segment and mappings; 0: 512 MiB */
@@ -29,6 +29,8 @@ struct rh_sandbox {
     uint32_t max_threads;  /* 0: 64; counted by the host, which kills a process with more */
 };
 
+/* In bytes, the default included. */
+uint64_t rh_sandbox_memory(const struct rh_sandbox *sandbox);
 /* For the calling process, from now on for ever; before it has other threads. RESOURCE when a
  * limit cannot be set. *ret_lacking: what the kernel does not have ("Landlock, seccomp"), "" when
  * nothing; static text. */

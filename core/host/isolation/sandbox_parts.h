@@ -3,7 +3,10 @@
 
 #include "host/isolation/sandbox.h"
 
-/* Files and TCP ports. *ret_has false: the kernel has no Landlock, and nothing was done. */
-int rh_landlock_enter(const struct rh_sandbox *sandbox, bool *ret_has, struct rh_error *error);
+enum rh_landlock { RH_LANDLOCK_NONE, RH_LANDLOCK_FILES, RH_LANDLOCK_PORTS /* and files */ };
+
+/* Files and TCP ports. NONE: the kernel has no Landlock, and nothing was done. */
+int rh_landlock_enter(const struct rh_sandbox *sandbox, enum rh_landlock *ret_has,
+                      struct rh_error *error);
 /* System calls. Also gives up all privileges that exec could bring. */
 int rh_seccomp_enter(const struct rh_sandbox *sandbox, bool *ret_has, struct rh_error *error);

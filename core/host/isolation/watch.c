@@ -32,7 +32,6 @@
 #define TICK_MS 100
 #define THREADS_US (1u * 1000000u) /* between two looks at the number of threads */
 #define DEFAULT_THREADS 64u
-#define DEFAULT_MEMORY ((uint64_t)512 << 20)
 
 static pthread_mutex_t totals_lock = PTHREAD_MUTEX_INITIALIZER; /* a leaf */
 static struct rh_isolation_stats totals;
@@ -222,6 +221,8 @@ static void watch(struct rh_process *process, struct rh_output *output)
     while (!gone) {
         uint64_t now_us;
 
+        /* What comes from a flood waits where it is, and is lost there. */
+        waits[1].events = waits[2].events = rh_output_is_flooded(output) ? 0 : POLLIN;
         poll(waits, 4, TICK_MS);
         gone = waits[0].revents != 0;
         if (waits[3].revents)
@@ -248,12 +249,11 @@ static void watch(struct rh_process *process, struct rh_output *output)
 
 static void describe_death(struct rh_process *process, int status, const struct rusage *usage)
 {
-    uint64_t limit = process->owner->sandbox.memory_bytes;
+    uint64_t limit = rh_sandbox_memory(&process->owner->sandbox);
     const char *memory = "";
     char *to = process->death;
     size_t room = sizeof(process->death);
 
-    limit = limit ? limit : DEFAULT_MEMORY;
     if ((uint64_t)usage->ru_maxrss * 1024 >= limit / 10 * 9)
         memory = ", with its memory used up";
     if (process->doom)

@@ -4,7 +4,7 @@
  * closely. The library is read once, and the image that was hashed is what the caller loads.
  *
  * Refuses symbolic links and whatever the manifest does not list. An unsigned package that others
- * could have written is refused too; of a signed one it does not matter.
+ * could have written, folder or file, is refused too; of a signed one it does not matter.
  */
 #include "host/trust/parts.h"
 
@@ -97,13 +97,23 @@ static int check_signature(struct opening *o)
     return find_signer(o, &signature);
 }
 
-/* Nobody but root and ourselves has put something into it. */
-static bool is_ours(int fd)
+/* Nobody but root and ourselves has put something into it; the folder itself is ".". */
+static int check_ours(const struct opening *o, const char *name)
 {
+    int fd = openat(o->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    bool is_folder = strcmp(name, ".") == 0;
     struct stat st;
+    bool ours = fd >= 0 && fstat(fd, &st) == 0 && (st.st_uid == 0 || st.st_uid == geteuid()) &&
+                !rh_trust_is_writable_by_all(fd);
 
-    return fstat(fd, &st) == 0 && (st.st_uid == 0 || st.st_uid == geteuid()) &&
-           !rh_trust_is_writable_by_all(fd);
+    if (fd >= 0)
+        close(fd);
+    if (ours)
+        return RH_OK;
+    rh_fail(o->error, RH_PERMISSION, "%s%s%s: is not signed, and others could have written it",
+            o->folder, is_folder ? "" : "/", is_folder ? "" : name);
+    return rh_error_hint(o->error, "it must belong to root or to the server's user, and be "
+                                   "writable for its owner only");
 }
 
 static int check_unsigned(struct opening *o)
@@ -119,14 +129,8 @@ static int check_unsigned(struct opening *o)
                              "setting unsigned_connectors to run it isolated",
                              id);
     }
-    if (!is_ours(o->fd)) {
-        rh_fail(o->error, RH_PERMISSION, "%s: is not signed, and others could have written it",
-                o->folder);
-        return rh_error_hint(o->error, "it must belong to root or to the server's user, and be "
-                                       "writable for its owner only");
-    }
     o->package.level = RH_TRUST_UNSIGNED;
-    return RH_OK;
+    return check_ours(o, ".");
 }
 
 /* ---- Manifest ----------------------------------------------------------------------------- */
@@ -170,10 +174,11 @@ static int check_entry(const struct opening *o, const char *name)
 
     if (fstatat(o->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
         return rh_fail(o->error, RH_CONTRACT, "%s/%s: is not a regular file", o->folder, name);
-    if (strcmp(name, RH_PACKAGE_MANIFEST) == 0 || strcmp(name, RH_PACKAGE_SIGNATURE) == 0 ||
-        rh_manifest_find_file(&o->package.manifest, rh_text_of(name)))
-        return RH_OK;
-    return rh_fail(o->error, RH_CONTRACT, "%s/%s: is not listed in the manifest", o->folder, name);
+    if (strcmp(name, RH_PACKAGE_MANIFEST) != 0 && strcmp(name, RH_PACKAGE_SIGNATURE) != 0 &&
+        !rh_manifest_find_file(&o->package.manifest, rh_text_of(name)))
+        return rh_fail(o->error, RH_CONTRACT, "%s/%s: is not listed in the manifest", o->folder,
+                       name);
+    return o->is_signed ? RH_OK : check_ours(o, name);
 }
 
 static int check_folder(const struct opening *o)

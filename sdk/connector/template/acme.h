@@ -56,6 +56,9 @@ int acme_check(struct rh_conn *conn, const struct rh_op *op, struct rh_error *er
 /* ---- The source (documents.c) -------------------------------------------------------------- */
 
 #define ACME_SUFFIX ".ndjson"
+/* To whoever is refused a file or folder. */
+#define ACME_PERMISSION_HINT                                                                       \
+    "the server's user must be allowed to, and, where the connector runs isolated, its manifest"
 
 /* Opens the file of a table, with flags for open(2). NOT_FOUND when there is no such table. */
 int acme_open_table(struct rh_conn *conn, struct rh_text table, int flags, int *ret_file,

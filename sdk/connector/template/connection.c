@@ -24,6 +24,8 @@ static int fail_folder(const struct acme_config *config, int number, struct rh_e
             strerrordesc_np(number));
     error->native_code = number;
     error->retry = RH_RETRY_SAFE; /* nothing has happened yet */
+    if (error_class == RH_PERMISSION)
+        rh_error_hint(error, ACME_PERMISSION_HINT);
     return error_class;
 }
 

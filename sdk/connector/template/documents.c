@@ -38,9 +38,11 @@ int acme_open_table(struct rh_conn *conn, struct rh_text table, int flags, int *
     int file = openat(conn->folder, path, flags | O_CLOEXEC | O_NONBLOCK);
     int number = errno;
     free(path);
-    if (file < 0 && (number == EACCES || number == EPERM || number == EROFS))
-        return rh_fail(error, RH_PERMISSION, "table \"%.*s\": %s", RH_TEXT_ARG(table),
-                       strerrordesc_np(number));
+    if (file < 0 && (number == EACCES || number == EPERM || number == EROFS)) {
+        rh_fail(error, RH_PERMISSION, "table \"%.*s\": %s", RH_TEXT_ARG(table),
+                strerrordesc_np(number));
+        return rh_error_hint(error, ACME_PERMISSION_HINT);
+    }
     if (file < 0)
         return no_table(table, error);
     if (fstat(file, &found) || !S_ISREG(found.st_mode)) {

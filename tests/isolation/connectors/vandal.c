@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -17,10 +18,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #ifndef VANDAL_ID
@@ -86,6 +91,26 @@ static int32_t leak(const struct rh_op *op, struct rh_error *error, bool checks)
     }
 }
 
+/* On the control socket: lines for the log, or what no host understands; or on stderr. */
+static void *flood(void *context)
+{
+    const char *how = context;
+    struct {
+        uint32_t kind, level;
+        uint64_t conn;
+        char text[200];
+    } message = {.kind = strcmp(how, "control") == 0 ? 99 : 3, .level = 3};
+
+    memset(message.text, 'a', sizeof(message.text));
+    for (;;) {
+        if (strcmp(how, "stderr") == 0)
+            (void)!write(2, "a line\n", 7);
+        else
+            (void)send(3, &message, sizeof(message), MSG_NOSIGNAL);
+    }
+    return NULL;
+}
+
 static void spawn_threads(void)
 {
     pthread_t thread;
@@ -144,19 +169,95 @@ static int32_t tell(struct rh_error *error, long result)
     return fail(error, RH_PERMISSION, "%s", result < 0 ? strerrorname_np(errno) : "it worked");
 }
 
-static long try_connect(const char *port)
+/* The result of what was tried last on a descriptor that is not needed any more. */
+static long close_after(int fd, long result)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)strtoul(port, NULL, 10)),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    long result = fd < 0 ? fd : connect(fd, (struct sockaddr *)&address, sizeof(address));
     int saved = errno;
 
     if (fd >= 0)
         close(fd);
     errno = saved;
     return result;
+}
+
+static long try_connect(const char *port, int protocol, int flags)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)strtoul(port, NULL, 10)),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, protocol);
+
+    if (fd < 0)
+        return fd;
+    if (flags)
+        return close_after(fd,
+                           sendto(fd, "x", 1, flags, (struct sockaddr *)&address, sizeof(address)));
+    return close_after(fd, connect(fd, (struct sockaddr *)&address, sizeof(address)));
+}
+
+/* To a socket in the file system: by connecting to it, or in a datagram from a pair of sockets. */
+static long try_unix(const char *path, bool datagram)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd, ends[2];
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    if (!datagram) {
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        return fd < 0 ? fd
+                      : close_after(fd, connect(fd, (struct sockaddr *)&address, sizeof(address)));
+    }
+    if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return -1;
+    close(ends[1]);
+    return close_after(ends[0],
+                       sendto(ends[0], "x", 1, 0, (struct sockaddr *)&address, sizeof(address)));
+}
+
+/* A signal to another process when something is readable here. */
+static long try_signal_by_file(int signal, int pid)
+{
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return -1;
+    close(ends[1]);
+    if (fcntl(ends[0], F_SETSIG, signal) < 0)
+        return close_after(ends[0], -1);
+    return close_after(ends[0], fcntl(ends[0], F_SETOWN, pid));
+}
+
+static long try_signal_by_socket(int pid)
+{
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return -1;
+    close(ends[1]);
+    return close_after(ends[0], ioctl(ends[0], 0x8901 /* FIOSETOWN */, &pid));
+}
+
+static long try_change_of_mode(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    return fd < 0 ? fd : close_after(fd, fchmod(fd, 0600));
+}
+
+static long try_shared_memory(void)
+{
+    void *memory = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    return memory == MAP_FAILED ? -1 : munmap(memory, 1 << 20);
+}
+
+static long try_to_pin(int pid)
+{
+    cpu_set_t cpus;
+
+    if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
+        return -1;
+    return sched_setaffinity(pid, sizeof(cpus), &cpus);
 }
 
 static int32_t attempt(struct rh_conn *conn, struct rh_error *error)
@@ -168,7 +269,33 @@ static int32_t attempt(struct rh_conn *conn, struct rh_error *error)
     if (strcmp(action, "create") == 0)
         return tell(error, open(conn->arg, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
     if (strcmp(action, "connect-to") == 0)
-        return tell(error, try_connect(conn->arg));
+        return tell(error, try_connect(conn->arg, 0, 0));
+    if (strcmp(action, "connect-by-mptcp") == 0)
+        return tell(error, try_connect(conn->arg, 262, 0));
+    if (strcmp(action, "connect-by-sending") == 0)
+        return tell(error, try_connect(conn->arg, 0, MSG_FASTOPEN | MSG_NOSIGNAL));
+    if (strcmp(action, "connect-in-files") == 0)
+        return tell(error, try_unix(conn->arg, false));
+    if (strcmp(action, "send-in-files") == 0)
+        return tell(error, try_unix(conn->arg, true));
+    if (strcmp(action, "truncate") == 0)
+        return tell(error, truncate(conn->arg, 0));
+    if (strcmp(action, "open-truncated") == 0)
+        return tell(error, open(conn->arg, O_RDONLY | O_TRUNC | O_CLOEXEC));
+    if (strcmp(action, "fchmod") == 0)
+        return tell(error, try_change_of_mode(conn->arg));
+    if (strcmp(action, "watch-folder") == 0)
+        return tell(error, inotify_init1(IN_CLOEXEC));
+    if (strcmp(action, "memfd") == 0)
+        return tell(error, memfd_create("x", MFD_CLOEXEC));
+    if (strcmp(action, "shared-memory") == 0)
+        return tell(error, try_shared_memory());
+    if (strcmp(action, "pin-parent") == 0)
+        return tell(error, try_to_pin(getppid()));
+    if (strcmp(action, "signal-by-file") == 0)
+        return tell(error, try_signal_by_file(SIGKILL, getppid()));
+    if (strcmp(action, "signal-by-socket") == 0)
+        return tell(error, try_signal_by_socket(getppid()));
     if (strcmp(action, "fork") == 0)
         return tell(error, syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
     if (strcmp(action, "vfork") == 0)
@@ -216,6 +343,11 @@ static int32_t misbehave(struct rh_conn *conn, const char *at, const struct rh_o
         return leak(op, error, action[4] == 0);
     if (strcmp(action, "threads") == 0)
         spawn_threads();
+    if (strcmp(action, "flood") == 0) {
+        pthread_t thread;
+
+        return pthread_create(&thread, NULL, flood, conn->arg) ? RH_RESOURCE : RH_OK;
+    }
     if (strcmp(action, "rubbish") == 0)
         write_rubbish(4096);
     if (strcmp(action, "truncated") == 0) {

@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- Outcomes ----------------------------------------------------------------------------- */
@@ -148,6 +149,43 @@ START_TEST(refuses_bad_cells)
 
         ck_assert_msg(check_cell(cell) == RH_CONTRACT, "\"%s\"", decimals[i]);
     }
+}
+END_TEST
+
+static bool reads_as_decimal(const char *text, size_t len)
+{
+    size_t sign = text[0] == '-', whole = strspn(text + sign, "0123456789"), at = sign + whole;
+
+    if (!whole || at == len)
+        return whole > 0;
+    return text[at] == '.' && at + 1 < len && strspn(text + at + 1, "0123456789") == len - at - 1;
+}
+
+/* Short ones are looked at all at once. */
+START_TEST(knows_all_short_decimals)
+{
+    static const char alphabet[] = {'0', '9', '.', '-', '/', ':', '\xb1'};
+    unsigned n_texts = 1;
+
+    for (size_t len = 1; len <= 7; len++) {
+        n_texts *= sizeof(alphabet);
+        for (unsigned number = 0; number < n_texts; number++) {
+            char *text = calloc(len + 1, 1);
+            unsigned left = number;
+
+            for (size_t i = 0; i < len; i++, left /= sizeof(alphabet))
+                text[i] = alphabet[left % sizeof(alphabet)];
+            int rc = check_cell(
+                (struct rh_value){.type = RH_TYPE_DECIMAL, .len = (uint32_t)len, .as.data = text});
+            ck_assert_msg((rc == RH_OK) == reads_as_decimal(text, len), "\"%s\"", text);
+            free(text);
+        }
+    }
+    ck_assert_int_eq(check_cell(BYTES(RH_TYPE_DECIMAL, "12345.78")), RH_OK);
+    ck_assert_int_eq(check_cell(BYTES(RH_TYPE_DECIMAL, "-1234.78")), RH_OK);
+    ck_assert_int_eq(check_cell(BYTES(RH_TYPE_DECIMAL, "1234567.")), RH_CONTRACT);
+    ck_assert_int_eq(check_cell(BYTES(RH_TYPE_DECIMAL, ".2345678")), RH_CONTRACT);
+    ck_assert_int_eq(check_cell(BYTES(RH_TYPE_DECIMAL, "123.5.78")), RH_CONTRACT);
 }
 END_TEST
 
@@ -325,5 +363,5 @@ START_TEST(refuses_bad_catalogues)
 END_TEST
 
 TESTS_MAIN("check", makes_outcome_and_error_agree, makes_error_texts_safe, takes_good_cells,
-           refuses_bad_cells, checks_the_shape, checks_each_column_against_its_types,
-           takes_a_good_catalogue, refuses_bad_catalogues)
+           refuses_bad_cells, knows_all_short_decimals, checks_the_shape,
+           checks_each_column_against_its_types, takes_a_good_catalogue, refuses_bad_catalogues)

@@ -123,5 +123,7 @@ bool rh_conformance_is_bad(const struct rh_conformance_result *result);
  * out what was skipped because there was nothing to test. */
 bool rh_conformance_write(const struct rh_conformance_report *report, const char *format,
                           struct rh_buf *buf);
+/* How many of each outcome, and the level: the last two lines of "text". */
+void rh_conformance_write_summary(const struct rh_conformance_report *report, struct rh_buf *buf);
 /* All tests with their rules, one per line. */
 void rh_conformance_list(struct rh_buf *buf);

@@ -23,7 +23,8 @@
  *   writable            {"table", "key", "number", "text"; "schema"}: a table of a source that cannot
  *                       make tables, with its key's column and one column each of numbers and of
  *                       text. Its rows are LOST: the tests of writing empty it, fill it and leave
- *                       theirs in it. Keys are written as decimal numbers
+ *                       theirs in it. Keys are written as decimal numbers. The changes of this table
+ *                       are followed also when the source can make tables
  * A member that is null says that the source has no such thing (a file has no credentials); one
  * that is missing leaves its tests unproven.
  *

@@ -26,7 +26,7 @@ static const struct rh_cli_option options[] = {
     {"certify", NULL, "both ways, and nothing may stay unproven", false},
     {"deviations", "FILE", "tests that may fail, each with the reason (JSON)", false},
     {"format", "text|tap|junit|json", "of the report; text by default", false},
-    {"output", "FILE", "where the report goes; progress is then shown", false},
+    {"output", "FILE", "where the report goes; the summary is shown", false},
     {"seed", "N", "of the random queries; another one each time by default", false},
     {"queries", "N", "random queries per test; 150 by default", false},
     {"timeout", "SECONDS", "of one test; 60 by default", false},
@@ -121,21 +121,28 @@ static void read_only_these(const struct rh_cli_words *words, const char **names
 
 /* ---- Telling --------------------------------------------------------------------------------- */
 
+struct progress {
+    bool is_terminal;
+    bool certify;
+};
+
 static void show_progress(void *context, const char *suite, const char *name,
                           const struct rh_conformance_result *result)
 {
-    bool *is_terminal = context;
+    const struct progress *progress = context;
+    const char *clear = progress->is_terminal ? "\r\033[K" : "";
+    bool costs_level =
+        result && (rh_conformance_is_bad(result) ||
+                   (progress->certify && result->outcome == RH_CONFORMANCE_UNPROVEN));
 
-    bool undeviating = result && result->reason && result->outcome == RH_CONFORMANCE_PASS;
-
-    if (undeviating || (result && rh_conformance_is_bad(result)))
-        fprintf(stderr, "%s%-9s %s/%s: %s\n", *is_terminal ? "\r\033[K" : "",
-                rh_conformance_outcome_name(result), suite, name,
-                undeviating ? "it is declared to fail, and passes" : result->message);
-    else if (!result && *is_terminal)
-        fprintf(stderr, "\r\033[K%s/%s", suite, name);
+    if (costs_level)
+        fprintf(stderr, "%s%-11s %s/%s%s: %s\n", clear, rh_conformance_outcome_name(result), suite,
+                name, result->isolated ? " (isolated)" : "", result->message);
+    else if (!result && progress->is_terminal)
+        fprintf(stderr, "%s%s/%s", clear, suite, name);
 }
 
+/* To the file, with a summary on stderr; or to stdout. */
 static int tell(const struct rh_conformance_report *report, const char *format, const char *path)
 {
     struct rh_buf buf;
@@ -149,6 +156,10 @@ static int tell(const struct rh_conformance_report *report, const char *format, 
         written = false;
     if (!written)
         fprintf(stderr, "rowhouse: cannot write the report: %s\n", strerror(errno));
+    rh_buf_clear(&buf);
+    rh_conformance_write_summary(report, &buf);
+    if (path && !buf.failed)
+        fwrite(buf.data, 1, buf.len, stderr);
     rh_buf_free(&buf);
     return written && report->passed ? RH_CLI_OK : RH_CLI_FAILED;
 }
@@ -183,7 +194,7 @@ static int list(void)
 static int check(const struct rh_cli_words *words, struct rh_conformance_options *asked)
 {
     const char *format = rh_cli_value(words, "format"), *output = rh_cli_value(words, "output");
-    bool is_terminal = isatty(STDERR_FILENO);
+    struct progress progress = {isatty(STDERR_FILENO), asked->certify};
     struct rh_conformance_report report;
     struct rh_error error = RH_ERROR_INIT;
     int status;
@@ -196,11 +207,11 @@ static int check(const struct rh_cli_words *words, struct rh_conformance_options
         rh_cli_fail(&error);
         return RH_CLI_USAGE;
     }
-    if (rh_conformance_run(asked, show_progress, &is_terminal, &report, &error) != RH_OK) {
+    if (rh_conformance_run(asked, show_progress, &progress, &report, &error) != RH_OK) {
         rh_cli_fail(&error);
         return error.error_class == RH_INVALID ? RH_CLI_USAGE : RH_CLI_FAILED;
     }
-    if (is_terminal)
+    if (progress.is_terminal)
         fputs("\r\033[K", stderr);
     status = tell(&report, format, output);
     rh_conformance_report_free(&report);

@@ -23,7 +23,8 @@
  *   writable            {"table", "key", "number", "text"; "schema"}: a table of a source that cannot
  *                       make tables, with its key's column and one column each of numbers and of
  *                       text. Its rows are LOST: the tests of writing empty it, fill it and leave
- *                       theirs in it. Keys are written as decimal numbers
+ *                       theirs in it. Keys are written as decimal numbers. The changes of this table
+ *                       are followed also when the source can make tables
  * A member that is null says that the source has no such thing (a file has no credentials); one
  * that is missing leaves its tests unproven.
  *
@@ -123,5 +124,7 @@ bool rh_conformance_is_bad(const struct rh_conformance_result *result);
  * out what was skipped because there was nothing to test. */
 bool rh_conformance_write(const struct rh_conformance_report *report, const char *format,
                           struct rh_buf *buf);
+/* How many of each outcome, and the level: the last two lines of "text". */
+void rh_conformance_write_summary(const struct rh_conformance_report *report, struct rh_buf *buf);
 /* All tests with their rules, one per line. */
 void rh_conformance_list(struct rh_buf *buf);

@@ -87,18 +87,7 @@ static void write_text(const struct rh_conformance_report *report, struct rh_buf
 {
     for (uint32_t i = 0; i < report->n_results; i++)
         add_result_text(buf, &report->results[i]);
-    rh_buf_addf(buf,
-                "%s%s%u passed, %u failed, %u deviations, %u with nothing to test, "
-                "%u unproven\n",
-                report->connector, report->connector[0] ? ": " : "", count(report, "pass"),
-                count_bad(report), count(report, "deviation"), count(report, "skip"),
-                count(report, "unproven"));
-    rh_buf_addf(buf, "level %s", rh_conformance_level_name(report->level));
-    if (report->level != report->claimed)
-        rh_buf_addf(buf, " of %s", rh_conformance_level_name(report->claimed));
-    if (report->claims[0])
-        rh_buf_addf(buf, " (it claims: %s)", report->claims);
-    rh_buf_add_char(buf, '\n');
+    rh_conformance_write_summary(report, buf);
 }
 
 /* ---- TAP ------------------------------------------------------------------------------------- */
@@ -244,6 +233,22 @@ static void write_json(const struct rh_conformance_report *report, struct rh_buf
 }
 
 /* ---- Public ---------------------------------------------------------------------------------- */
+
+void rh_conformance_write_summary(const struct rh_conformance_report *report, struct rh_buf *buf)
+{
+    rh_buf_addf(buf,
+                "%s%s%u passed, %u failed, %u deviations, %u with nothing to test, "
+                "%u unproven\n",
+                report->connector, report->connector[0] ? ": " : "", count(report, "pass"),
+                count_bad(report), count(report, "deviation"), count(report, "skip"),
+                count(report, "unproven"));
+    rh_buf_addf(buf, "level %s", rh_conformance_level_name(report->level));
+    if (report->level != report->claimed)
+        rh_buf_addf(buf, " of %s", rh_conformance_level_name(report->claimed));
+    if (report->claims[0])
+        rh_buf_addf(buf, " (it claims: %s)", report->claims);
+    rh_buf_add_char(buf, '\n');
+}
 
 bool rh_conformance_write(const struct rh_conformance_report *report, const char *format,
                           struct rh_buf *buf)

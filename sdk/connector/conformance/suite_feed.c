@@ -37,7 +37,8 @@ static void start(struct rh_trial *t, struct following *ret_f)
     f.feed = t->connector->feed;
     f.writer = rh_trial_connect(t);
     f.reader = rh_trial_connect(t);
-    f.table = rh_fixture_writable(t, f.writer, N_ROWS);
+    f.table = json_object_get(t->config, "writable") ? rh_writable_make(t, f.writer, N_ROWS)
+                                                     : rh_fixture_writable(t, f.writer, N_ROWS);
     *ret_f = f;
 }
 

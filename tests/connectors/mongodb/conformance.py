@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""The conformance suite on the connector mongodb: conformance.py ROWHOUSE PLUGIN [OPTION…]
+"""Certifies the connector mongodb: conformance.py ROWHOUSE PLUGIN [OPTION…]
 
 Fills a collection of the server at ROWHOUSE_TEST_MONGODB with documents that are hard to tell apart, and
-runs `rowhouse connector check` on it, or on the peer at ROWHOUSE_TEST_MONGODB_PEER that stands before it.
+runs `rowhouse connector check --certify` on it, or on the peer at ROWHOUSE_TEST_MONGODB_PEER that stands
+before it. The random queries are the same in every run; ROWHOUSE_TEST_SEED=N asks others.
 """
 import json
 import os
@@ -12,6 +13,7 @@ import tempfile
 
 from wire import Binary, Client, Date, I32, ObjectId
 
+DEVIATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "deviations.json")
 ABSENT = object()
 COLUMNS = ["_id", "n", "s", "b", "f", "j", "o"]
 OIDS = ["507f1f77bcf86cd7994390%02x" % i for i in range(20)]
@@ -54,17 +56,21 @@ def configuration(server):
         "through": {"to": host, "settings": {"url": f"mongodb://{login}{{host}}:{{port}}/check?directConnection=true"}},
         "slow": None,
         "echo": None,
+        "writable": {"table": "written", "key": "_id", "number": "n", "text": "s"},
         "tables": [{"name": "things", "columns": ["_id"], "rows": [[OIDS[i]] for i in range(len(ROWS))]}],
     }
 
 
 def main():
-    Client(os.environ["ROWHOUSE_TEST_MONGODB"]).insert("check", "things", documents())
+    client = Client(os.environ["ROWHOUSE_TEST_MONGODB"])
+    client.insert("check", "things", documents())
+    client.insert("check", "written", [{"_id": "1", "n": 1, "s": "x"}])
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(configuration(os.environ.get("ROWHOUSE_TEST_MONGODB_PEER") or os.environ["ROWHOUSE_TEST_MONGODB"]),
                   file)
         file.flush()
-        sys.exit(subprocess.run([sys.argv[1], "connector", "check", sys.argv[2], "--config", file.name,
+        sys.exit(subprocess.run([sys.argv[1], "connector", "check", sys.argv[2], "--certify", "--config", file.name,
+                                 "--deviations", DEVIATIONS, "--seed", os.environ.get("ROWHOUSE_TEST_SEED", "1"),
                                  *sys.argv[3:]], check=False).returncode)
 
 

@@ -7,9 +7,10 @@
 It has one user, rowhouse with the password s3cret, and refuses all others (SCRAM-SHA-256). To the driver it
 is the primary of a replica set. A transaction works on copies of the collections that it touches, which
 take the originals' place when it is committed; it refuses what MongoDB would: a statement of a
-transaction that was not begun, a second beginning, an unknown number. Validators ($jsonSchema with
-required and bsonType) are kept, told by listCollections, and hold for what is inserted. Reading from a
-collection of the database "hostile" gives the answer of that name.
+transaction that was not begun, a second beginning, an unknown number. The copies are in a database of their
+own, since the test server tells of every drop in a database to all who follow one of its collections.
+Validators ($jsonSchema with required and bsonType) are kept, told by listCollections, and hold for what is
+inserted. Reading from a collection of the database "hostile" gives the answer of that name.
 
 The test server orders strings by UTF-16, MongoDB by code point: so U+E000 to U+FFFF are stored there as
 U+10000 to U+11FFF, which no test uses, and come back as they were.
@@ -27,6 +28,7 @@ from wire import OP_MSG, OP_QUERY, OP_REPLY, Binary, Client, Date, Failed, I32, 
     message, read_message
 
 USER, PASSWORD, ROUNDS = "rowhouse", "s3cret", 4096
+COPIES = "transactions"  # the database of what transactions work on
 BEFORE_LOGIN = ("hello", "isMaster", "ismaster", "saslStart", "saslContinue", "ping")
 TYPES = {"string": str, "bool": bool, "long": int, "int": I32, "double": float, "date": Date, "object": dict,
          "array": list, "objectId": ObjectId, "binData": Binary}
@@ -257,10 +259,8 @@ class Connection(socketserver.BaseRequestHandler):
         if answer.get("ok") != 1.0:
             return answer
         if name == "listCollections":
-            known = [c for c in answer["cursor"]["firstBatch"] if "__tx" not in c["name"]]
-            for collection in known:
+            for collection in answer["cursor"]["firstBatch"]:
                 collection["options"] = options.get((database, collection["name"]), {})
-            answer["cursor"]["firstBatch"] = known
         if name == "drop":
             options.pop(key, None)
         if name == "renameCollection":
@@ -315,16 +315,16 @@ class Connection(socketserver.BaseRequestHandler):
         if name in ("insert", "update", "delete", "findAndModify"):
             self.change(transaction, (command["$db"], original))
         schema = self.state.options.get((command["$db"], original), {}).get("validator", {}).get("$jsonSchema")
-        command[field] = copy
+        command[field], database = copy, command["$db"]
+        command["$db"] = COPIES
         if name == "insert" and schema:
-            database = command.pop("$db")
-            answer = self.insert(database, command, schema)
+            answer = self.insert(command.pop("$db"), command, schema)
         else:
             answer = self.forward(name, command)
         if answer.get("ok") != 1.0 or answer.get("writeErrors"):
             self.end(transaction, False)
         if "cursor" in answer:
-            answer["cursor"]["ns"] = answer["cursor"]["ns"].replace(copy, original)
+            answer["cursor"]["ns"] = f"{database}.{original}"
         return answer
 
     def wait_for_transactions(self, key, ms):
@@ -348,28 +348,28 @@ class Connection(socketserver.BaseRequestHandler):
     def copy_of(self, transaction, database, name):
         key = (database, name)
         if key not in transaction.copies:
-            copy = f"{name}__tx{self.state.number()}"
-            self.call(database, {"create": copy})
+            copy = f"{name}-{self.state.number()}"
+            self.call(COPIES, {"create": copy})
             for index in self.call(database, {"listIndexes": name})["cursor"]["firstBatch"]:
                 if index["name"] != "_id_":
-                    self.call(database, {"createIndexes": copy, "indexes": [index]})
+                    self.call(COPIES, {"createIndexes": copy, "indexes": [index]})
             documents = self.all_of(database, name)
             if documents:
-                self.upstream.insert(database, copy, documents)
+                self.upstream.insert(COPIES, copy, documents)
             transaction.copies[key] = copy
         return transaction.copies[key]
 
     def end(self, transaction, commit):
         for (database, name), copy in transaction.copies.items():
             if commit and (database, name) in transaction.changed:
-                documents, there = self.all_of(database, copy), self.all_of(database, name)
+                documents, there = self.all_of(COPIES, copy), self.all_of(database, name)
                 gone = [{"q": {"_id": d["_id"]}, "limit": I32(1)} for d in there if d not in documents]
                 new = [d for d in documents if d not in there]
                 if gone:
                     self.call(database, {"delete": name, "deletes": gone})
                 if new:
                     self.upstream.insert(database, name, new)
-            self.call(database, {"drop": copy})
+            self.call(COPIES, {"drop": copy})
         with self.state.lock:
             transaction.copies, transaction.changed, transaction.open = {}, set(), False
             self.state.lock.notify_all()

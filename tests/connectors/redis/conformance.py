@@ -26,6 +26,10 @@ TABLES = [
     {"name": "scores", "pattern": "score:{code}", "kind": "zset"},
     {"name": "events", "pattern": "event:{code}", "kind": "stream",
      "columns": [{"name": "what", "type": "text"}, {"name": "n", "type": "int"}]},
+    {"name": "written", "pattern": "written:{id}", "kind": "json",
+     "columns": [{"name": "n", "type": "int"}, {"name": "s", "type": "text"}]},
+    {"name": "log", "pattern": "log", "kind": "stream",
+     "columns": [{"name": "n", "type": "int"}, {"name": "s", "type": "text"}]},
     {"name": "one", "pattern": "thing:a", "kind": "hash", "columns": [{"name": "n", "type": "int"}]},
 ]
 
@@ -85,6 +89,8 @@ def configuration(expected):
         "through": {"to": HOST, "settings": {"url": "redis://rowhouse:s3cret@{host}:{port}", "tables": TABLES}},
         "slow": "BLPOP rh_check_nothing 600",
         "echo": "ECHO $1",
+        "writable": {"table": "written", "key": "id", "number": "n", "text": "s"},
+        "log": {"table": "log", "number": "n", "text": "s"},
         "tables": expected,
     }
 

@@ -555,7 +555,8 @@ END_TEST
 static int put_strange_column(const char *name)
 {
     const struct rh_table *table = table_of(name);
-    struct rh_column columns[] = {table->columns[0], table->columns[column_of(table, RH_TEXT("s"))]};
+    struct rh_column columns[] = {table->columns[0],
+                                  table->columns[column_of(table, RH_TEXT("s"))]};
     struct rh_value cells[] = {rh_kit_text(RH_TEXT("a")), rh_kit_text(RH_TEXT("x"))};
     struct rh_write_spec spec = {.struct_size = sizeof(spec),
                                  .table = table->name,

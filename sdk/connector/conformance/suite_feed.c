@@ -16,7 +16,7 @@
 #define N_ROWS 3u
 #define PATIENCE_MS 15000u /* for a change to arrive */
 #define MAX_TOKEN 4096u
-#define OF_LOG 100 /* what the row's id is multiplied by in an entry's number, which n is added to */
+#define OF_LOG 100 /* an entry's number: the row's id times this, plus n */
 
 struct following {
     struct rh_trial *t;

@@ -25,8 +25,9 @@
  *                       text. Its rows are LOST: the tests of writing empty it, fill it and leave
  *                       theirs in it. Keys are written as decimal numbers
  *   log                 {"table", "number", "text"; "schema"}: a table whose rows are only added, under
- *                       keys that the source makes; for sources that tell of changes only there. The
- *                       tests of feeds add rows to it, and follow it instead of "writable"
+ *                       keys that the source makes, with a column each of whole numbers and of text;
+ *                       for sources that tell of changes only there. The tests of feeds add rows to
+ *                       it, and follow it instead of "writable"
  * A member that is null says that the source has no such thing (a file has no credentials); one
  * that is missing leaves its tests unproven.
  *

@@ -1,8 +1,8 @@
 /*
  * Change feeds: every change at least once, in order for each row, from a token on.
  *
- * A log (writable.h) has columns for n and v alone: there an entry stands for a row by its number,
- * a change of the row is another entry, and none is taken away.
+ * Of a log (conformance.h) two columns are written, n and v: there an entry stands for a row by its
+ * number, a change of the row is another entry, and none is taken away.
  */
 #include "base/clock.h"
 #include "connector/conformance/fixture.h"
@@ -34,6 +34,37 @@ struct seen {
     int64_t last_n[16]; /* value of n in the last PUT of row 10 .. 25; -1: none */
 };
 
+static const char *member(struct rh_trial *t, const json_t *log, const char *name)
+{
+    const char *text = json_string_value(json_object_get(log, name));
+
+    if (!text)
+        rh_trial_fail(t, "the configuration's \"log\" has no \"%s\"", name);
+    return text;
+}
+
+/* The configuration's log with its columns for n and v; NULL when there is none. */
+static const struct rh_table *find_log(struct rh_trial *t, struct rh_conn *conn)
+{
+    const json_t *log = json_object_get(t->config, "log");
+    const char *schema = json_string_value(json_object_get(log, "schema"));
+    struct rh_column *columns = rh_trial_alloc(t, 2 * sizeof(*columns));
+    struct rh_table *table = rh_trial_alloc(t, sizeof(*table));
+    const struct rh_table *told;
+
+    if (!json_is_object(log))
+        return NULL;
+    told = rh_fixture_find(t, conn, rh_text_of(schema), rh_text_of(member(t, log, "table")));
+    columns[0] = *rh_fixture_column(told, rh_fixture_position(t, told, member(t, log, "number")));
+    columns[1] = *rh_fixture_column(told, rh_fixture_position(t, told, member(t, log, "text")));
+    *table = *told;
+    table->columns = columns;
+    table->n_columns = 2;
+    table->column_stride = sizeof(*columns);
+    table->n_key = 0;
+    return table;
+}
+
 static void start(struct rh_trial *t, struct following *ret_f)
 {
     struct following f = {.t = t};
@@ -44,7 +75,7 @@ static void start(struct rh_trial *t, struct following *ret_f)
     f.feed = t->connector->feed;
     f.writer = rh_trial_connect(t);
     f.reader = rh_trial_connect(t);
-    f.table = rh_writable_log(t, f.writer);
+    f.table = find_log(t, f.writer);
     f.is_log = f.table != NULL;
     if (!f.is_log)
         f.table = rh_fixture_writable(t, f.writer, N_ROWS);

@@ -16,13 +16,12 @@ struct places {
     struct rh_text columns[N_COLUMNS]; /* id, n, v */
 };
 
-static struct rh_text member(struct rh_trial *t, const char *of, const char *name)
+static struct rh_text member(struct rh_trial *t, const json_t *writable, const char *name)
 {
-    const json_t *object = json_object_get(t->config, of);
-    const char *text = json_string_value(json_object_get(object, name));
+    const char *text = json_string_value(json_object_get(writable, name));
 
     if (!text)
-        rh_trial_fail(t, "the configuration's \"%s\" has no \"%s\"", of, name);
+        rh_trial_fail(t, "the configuration's \"writable\" has no \"%s\"", name);
     return rh_text_of(text);
 }
 
@@ -33,9 +32,9 @@ static struct places find_places(struct rh_trial *t)
 
     return (struct places){
         .schema = rh_text_of(schema),
-        .table = member(t, "writable", "table"),
-        .columns = {member(t, "writable", "key"), member(t, "writable", "number"),
-                    member(t, "writable", "text")},
+        .table = member(t, writable, "table"),
+        .columns = {member(t, writable, "key"), member(t, writable, "number"),
+                    member(t, writable, "text")},
     };
 }
 
@@ -211,32 +210,4 @@ const struct rh_table *rh_writable_make(struct rh_trial *t, struct rh_conn *conn
     }
     t->writable = narrow(t, &places, told);
     return t->writable;
-}
-
-const struct rh_table *rh_writable_log(struct rh_trial *t, struct rh_conn *conn)
-{
-    static const char *const names[] = {"number", "text"};
-    const json_t *log = json_object_get(t->config, "log");
-    const char *schema = json_string_value(json_object_get(log, "schema"));
-    struct rh_column *columns = rh_trial_alloc(t, 2 * sizeof(*columns));
-    struct rh_table *table = rh_trial_alloc(t, sizeof(*table));
-    const struct rh_table *told;
-
-    if (!json_is_object(log))
-        return NULL;
-    told = rh_fixture_find(t, conn, rh_text_of(schema), member(t, "log", "table"));
-    for (uint32_t i = 0; i < 2; i++) {
-        const struct rh_column *column = column_of(told, member(t, "log", names[i]));
-        if (!column || !holds(column, i == 0))
-            rh_trial_fail(t, "the configuration's \"log\": its \"%s\" is no column of them",
-                          names[i]);
-        columns[i] = *column;
-    }
-    *table = *told;
-    table->columns = columns;
-    table->n_columns = 2;
-    table->column_stride = sizeof(*columns);
-    table->n_key = 0;
-    t->writable = table;
-    return table;
 }

@@ -14,12 +14,9 @@
  * with its columns in the order id, n, v; the trial's t->writable from then on. Unproven when the
  * configuration has none. */
 const struct rh_table *rh_writable_make(struct rh_trial *t, struct rh_conn *conn, uint64_t n_rows);
-/* The table of the configuration's "log", to be followed, with its columns in the order n, v; the
- * trial's t->writable from then on. NULL when the configuration has none. */
-const struct rh_table *rh_writable_log(struct rh_trial *t, struct rh_conn *conn);
 /* A value as the column holds it: the numbers of tests, NULL and texts. As it is unless
  * t->writable is set. */
 struct rh_value rh_writable_fit(struct rh_trial *t, const struct rh_column *column,
                                 struct rh_value value);
-/* The number that a cell of the columns id or n holds, as INT; anything else as it is. */
+/* The number that a cell of the columns id and n holds, as INT; anything else as it is. */
 struct rh_value rh_writable_number(const struct rh_trial *t, struct rh_value cell);

@@ -551,41 +551,6 @@ START_TEST(writes_nothing_read_only)
 }
 END_TEST
 
-/* A column of another table's; with the table's own role, so that the name alone tells. */
-static int put_strange_column(const char *name)
-{
-    const struct rh_table *table = table_of(name);
-    struct rh_column columns[] = {table->columns[0],
-                                  table->columns[column_of(table, RH_TEXT("s"))]};
-    struct rh_value cells[] = {rh_kit_text(RH_TEXT("a")), rh_kit_text(RH_TEXT("x"))};
-    struct rh_write_spec spec = {.struct_size = sizeof(spec),
-                                 .table = table->name,
-                                 .columns = columns,
-                                 .n_columns = 2,
-                                 .column_stride = sizeof(columns[0]),
-                                 .n_rows = 1,
-                                 .cells = cells};
-
-    columns[1].name = RH_TEXT("strange");
-    result = (struct rh_write_result){.struct_size = sizeof(result)};
-    return INSERT(conn, op(), &spec, &result, &error);
-}
-
-START_TEST(writes_declared_columns_only)
-{
-    start(TABLES);
-    ck_assert_int_eq(put_strange_column("h"), RH_NOT_FOUND);
-    ck_assert_ptr_nonnull(strstr(error.message, "strange"));
-    ck_assert_str_eq(command("EXISTS h:a"), "0");
-    unload();
-    start("[{\"name\":\"h\",\"pattern\":\"h:{code}\",\"kind\":\"hash\"}]");
-    command("HSET h:b s y");
-    GOOD(put_strange_column("h"));
-    ck_assert_str_eq(command("HGET h:a strange"), "x");
-    unload();
-}
-END_TEST
-
 /* ---- Reading --------------------------------------------------------------------------------- */
 
 START_TEST(turns_pages)
@@ -924,7 +889,6 @@ int main(void)
                               writes_members,
                               writes_entries,
                               writes_nothing_read_only,
-                              writes_declared_columns_only,
                               turns_pages,
                               tells_each_key_once,
                               coerces_nothing,

@@ -56,7 +56,7 @@ static const char help[] =
     "\"number\": \"n\", \"text\": \"s\"} gives it one to write to, whose rows are lost.\n"
     "\n"
     "Feeds are followed there, too. Of a source that tells only of rows that are added, \"log\":\n"
-    "{\"table\": \"events\", \"number\": \"n\", \"text\": \"s\"} is the table that their tests add to.\n"
+    "{\"table\": \"events\", \"number\": \"n\", \"text\": \"s\"} is the table that is added to.\n"
     "\n"
     "Levels: LOADABLE (loads, keeps to the ABI), READ, WRITE, CERTIFIED (with --certify).\n"
     "Exit status: 0 the connector reaches the level that it claims; 1 it does not; 2 usage.\n"

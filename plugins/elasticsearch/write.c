@@ -333,6 +333,21 @@ static int note_stored(struct write *w, struct row *row, const struct rh_json *o
     return ok ? RH_OK : rh_fail_nomem(error);
 }
 
+/* What a document is refused for. A strict mapping tells of a column that is not there as of a field
+ * further down that is not: by where it would be. */
+static int class_of(const struct rh_json *failure, int64_t code)
+{
+    static const char top[] = "within [_doc]";
+    struct rh_text reason = rh_elasticsearch_string(failure, "reason");
+
+    if (code != 400)
+        return rh_http_class((uint32_t)code);
+    if (rh_text_is(rh_elasticsearch_string(failure, "type"), "strict_dynamic_mapping_exception") &&
+        memmem(reason.data, reason.len, top, sizeof(top) - 1))
+        return RH_NOT_FOUND;
+    return RH_DATA;
+}
+
 static int take_outcome(struct write *w, struct row *row, const struct rh_json *outcome,
                         struct rh_error *error)
 {
@@ -349,7 +364,7 @@ static int take_outcome(struct write *w, struct row *row, const struct rh_json *
     if (code == 404 && w->verb == REMOVE) /* somebody else has deleted it */
         return RH_OK;
     if (code != 409)
-        refuse(w, row, code == 400 ? RH_DATA : rh_http_class((uint32_t)code), 0, reason);
+        refuse(w, row, class_of(failure, code), 0, reason);
     else if (w->verb == INSERT)
         refuse(w, row, RH_CONSTRAINT, RH_CONSTRAINT_UNIQUE,
                RH_TEXT("there is a document with this _id already"));

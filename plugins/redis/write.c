@@ -26,12 +26,21 @@ static bool is_row_key(enum rh_redis_role role)
     return role == RH_REDIS_PLACEHOLDER || role == RH_REDIS_MEMBER || role == RH_REDIS_ID;
 }
 
+/* Where columns are not declared, any name may be one. */
+static bool is_field(const struct rh_redis_table *table, struct rh_text name)
+{
+    for (uint32_t i = 0; table->columns && i < table->n_columns; i++)
+        if (rh_text_equal(table->columns[i].name, name))
+            return true;
+    return !table->columns;
+}
+
 static int check_column(struct rh_redis_write *w, uint32_t i, struct rh_error *error)
 {
     const struct rh_column *column = rh_redis_written(w, i);
     enum rh_redis_role role = rh_redis_role_of(column);
 
-    if (!column->native_id)
+    if (!role || (role == RH_REDIS_FIELD && !is_field(&w->table, column->name)))
         return rh_fail(error, RH_NOT_FOUND, "there is no column \"%.*s\"",
                        RH_TEXT_ARG(column->name));
     if (role == RH_REDIS_TIME)

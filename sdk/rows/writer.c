@@ -163,8 +163,7 @@ static int find_failure(const struct rh_row_status *statuses, uint64_t n, struct
     for (uint64_t i = 0; i < n; i++) {
         if (statuses[i].error_class >= RH_OK)
             continue;
-        struct rh_text message = rh_near_clip(statuses[i].message);
-        rh_fail(error, statuses[i].error_class, "%.*s", RH_TEXT_ARG(message));
+        rh_fail(error, statuses[i].error_class, "%.*s", RH_TEXT_ARG(statuses[i].message));
         error->constraint = statuses[i].constraint;
         error->row = i;
         return error->error_class;

@@ -102,8 +102,8 @@ static int load_object(struct rh_text text, const char *what, json_t **ret_objec
 static int check_config(const json_t *config, struct rh_error *error)
 {
     static const char *const members[] = {
-        "settings", "wrong_credentials", "unreachable", "through", "slow", "echo",
-        "schema",   "make_tables",       "tables",      "writable"};
+        "settings", "wrong_credentials", "unreachable", "through",  "slow", "echo",
+        "schema",   "make_tables",       "tables",      "writable", "log"};
     json_t *copy = json_deep_copy(config);
     const char *name;
     json_t *value;

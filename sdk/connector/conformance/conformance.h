@@ -16,6 +16,10 @@
  *   slow                native text of a statement that takes minutes
  *   echo                native text that returns its one text parameter: "SELECT $1::text"
  *   schema              where the suite makes its tables; the source's default otherwise
+ *   log                 {"table", "number", "text"; "schema"}: a table whose rows are only added, under
+ *                       keys that the source makes, with a column each of whole numbers and of text;
+ *                       for sources that tell of changes only there. The tests of feeds add rows to
+ *                       it, and follow it instead of "writable" below
  *   tables              [{"name", "columns": [name…], "rows": [[value…]…]}]: tables that are there
  *                       already, and all of their rows; for sources that cannot make tables
  *   make_tables         false: only those are tested, of a source whose tables are not all like the

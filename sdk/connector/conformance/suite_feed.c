@@ -1,4 +1,9 @@
-/* Change feeds: every change at least once, in order for each row, from a token on. */
+/*
+ * Change feeds: every change at least once, in order for each row, from a token on.
+ *
+ * Of a log (conformance.h) two columns are written, n and v: there an entry stands for a row by its
+ * number, a change of the row is another entry, and none is taken away.
+ */
 #include "base/clock.h"
 #include "connector/conformance/fixture.h"
 #include "connector/conformance/suites.h"
@@ -11,12 +16,14 @@
 #define N_ROWS 3u
 #define PATIENCE_MS 15000u /* for a change to arrive */
 #define MAX_TOKEN 4096u
+#define OF_LOG 100 /* an entry's number: the row's id times this, plus n */
 
 struct following {
     struct rh_trial *t;
     const struct rh_feed *feed;
     struct rh_conn *writer, *reader;
     const struct rh_table *table;
+    bool is_log;
     char *token; /* the last one; NULL: none yet */
     uint64_t token_len;
 };
@@ -26,6 +33,37 @@ struct seen {
     uint32_t n_puts, n_deletes;
     int64_t last_n[16]; /* value of n in the last PUT of row 10 .. 25; -1: none */
 };
+
+static const char *member(struct rh_trial *t, const json_t *log, const char *name)
+{
+    const char *text = json_string_value(json_object_get(log, name));
+
+    if (!text)
+        rh_trial_fail(t, "the configuration's \"log\" has no \"%s\"", name);
+    return text;
+}
+
+/* The configuration's log with its columns for n and v; NULL when there is none. */
+static const struct rh_table *find_log(struct rh_trial *t, struct rh_conn *conn)
+{
+    const json_t *log = json_object_get(t->config, "log");
+    const char *schema = json_string_value(json_object_get(log, "schema"));
+    struct rh_column *columns = rh_trial_alloc(t, 2 * sizeof(*columns));
+    struct rh_table *table = rh_trial_alloc(t, sizeof(*table));
+    const struct rh_table *told;
+
+    if (!json_is_object(log))
+        return NULL;
+    told = rh_fixture_find(t, conn, rh_text_of(schema), rh_text_of(member(t, log, "table")));
+    columns[0] = *rh_fixture_column(told, rh_fixture_position(t, told, member(t, log, "number")));
+    columns[1] = *rh_fixture_column(told, rh_fixture_position(t, told, member(t, log, "text")));
+    *table = *told;
+    table->columns = columns;
+    table->n_columns = 2;
+    table->column_stride = sizeof(*columns);
+    table->n_key = 0;
+    return table;
+}
 
 static void start(struct rh_trial *t, struct following *ret_f)
 {
@@ -37,8 +75,11 @@ static void start(struct rh_trial *t, struct following *ret_f)
     f.feed = t->connector->feed;
     f.writer = rh_trial_connect(t);
     f.reader = rh_trial_connect(t);
-    f.table = json_object_get(t->config, "writable") ? rh_writable_make(t, f.writer, N_ROWS)
-                                                     : rh_fixture_writable(t, f.writer, N_ROWS);
+    f.table = find_log(t, f.writer);
+    f.is_log = f.table != NULL;
+    if (!f.is_log)
+        f.table = json_object_get(t->config, "writable") ? rh_writable_make(t, f.writer, N_ROWS)
+                                                         : rh_fixture_writable(t, f.writer, N_ROWS);
     *ret_f = f;
 }
 
@@ -69,13 +110,16 @@ static struct rh_cursor *open_feed(struct following *f)
 static void write_row(struct following *f, rh_write_fn *function, int64_t id, int64_t n)
 {
     static const uint32_t key[] = {0};
-    const struct rh_value cells[] = {{.type = RH_TYPE_INT, .as.i = id},
-                                     {.type = RH_TYPE_INT, .as.i = n},
-                                     {.type = RH_TYPE_TEXT, .len = 1, .as.data = "f"}};
+    const struct rh_value text = {.type = RH_TYPE_TEXT, .len = 1, .as.data = "f"};
+    const struct rh_value cells[] = {
+        {.type = RH_TYPE_INT, .as.i = id}, {.type = RH_TYPE_INT, .as.i = n}, text};
+    const struct rh_value entry[] = {{.type = RH_TYPE_INT, .as.i = id * OF_LOG + n}, text};
     struct rh_write_spec spec = rh_fixture_spec(f->table);
 
+    if (f->is_log)
+        function = f->t->connector->write->insert;
     spec.n_rows = 1;
-    spec.cells = cells;
+    spec.cells = f->is_log ? entry : cells;
     spec.key = key;
     spec.n_key = function == f->t->connector->write->insert ? 0 : 1;
     if (function == f->t->connector->write->remove)
@@ -97,15 +141,17 @@ static void look_at(struct following *f, const struct rh_feed_batch *batch, stru
     for (uint64_t i = 0; i < batch->rows.n_rows; i++) {
         const struct rh_value *row = &batch->rows.cells[i * batch->rows.n_cols];
         struct rh_value id = rh_writable_number(f->t, row[0]);
+        int64_t n = f->is_log ? id.as.i % OF_LOG : rh_writable_number(f->t, row[1]).as.i;
         if (batch->kinds[i] != RH_CHANGE_PUT && batch->kinds[i] != RH_CHANGE_DELETE)
             rh_trial_fail(f->t, "a change of the kind %u", batch->kinds[i]);
         if (id.type != RH_TYPE_INT)
             rh_trial_fail(f->t, "a change without the row's key");
         seen->n_puts += batch->kinds[i] == RH_CHANGE_PUT;
         seen->n_deletes += batch->kinds[i] == RH_CHANGE_DELETE;
+        if (f->is_log)
+            id.as.i /= OF_LOG;
         if (id.as.i >= 10 && id.as.i < 26)
-            seen->last_n[id.as.i - 10] =
-                batch->kinds[i] == RH_CHANGE_PUT ? rh_writable_number(f->t, row[1]).as.i : -2;
+            seen->last_n[id.as.i - 10] = batch->kinds[i] == RH_CHANGE_PUT ? n : -2;
     }
 }
 
@@ -163,10 +209,11 @@ static void from_now(struct rh_trial *t)
     write_row(&f, write->insert, 10, 1);
     write_row(&f, write->insert, 11, 1);
     write_row(&f, write->update, 10, 2);
-    write_row(&f, write->remove, 11, 0);
+    if (!f.is_log)
+        write_row(&f, write->remove, 11, 0);
     await(&f, cursor, 0, 2, &seen);
-    await(&f, cursor, 1, -2, &seen);
-    if (seen.n_puts > 3 + 4 || seen.n_puts < 1)
+    await(&f, cursor, 1, f.is_log ? 1 : -2, &seen);
+    if (seen.n_puts > 3 + 4 || seen.n_puts < (f.is_log ? 3 : 1))
         rh_trial_fail(t, "3 rows were put, and %u are told", seen.n_puts);
     t->connector->finish(cursor);
 }

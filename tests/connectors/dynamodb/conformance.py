@@ -44,6 +44,7 @@ def rows_of(columns, rows):
 def fill():
     make_table("rows_things", rows_of(THINGS, THING_ROWS), id="S")
     make_table("rows_parts", rows_of(PARTS, PART_ROWS), INDEXES, pk="N", sk="S")
+    make_table("rows_written", id="S")
 
 
 def configuration(endpoint):
@@ -57,6 +58,7 @@ def configuration(endpoint):
         "through": {"to": endpoint.removeprefix("http://"), "settings": settings("http://{host}:{port}")},
         "slow": None,
         "echo": None,
+        "writable": {"table": "rows_written", "key": "id", "number": "n", "text": "s"},
         "tables": [{"name": "rows_things", "columns": THINGS, "rows": told(THING_ROWS)},
                    {"name": "rows_parts", "columns": PARTS, "rows": told(PART_ROWS)}],
     }

@@ -66,6 +66,7 @@ def configuration(flavour):
     url = os.environ["ROWHOUSE_TEST_OPENSEARCH" if flavour == "opensearch" else "ROWHOUSE_TEST_ELASTICSEARCH"]
     base = settings(url=url, single_values=flavour == "single")
     tables = [table("things", SINGLE, SINGLE_ROWS)] if flavour == "single" else [table("things", MIXED, MIXED_ROWS)]
+    make_index("written", {"n": {"type": "integer"}, "s": {"type": "keyword"}}, dynamic="strict")
     call("POST", "/_aliases", {"actions": [{"add": {"index": "things", "alias": "other_things"}}]})
     return {
         "settings": base,
@@ -74,6 +75,7 @@ def configuration(flavour):
         "through": {"to": url.removeprefix("http://"), "settings": {**base, "url": "http://{host}:{port}"}},
         "slow": None,
         "echo": None,
+        "writable": {"table": "written", "key": "_id", "number": "n", "text": "s"},
         "tables": tables,
     }
 

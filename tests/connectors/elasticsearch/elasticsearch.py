@@ -24,9 +24,9 @@ def call(method, path, body=None, kind="application/json"):
         raise AssertionError(f"{method} {path}: {error.read().decode()}") from None
 
 
-def make_index(name, properties, docs=()):
+def make_index(name, properties, docs=(), dynamic=True):
     """docs: dicts; the member _id is the id."""
-    call("PUT", f"/{name}", {"mappings": {"properties": properties}} if properties else {})
+    call("PUT", f"/{name}", {"mappings": {"dynamic": dynamic, "properties": properties}} if properties else {})
     lines = ""
     for doc in docs:
         doc = dict(doc)

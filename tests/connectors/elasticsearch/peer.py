@@ -156,17 +156,21 @@ class Index:
 
     def analyse(self, source):
         terms = {}
-        self.walk("", self.mappings, source, terms)
+        self.walk("", self.mappings, source, terms, True)
         return terms
 
-    def walk(self, prefix, mapping, source, terms):
+    def walk(self, prefix, mapping, source, terms, dynamic):
+        dynamic = mapping.get("dynamic", dynamic)
         for name, value in source.items():
             values = [v for v in flat(value) if v is not None]
             if not name:
                 raise bad("field name cannot be an empty string", "document_parsing_exception")
             if name not in mapping.setdefault("properties", {}):
-                if not values:
+                if not values or dynamic is False:
                     continue
+                if dynamic == "strict":
+                    raise bad(f"[1:1] mapping set to strict, dynamic introduction of [{name}] within "
+                              f"[{prefix[:-1] or '_doc'}] is not allowed", "strict_dynamic_mapping_exception")
                 mapping["properties"][name] = guess(values[0])
             field, path = mapping["properties"][name], prefix + name
             if "type" not in field:
@@ -174,7 +178,7 @@ class Index:
                     raise bad(f"object mapping for [{path}] tried to parse field as object, but found a concrete value",
                               "document_parsing_exception")
                 for one in values:
-                    self.walk(path + ".", field, one, terms)
+                    self.walk(path + ".", field, one, terms, dynamic)
                 continue
             self.add_terms(path, field, value, values, terms)
 

@@ -102,6 +102,16 @@ def test_insert(things):
     assert things.source_of(row["_id"]) == {"n": 12}, "Elasticsearch makes an _id"
 
 
+def test_a_strict_mapping(things):
+    call("DELETE", f"/{things.name}")
+    made = {name: TYPES[name] for name in ("n", "more")}
+    make_index(things.name, made, [{"_id": "1", "n": 1}], dynamic="strict")
+    detail = things.write("POST", "", 404, json={"_id": "2", "kind": "a"})["detail"]
+    assert "[kind]" in detail and "is not allowed" in detail, "a column no more, and the whole reason"
+    things.write("POST", "", 422, json={"_id": "2", "more": {"new": 1}})
+    assert things.source_of("2") is None
+
+
 def test_each_row_for_itself(things):
     answer = things.write("POST", "?atomic=false", 207, json=[{"_id": "20"}, {"_id": "3"}, {"_id": "21", "n": 2**40}])
     assert [row["ok"] for row in answer["data"]] == [True, False, False]

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The conformance suite on the connector redis: conformance.py ROWHOUSE PLUGIN [OPTION…]
+"""The conformance suite on the connector redis: conformance.py KIND ROWHOUSE PLUGIN [OPTION…]
 
 Fills the server at ROWHOUSE_TEST_REDIS with rows that are hard to tell apart, in a table of each kind, and
-runs `rowhouse connector check` on them.
+runs `rowhouse connector check` on them. KIND is that of the table that the suite writes to: json or hash.
 """
 import json
 import os
@@ -15,6 +15,7 @@ from cli import Redis
 URL = os.environ["ROWHOUSE_TEST_REDIS"]
 HOST = URL.split("@")[1]
 ABSENT = object()
+DEVIATIONS = {"json": {}, "hash": {"write/insert": "a hash has at least one field, so no row has none but NULL"}}
 KEYS = ["a", "b", "", "*", "a[b]?", "e é", "e\u0301", "q€", "r\U0001F600", "A", "100%", "a_b", "z\\", "line\nbreak"]
 TABLES = [
     {"name": "things", "pattern": "thing:{code}", "kind": "hash",
@@ -26,6 +27,10 @@ TABLES = [
     {"name": "scores", "pattern": "score:{code}", "kind": "zset"},
     {"name": "events", "pattern": "event:{code}", "kind": "stream",
      "columns": [{"name": "what", "type": "text"}, {"name": "n", "type": "int"}]},
+    {"name": "written", "pattern": "written:{id}", "kind": sys.argv[1],
+     "columns": [{"name": "n", "type": "int"}, {"name": "s", "type": "text"}]},
+    {"name": "log", "pattern": "log", "kind": "stream",
+     "columns": [{"name": "n", "type": "int"}, {"name": "s", "type": "text"}]},
     {"name": "one", "pattern": "thing:a", "kind": "hash", "columns": [{"name": "n", "type": "int"}]},
 ]
 
@@ -85,17 +90,21 @@ def configuration(expected):
         "through": {"to": HOST, "settings": {"url": "redis://rowhouse:s3cret@{host}:{port}", "tables": TABLES}},
         "slow": "BLPOP rh_check_nothing 600",
         "echo": "ECHO $1",
+        "writable": {"table": "written", "key": "id", "number": "n", "text": "s"},
+        "log": {"table": "log", "number": "n", "text": "s"},
         "tables": expected,
     }
 
 
 def main():
     expected = fill(Redis())
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(configuration(expected), file)
-        file.flush()
-        sys.exit(subprocess.run([sys.argv[1], "connector", "check", sys.argv[2], "--config", file.name,
-                                 *sys.argv[3:]], check=False).returncode)
+    kind, rowhouse, plugin, *options = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in (("config", configuration(expected)), ("deviations", DEVIATIONS[kind])):
+            with open(f"{folder}/{name}.json", "w", encoding="utf-8") as file:
+                json.dump(content, file)
+        sys.exit(subprocess.run([rowhouse, "connector", "check", plugin, "--config", f"{folder}/config.json",
+                                 "--deviations", f"{folder}/deviations.json", *options], check=False).returncode)
 
 
 if __name__ == "__main__":

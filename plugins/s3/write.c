@@ -21,15 +21,26 @@
 
 /* ---- Preparing ------------------------------------------------------------------------------- */
 
+/* A table whose columns are inferred may get others. */
+static bool is_known(const struct rh_s3_table *table, struct rh_text name)
+{
+    for (uint32_t i = 0; i < table->n_columns; i++)
+        if (rh_text_equal(table->columns[i].name, name))
+            return true;
+    return !table->columns;
+}
+
 static int check_columns(struct rh_s3_call *w, struct rh_error *error)
 {
     const struct rh_write_spec *spec = w->spec;
 
-    for (uint32_t i = 0; i < spec->n_columns; i++)
-        if (rh_s3_call_column(w, i)->native_id != RH_S3_FIELD)
-            return rh_fail(error, rh_s3_call_column(w, i)->native_id ? RH_INVALID : RH_NOT_FOUND,
-                           "the column \"%.*s\" cannot be written",
-                           RH_TEXT_ARG(rh_s3_call_column(w, i)->name));
+    for (uint32_t i = 0; i < spec->n_columns; i++) {
+        const struct rh_column *column = rh_s3_call_column(w, i);
+
+        if (column->native_id != RH_S3_FIELD || !is_known(w->table, column->name))
+            return rh_fail(error, column->native_id > RH_S3_FIELD ? RH_INVALID : RH_NOT_FOUND,
+                           "the column \"%.*s\" cannot be written", RH_TEXT_ARG(column->name));
+    }
     for (uint32_t i = 0; i < spec->n_key; i++) {
         if (spec->key[i] >= spec->n_columns)
             return rh_fail(error, RH_INVALID, "the write's key makes no sense");

@@ -305,6 +305,29 @@ static void returns_from(const char *table)
     ck_assert_str_eq(returned(), "");
 }
 
+START_TEST(writes_declared_columns_only)
+{
+    static const struct rh_column other[] = {
+        {.name = RH_TEXT_INIT("id"), .type = RH_TYPE_INT, .native_id = 1},
+        {.name = RH_TEXT_INIT("other"), .type = RH_TYPE_TEXT, .native_id = 1}};
+    struct rh_write_spec spec = {.struct_size = sizeof(spec),
+                                 .columns = other,
+                                 .n_columns = 2,
+                                 .column_stride = sizeof(other[0]),
+                                 .cells = CELLS(INT(1), TEXT("x")),
+                                 .n_rows = 1};
+
+    start();
+    for (size_t i = 0; i < 3; i++) {
+        spec.table = rh_text_of(((const char *const[]){"csv", "json", "many"})[i]);
+        result = (struct rh_write_result){.struct_size = sizeof(result)};
+        ck_assert_int_eq(library->write.insert(conn, op(), &spec, &result, &error), RH_NOT_FOUND);
+        ck_assert_int_eq(read_all(spec.table.data, 5000), 0);
+    }
+    stop();
+}
+END_TEST
+
 START_TEST(returns_what_it_has_written)
 {
     start();
@@ -483,10 +506,14 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {
-        writes_csv,          writes_documents,    returns_what_it_has_written,
-        refuses_bad_lists,   refuses_bad_objects, knows_what_it_has_written,
-        refuses_bad_settings};
+    const TTest *const tests[] = {writes_csv,
+                                  writes_documents,
+                                  writes_declared_columns_only,
+                                  returns_what_it_has_written,
+                                  refuses_bad_lists,
+                                  refuses_bad_objects,
+                                  knows_what_it_has_written,
+                                  refuses_bad_settings};
 
     server = getenv("ROWHOUSE_TEST_S3");
     if (!server || !strchr(server, '@')) {

@@ -58,6 +58,7 @@ void rh_s3_close(struct rh_conn *conn)
         rh_s3_finish(conn->cursor);
     if (conn->client)
         conn->host->http->client_free(conn->client);
+    rh_rowset_fini(&conn->returned);
     rh_s3_config_fini(&conn->config);
     free(conn);
 }

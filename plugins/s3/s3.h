@@ -8,6 +8,7 @@
  *   list.c     keys, page by page      object.c      the rows of an object, one by one
  *   catalog.c  tables, columns         plan.c        conditions on keys
  *   read.c     cursors                 write.c       the write group
+ *   encode.c   rows into objects       returned.c    written rows
  */
 #pragma once
 
@@ -99,6 +100,7 @@ struct rh_conn {
     struct rh_s3_config config;
     struct rh_http_client *client;
     struct rh_cursor *cursor;
+    struct rh_rowset returned; /* rows that the last write returned */
 };
 
 int32_t rh_s3_connect(const struct rh_host *host, const struct rh_op *op,

@@ -8,68 +8,52 @@
  * With a declared key, inserting into one object refuses a key that is there. Below a prefix nobody
  * keeps keys apart, so nothing is inserted there while a key is promised.
  */
-#include "s3.h"
+#include "write.h"
 
-#include "base/map.h"
 #include "base/rand.h"
-#include "connector/json_cell.h"
 #include "connector/text_cell.h"
 
 #include <string.h>
 #include <time.h>
 
 #define ARENA_BYTES ((size_t)1 << 30)
-
-enum verb { INSERT, UPDATE, REMOVE, MERGE, IGNORE };
-
-struct write {
-    struct rh_conn *conn;
-    const struct rh_op *op;
-    const struct rh_write_spec *spec;
-    const struct rh_s3_table *table;
-    enum verb verb;
-    struct rh_arena *arena;
-    bool *is_key;         /* of each column */
-    uint32_t *fields;     /* CSV: where each column is in the header */
-    struct rh_map by_key; /* to input + 1, in the arena */
-    bool *done;           /* of each input row: it has met its row, or is written */
-    struct rh_buf body;   /* the new object */
-    uint64_t n_rows, n_affected;
-};
-
-static const struct rh_column *column_of(const struct write *w, uint32_t i)
-{
-    return rh_s3_column(w->spec->columns, w->spec->column_stride, i);
-}
-
-static const struct rh_value *cells_of(const struct write *w, uint64_t row)
-{
-    return w->spec->cells + row * w->spec->n_columns;
-}
+#define NO_INPUT UINT64_MAX
 
 /* ---- Preparing ------------------------------------------------------------------------------- */
 
-static int check_columns(struct write *w, struct rh_error *error)
+/* A table whose columns are inferred may get others. */
+static bool is_known(const struct rh_s3_table *table, struct rh_text name)
+{
+    for (uint32_t i = 0; i < table->n_columns; i++)
+        if (rh_text_equal(table->columns[i].name, name))
+            return true;
+    return !table->columns;
+}
+
+static int check_columns(struct rh_s3_call *w, struct rh_error *error)
 {
     const struct rh_write_spec *spec = w->spec;
 
-    for (uint32_t i = 0; i < spec->n_columns; i++)
-        if (column_of(w, i)->native_id != RH_S3_FIELD)
-            return rh_fail(error, column_of(w, i)->native_id ? RH_INVALID : RH_NOT_FOUND,
-                           "the column \"%.*s\" cannot be written",
-                           RH_TEXT_ARG(column_of(w, i)->name));
+    for (uint32_t i = 0; i < spec->n_columns; i++) {
+        const struct rh_column *column = rh_s3_call_column(w, i);
+
+        if (column->native_id != RH_S3_FIELD || !is_known(w->table, column->name))
+            return rh_fail(error, column->native_id > RH_S3_FIELD ? RH_INVALID : RH_NOT_FOUND,
+                           "the column \"%.*s\" cannot be written", RH_TEXT_ARG(column->name));
+    }
     for (uint32_t i = 0; i < spec->n_key; i++) {
         if (spec->key[i] >= spec->n_columns)
             return rh_fail(error, RH_INVALID, "the write's key makes no sense");
         w->is_key[spec->key[i]] = true;
     }
-    for (uint32_t k = 0; k < w->table->n_key && w->verb == INSERT; k++)
+    for (uint32_t k = 0; k < w->table->n_key && w->verb == RH_S3_INSERT; k++)
         for (uint32_t i = 0; i < spec->n_columns; i++)
-            w->is_key[i] = w->is_key[i] || rh_text_equal(column_of(w, i)->name, w->table->key[k]);
+            w->is_key[i] =
+                w->is_key[i] || rh_text_equal(rh_s3_call_column(w, i)->name, w->table->key[k]);
     return RH_OK;
 }
 
-static int prepare(struct write *w, struct rh_error *error)
+static int prepare(struct rh_s3_call *w, struct rh_error *error)
 {
     const struct rh_write_spec *spec = w->spec;
     int rc;
@@ -78,14 +62,12 @@ static int prepare(struct write *w, struct rh_error *error)
         return rh_fail(error, RH_UNSUPPORTED, "S3 writes by key only, not by a condition");
     if (w->op->flags & RH_OP_READ_ONLY)
         return rh_fail(error, RH_PERMISSION, "nothing may be written in a read-only operation");
-    if (spec->n_returning)
-        return rh_fail(error, RH_UNSUPPORTED, "written rows are not returned");
     rc = rh_s3_table_find(&w->conn->config, spec->table, &w->table, error);
     if (rc)
         return rc;
     if (!w->table->format)
         return rh_fail(error, RH_UNSUPPORTED, "the list of objects cannot be written");
-    if (w->table->prefix.data && (w->verb != INSERT || w->table->n_key)) {
+    if (w->table->prefix.data && (w->verb != RH_S3_INSERT || w->table->n_key)) {
         rh_fail(error, RH_UNSUPPORTED, "rows of several objects can only be added, without a key");
         return rh_error_hint(error, "declare a table of one object");
     }
@@ -94,15 +76,18 @@ static int prepare(struct write *w, struct rh_error *error)
         return rh_fail_nomem(error);
     w->is_key = rh_arena_array(w->arena, spec->n_columns, sizeof(*w->is_key));
     w->fields = rh_arena_array(w->arena, spec->n_columns, sizeof(*w->fields));
-    w->done = rh_arena_array(w->arena, spec->n_rows, sizeof(*w->done));
-    return w->is_key && w->fields && w->done ? check_columns(w, error) : rh_fail_nomem(error);
+    w->inputs = rh_arena_array(w->arena, spec->n_rows, sizeof(*w->inputs));
+    if (!w->is_key || !w->fields || !w->inputs)
+        return rh_fail_nomem(error);
+    rc = check_columns(w, error);
+    return rc ? rc : rh_s3_check_returning(w, error);
 }
 
 /* ---- Keys ------------------------------------------------------------------------------------ */
 
 /* The values of the key's columns as one text: each with its type's own spelling, so that 1 and 1.0
  * are the same. */
-static int key_of(struct write *w, const struct rh_value *cells, struct rh_text *ret_key,
+static int key_of(struct rh_s3_call *w, const struct rh_value *cells, struct rh_text *ret_key,
                   struct rh_error *error)
 {
     struct rh_buf text;
@@ -135,7 +120,7 @@ static int key_of(struct write *w, const struct rh_value *cells, struct rh_text 
     return rc ? rc : ok ? RH_OK : rh_fail_nomem(error);
 }
 
-static bool has_key(const struct write *w)
+static bool has_key(const struct rh_s3_call *w)
 {
     for (uint32_t i = 0; i < w->spec->n_columns; i++)
         if (w->is_key[i])
@@ -153,159 +138,29 @@ static int refuse(struct rh_error *error, uint64_t row, uint32_t constraint, con
     return RH_CONSTRAINT;
 }
 
-static int index_rows(struct write *w, struct rh_error *error)
+static int index_rows(struct rh_s3_call *w, struct rh_error *error)
 {
     if (!has_key(w))
         return RH_OK;
     for (uint64_t i = 0; i < w->spec->n_rows; i++) {
         struct rh_text key;
         void *old = NULL;
-        int rc = key_of(w, cells_of(w, i), &key, error);
+        int rc = key_of(w, rh_s3_call_cells(w, i), &key, error);
 
         if (rc)
             return rc;
         if (!rh_map_put(&w->by_key, key, (void *)(uintptr_t)(i + 1), &old))
             return rh_fail_nomem(error);
-        if (old && w->verb != REMOVE)
+        if (old && w->verb != RH_S3_REMOVE)
             return refuse(error, i, RH_CONSTRAINT_UNIQUE, "two rows of the call have the same key");
     }
     return RH_OK;
 }
 
-/* ---- Rows into the object -------------------------------------------------------------------- */
-
-static void add_field(struct rh_buf *body, struct rh_text text, char separator)
-{
-    bool quoted = !text.len;
-
-    for (uint64_t i = 0; i < text.len && !quoted; i++)
-        quoted = text.data[i] == '"' || text.data[i] == separator || text.data[i] == '\r' ||
-                 text.data[i] == '\n';
-    quoted = quoted || (text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0);
-    if (!quoted) {
-        rh_buf_add_text(body, text);
-        return;
-    }
-    rh_buf_add_char(body, '"');
-    for (uint64_t i = 0; i < text.len; i++) {
-        if (text.data[i] == '"')
-            rh_buf_add_char(body, '"');
-        rh_buf_add_char(body, text.data[i]);
-    }
-    rh_buf_add_char(body, '"');
-}
-
-static int add_cell_field(struct write *w, const struct rh_value *cell, struct rh_error *error)
-{
-    struct rh_buf text;
-    int rc = RH_OK;
-
-    if (rh_kit_is_null(cell))
-        return RH_OK;
-    rh_buf_init(&text, RH_S3_ROW_BYTES);
-    rc = rh_text_cell_add(&text, cell, error);
-    if (rc == RH_OK && !rh_text_is_utf8(rh_buf_text(&text)))
-        rc = rh_fail(error, RH_DATA, "CSV holds texts only, and a value is none");
-    if (rc == RH_OK)
-        add_field(&w->body, rh_buf_text(&text), w->table->separator);
-    w->body.failed = w->body.failed || text.failed;
-    rh_buf_free(&text);
-    return rc;
-}
-
-/* The input column of a header's field that is set; RH_NO_COLUMN. */
-static uint32_t setter_of(const struct write *w, uint32_t field, bool with_key)
-{
-    for (uint32_t i = 0; i < w->spec->n_columns; i++)
-        if (w->fields[i] == field && (with_key || !w->is_key[i]))
-            return i;
-    return RH_NO_COLUMN;
-}
-
-/* A record: of the old fields (NULL: none) and the new cells (NULL: none). */
-static int add_record(struct write *w, uint32_t n_fields, const struct rh_text *old,
-                      const struct rh_value *cells, struct rh_error *error)
-{
-    int rc = RH_OK;
-
-    for (uint32_t f = 0; f < n_fields && rc == RH_OK; f++) {
-        uint32_t setter = cells ? setter_of(w, f, !old) : RH_NO_COLUMN;
-
-        if (f)
-            rh_buf_add_char(&w->body, w->table->separator);
-        if (setter != RH_NO_COLUMN)
-            rc = add_cell_field(w, &cells[setter], error);
-        else if (old && old[f].data)
-            add_field(&w->body, old[f], w->table->separator);
-    }
-    rh_buf_add_str(&w->body, "\r\n");
-    return rc;
-}
-
-static void between_documents(struct write *w)
-{
-    if (w->n_rows)
-        rh_buf_add_str(&w->body, w->table->format == RH_S3_JSON ? ",\n" : "\n");
-}
-
-static bool is_replaced(const struct write *w, struct rh_text name)
-{
-    for (uint32_t i = 0; i < w->spec->n_columns; i++)
-        if (!w->is_key[i] && rh_text_equal(column_of(w, i)->name, name))
-            return true;
-    return false;
-}
-
-/* A document: members that stay as they were written, and the new ones. */
-static int add_document(struct write *w, const struct rh_json *old, const struct rh_value *cells,
-                        struct rh_error *error)
-{
-    const char *before = "{";
-    int rc = RH_OK;
-
-    between_documents(w);
-    for (const struct rh_json *m = old ? old->child : NULL; m; m = m->next) {
-        if (cells && is_replaced(w, m->key))
-            continue;
-        rh_buf_add_str(&w->body, before);
-        rh_json_add_string(&w->body, m->key);
-        rh_buf_add_char(&w->body, ':');
-        for (uint64_t i = 0; i < m->source.len; i++) /* NDJSON: no line ends within */
-            if (m->source.data[i] != '\n' && m->source.data[i] != '\r')
-                rh_buf_add_char(&w->body, m->source.data[i]);
-        before = ",";
-    }
-    for (uint32_t i = 0; cells && i < w->spec->n_columns && rc == RH_OK; i++) {
-        if ((old && w->is_key[i]) || cells[i].type == RH_TYPE_MISSING)
-            continue;
-        rh_buf_add_str(&w->body, before);
-        rh_json_add_string(&w->body, column_of(w, i)->name);
-        rh_buf_add_char(&w->body, ':');
-        rc = rh_json_add_value(&w->body, &cells[i], error);
-        before = ",";
-    }
-    rh_buf_add_str(&w->body, before[0] == '{' ? "{}" : "}");
-    return rc;
-}
-
-static int add_row(struct write *w, const struct rh_s3_object *object, const struct rh_s3_row *old,
-                   const struct rh_value *cells, struct rh_error *error)
-{
-    int rc = w->table->format == RH_S3_CSV
-                 ? add_record(w, object->n_header, old ? old->fields : NULL, cells, error)
-                 : add_document(w, old ? old->document : NULL, cells, error);
-
-    w->n_rows++;
-    if (rc == RH_OK && w->body.failed)
-        rc = rh_fail(error, RH_RESOURCE, "the object would be larger than %zu MiB",
-                     RH_S3_OBJECT_BYTES >> 20);
-    return rc;
-}
-
 /* ---- The old object -------------------------------------------------------------------------- */
 
-/* The input row that means this row of the object; UINT64_MAX: none. */
-static int find_input(struct write *w, const struct rh_s3_row *row, struct rh_rowset *rows,
+/* The input row that means this row of the object; NO_INPUT: none. */
+static int find_input(struct rh_s3_call *w, const struct rh_s3_row *row, struct rh_rowset *rows,
                       uint64_t *ret_input, struct rh_error *error)
 {
     struct rh_batch batch = {.struct_size = sizeof(batch)};
@@ -314,14 +169,14 @@ static int find_input(struct write *w, const struct rh_s3_row *row, struct rh_ro
     uintptr_t found;
     int rc;
 
-    *ret_input = UINT64_MAX;
+    *ret_input = NO_INPUT;
     if (!w->by_key.n)
         return RH_OK;
     rh_rowset_clear(rows, 1);
     cells = rh_rowset_row(rows);
     for (uint32_t i = 0; cells && i < w->spec->n_columns; i++)
         if (w->is_key[i])
-            rh_s3_cell(rows, &cells[i], column_of(w, i), row, w->fields[i]);
+            rh_s3_cell(rows, &cells[i], rh_s3_call_column(w, i), row, w->fields[i]);
     rc = rh_rowset_batch(rows, &batch, error);
     if (rc == RH_OK)
         rc = key_of(w, batch.cells, &key, error);
@@ -333,27 +188,65 @@ static int find_input(struct write *w, const struct rh_s3_row *row, struct rh_ro
     return RH_OK;
 }
 
-static int take_old(struct write *w, const struct rh_s3_object *object, const struct rh_s3_row *row,
-                    struct rh_rowset *rows, struct rh_error *error)
+/* A row of the new object; input: the input row that it is written for, or NO_INPUT. */
+static int add_row(struct rh_s3_call *w, const struct rh_s3_object *object,
+                   const struct rh_s3_row *old, uint64_t input, struct rh_error *error)
+{
+    const struct rh_value *cells = input == NO_INPUT ? NULL : rh_s3_call_cells(w, input);
+    size_t begin;
+    int rc;
+
+    if (w->n_rows && w->table->format != RH_S3_CSV)
+        rh_buf_add_str(&w->body, w->table->format == RH_S3_JSON ? ",\n" : "\n");
+    begin = w->body.len;
+    rc = rh_s3_add_row(w, object, old, cells, &w->body, error);
+    if (rc == RH_OK && w->body.failed)
+        rc = rh_fail(error, RH_RESOURCE, "the object would be larger than %zu MiB",
+                     RH_S3_OBJECT_BYTES >> 20);
+    if (input != NO_INPUT) {
+        w->inputs[input].begin = begin;
+        w->inputs[input].end = w->body.len;
+        w->n_affected++;
+    }
+    w->n_rows++;
+    return rc;
+}
+
+/* A row that is not in the new object. */
+static int drop_row(struct rh_s3_call *w, const struct rh_s3_object *object,
+                    const struct rh_s3_row *old, uint64_t input, struct rh_error *error)
+{
+    int rc;
+
+    w->n_affected++;
+    if (!w->spec->n_returning)
+        return RH_OK;
+    w->inputs[input].begin = w->removed.len;
+    rc = rh_s3_add_row(w, object, old, NULL, &w->removed, error);
+    w->inputs[input].end = w->removed.len;
+    return rc == RH_OK && w->removed.failed ? rh_fail_nomem(error) : rc;
+}
+
+static int take_old(struct rh_s3_call *w, const struct rh_s3_object *object,
+                    const struct rh_s3_row *row, struct rh_rowset *rows, struct rh_error *error)
 {
     uint64_t input;
     int rc = find_input(w, row, rows, &input, error);
 
-    if (rc || input == UINT64_MAX)
-        return rc ? rc : add_row(w, object, row, NULL, error);
-    if (w->verb == INSERT)
+    if (rc || input == NO_INPUT)
+        return rc ? rc : add_row(w, object, row, NO_INPUT, error);
+    if (w->verb == RH_S3_INSERT)
         return refuse(error, input, RH_CONSTRAINT_UNIQUE, "there is a row with this key already");
-    if (w->done[input])
+    if (w->inputs[input].done)
         return refuse(error, input, RH_CONSTRAINT_AMBIGUOUS_KEY, "the key is that of several rows");
-    w->done[input] = true;
-    if (w->verb == IGNORE)
-        return add_row(w, object, row, NULL, error);
-    w->n_affected++;
-    return w->verb == REMOVE ? RH_OK : add_row(w, object, row, cells_of(w, input), error);
+    w->inputs[input].done = true;
+    if (w->verb == RH_S3_REMOVE)
+        return drop_row(w, object, row, input, error);
+    return add_row(w, object, row, w->verb == RH_S3_IGNORE ? NO_INPUT : input, error);
 }
 
 /* The header of an object that is not there yet: the table's columns, or those that are given. */
-static int make_header(struct write *w, struct rh_s3_object *object, struct rh_error *error)
+static int make_header(struct rh_s3_call *w, struct rh_s3_object *object, struct rh_error *error)
 {
     const struct rh_s3_table *table = w->table;
     uint32_t n = table->columns ? table->n_columns : w->spec->n_columns;
@@ -365,34 +258,35 @@ static int make_header(struct write *w, struct rh_s3_object *object, struct rh_e
         return rh_fail_nomem(error);
     object->n_header = n;
     for (uint32_t i = 0; i < n; i++)
-        object->header[i] = table->columns ? table->columns[i].name : column_of(w, i)->name;
+        object->header[i] = table->columns ? table->columns[i].name : rh_s3_call_column(w, i)->name;
     return RH_OK;
 }
 
-static int begin_body(struct write *w, struct rh_s3_object *object, struct rh_error *error)
+static int begin_body(struct rh_s3_call *w, struct rh_s3_object *object, struct rh_error *error)
 {
     int rc = make_header(w, object, error);
 
     for (uint32_t i = 0; i < w->spec->n_columns && rc == RH_OK; i++) {
-        w->fields[i] = rh_s3_field(object, column_of(w, i)->name);
+        w->fields[i] = rh_s3_field(object, rh_s3_call_column(w, i)->name);
         if (w->table->format == RH_S3_CSV && w->fields[i] == RH_NO_COLUMN)
             rc = rh_fail(error, RH_NOT_FOUND, "the object's header has no \"%.*s\"",
-                         RH_TEXT_ARG(column_of(w, i)->name));
+                         RH_TEXT_ARG(rh_s3_call_column(w, i)->name));
     }
     for (uint32_t f = 0; f < object->n_header && rc == RH_OK; f++) {
         if (f)
             rh_buf_add_char(&w->body, w->table->separator);
-        add_field(&w->body, object->header[f], w->table->separator);
+        rh_s3_add_field(&w->body, object->header[f], w->table->separator);
     }
     if (w->table->format == RH_S3_CSV)
         rh_buf_add_str(&w->body, "\r\n");
     else if (w->table->format == RH_S3_JSON)
         rh_buf_add_char(&w->body, '[');
+    w->header_bytes = w->body.len;
     return rc;
 }
 
 /* Copies the old object with its changes. *ret_there: there is one. */
-static int copy_old(struct write *w, struct rh_s3_object *object, bool *ret_there,
+static int copy_old(struct rh_s3_call *w, struct rh_s3_object *object, bool *ret_there,
                     struct rh_error *error)
 {
     struct rh_s3_row row;
@@ -420,20 +314,19 @@ static int copy_old(struct write *w, struct rh_s3_object *object, bool *ret_ther
     return rc == RH_END ? RH_OK : rc;
 }
 
-static int add_new(struct write *w, const struct rh_s3_object *object, struct rh_error *error)
+static int add_new(struct rh_s3_call *w, const struct rh_s3_object *object, struct rh_error *error)
 {
     int rc = RH_OK;
 
-    if (w->verb == UPDATE || w->verb == REMOVE)
+    if (w->verb == RH_S3_UPDATE || w->verb == RH_S3_REMOVE)
         return RH_OK;
     for (uint64_t i = 0; i < w->spec->n_rows && rc == RH_OK; i++) {
-        if (w->done[i])
+        if (w->inputs[i].done)
             continue;
         for (uint32_t c = 0; c < w->spec->n_columns; c++)
-            if (w->is_key[c] && rh_kit_is_null(&cells_of(w, i)[c]))
+            if (w->is_key[c] && rh_kit_is_null(&rh_s3_call_cells(w, i)[c]))
                 return refuse(error, i, RH_CONSTRAINT_NOT_NULL, "a column of the key has no value");
-        rc = add_row(w, object, NULL, cells_of(w, i), error);
-        w->n_affected++;
+        rc = add_row(w, object, NULL, i, error);
     }
     return rc;
 }
@@ -449,7 +342,8 @@ static int as_unknown(int rc, struct rh_error *error)
     return RH_UNKNOWN_OUTCOME;
 }
 
-static int put(struct write *w, struct rh_text key, struct rh_text etag, struct rh_error *error)
+static int put(struct rh_s3_call *w, struct rh_text key, struct rh_text etag,
+               struct rh_error *error)
 {
     static const char *const types[] = {[RH_S3_CSV] = "text/csv; charset=utf-8",
                                         [RH_S3_NDJSON] = "application/x-ndjson",
@@ -483,7 +377,7 @@ static int put(struct write *w, struct rh_text key, struct rh_text etag, struct 
 }
 
 /* Below the prefix, behind those that were made before. */
-static int new_key(struct write *w, struct rh_text *ret_key, struct rh_error *error)
+static int new_key(struct rh_s3_call *w, struct rh_text *ret_key, struct rh_error *error)
 {
     static const char *const endings[] = {
         [RH_S3_CSV] = "csv", [RH_S3_NDJSON] = "ndjson", [RH_S3_JSON] = "json"};
@@ -498,7 +392,7 @@ static int new_key(struct write *w, struct rh_text *ret_key, struct rh_error *er
     return key ? RH_OK : rh_fail_nomem(error);
 }
 
-static int rewrite(struct write *w, struct rh_error *error)
+static int rewrite(struct rh_s3_call *w, struct rh_batch *ret_returned, struct rh_error *error)
 {
     struct rh_s3_object object = {.conn = NULL};
     struct rh_text key = w->table->object;
@@ -522,6 +416,8 @@ static int rewrite(struct write *w, struct rh_error *error)
                      RH_S3_OBJECT_BYTES >> 20);
     if (rc == RH_OK && w->n_affected)
         rc = put(w, key, there ? object.etag : rh_text_make(NULL, 0), error);
+    if (rc == RH_OK && w->spec->n_returning)
+        rc = rh_s3_return_rows(w, &object, key, ret_returned, error);
     if (!object.conn)
         object.header = NULL;
     rh_s3_object_close(&object);
@@ -529,20 +425,22 @@ static int rewrite(struct write *w, struct rh_error *error)
 }
 
 static int run(struct rh_conn *conn, const struct rh_op *op, const struct rh_write_spec *spec,
-               enum verb verb, struct rh_write_result *ret_result, struct rh_error *error)
+               enum rh_s3_verb verb, struct rh_write_result *ret_result, struct rh_error *error)
 {
-    struct write w = {.conn = conn, .op = op, .spec = spec, .verb = verb};
+    struct rh_s3_call w = {.conn = conn, .op = op, .spec = spec, .verb = verb};
     int rc = prepare(&w, error);
 
     rh_map_init(&w.by_key);
     rh_buf_init(&w.body, RH_S3_OBJECT_BYTES);
+    rh_buf_init(&w.removed, RH_S3_OBJECT_BYTES);
     ret_result->n_affected = 0;
     if (rc == RH_OK)
-        rc = rewrite(&w, error);
+        rc = rewrite(&w, &ret_result->returned, error);
     if (rc == RH_OK)
         ret_result->n_affected = w.n_affected;
     rh_map_free(&w.by_key);
     rh_buf_free(&w.body);
+    rh_buf_free(&w.removed);
     rh_arena_free(w.arena);
     return rc;
 }
@@ -551,29 +449,29 @@ static int32_t insert(struct rh_conn *conn, const struct rh_op *op,
                       const struct rh_write_spec *spec, struct rh_write_result *ret_result,
                       struct rh_error *error)
 {
-    return run(conn, op, spec, INSERT, ret_result, error);
+    return run(conn, op, spec, RH_S3_INSERT, ret_result, error);
 }
 
 static int32_t update(struct rh_conn *conn, const struct rh_op *op,
                       const struct rh_write_spec *spec, struct rh_write_result *ret_result,
                       struct rh_error *error)
 {
-    return run(conn, op, spec, UPDATE, ret_result, error);
+    return run(conn, op, spec, RH_S3_UPDATE, ret_result, error);
 }
 
 static int32_t remove_rows(struct rh_conn *conn, const struct rh_op *op,
                            const struct rh_write_spec *spec, struct rh_write_result *ret_result,
                            struct rh_error *error)
 {
-    return run(conn, op, spec, REMOVE, ret_result, error);
+    return run(conn, op, spec, RH_S3_REMOVE, ret_result, error);
 }
 
 static int32_t upsert(struct rh_conn *conn, const struct rh_op *op,
                       const struct rh_write_spec *spec, struct rh_write_result *ret_result,
                       struct rh_error *error)
 {
-    return run(conn, op, spec, spec->resolve == RH_RESOLVE_IGNORE ? IGNORE : MERGE, ret_result,
-               error);
+    return run(conn, op, spec, spec->resolve == RH_RESOLVE_IGNORE ? RH_S3_IGNORE : RH_S3_MERGE,
+               ret_result, error);
 }
 
 const struct rh_write rh_s3_write = {

@@ -105,6 +105,32 @@ def test_certificates_need_everything_proven(sqlite, memory):
     assert check(BAD, "--config", sqlite, "--certify", *quick).returncode == 1
 
 
+@pytest.fixture
+def generated(write, tmp_path):
+    import sqlite3
+    with sqlite3.connect(tmp_path / "check.db") as database:
+        database.execute("CREATE TABLE scratch (row INTEGER PRIMARY KEY, code INT UNIQUE, n INT, v TEXT) STRICT")
+        database.execute("INSERT INTO scratch (row, code) VALUES (77, 1), (78, NULL)")
+    return write("generated.json", {
+        "settings": {"path": str(tmp_path / "check.db")}, **NOTHING, "make_tables": False, "writable":
+        {"table": "scratch", "identity": "row", "key": "code", "number": "n", "text": "v"}})
+
+
+def test_a_table_whose_keys_are_generated_may_be_written(generated):
+    done = check(BUILD / "plugins" / "sqlite.so", "--config", generated, "--format", "json", "--suite", "write")
+    outcomes = {test["test"].removeprefix("write/"): test["outcome"] for test in json.loads(done.stdout)["tests"]}
+    assert done.returncode == 0 and set(outcomes.values()) == {"pass", "skip"}, done.stdout
+    assert outcomes.pop("unique") == "skip"  # no key can be given
+    assert {name for name, outcome in outcomes.items() if outcome != "pass"} == {"atomic-row"}
+
+
+@pytest.mark.parametrize("bad, test", [("updates_less", "update"), ("removes_less", "delete"),
+                                       ("no_match_is_error", "no-match"), ("partial_atomic", "atomic-all")])
+def test_rows_are_meant_by_their_generated_keys(generated, bad, test):
+    done = check(BUILD / "bad-connectors" / f"bad_{bad}.so", "--config", generated, "--test", f"write/{test}")
+    assert done.returncode == 1 and f"fail        write/{test}" in done.stdout, done.stdout
+
+
 def test_tap(sqlite):
     lines = check(BAD, "--config", sqlite, "--format", "tap", "--suite", "cursors").stdout.splitlines()
     assert lines[0] == "TAP version 13"

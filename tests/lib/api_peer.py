@@ -44,10 +44,32 @@ class Request:
         return json.loads(self.body) if self.body else {}
 
 
+class Headers(dict):
+    """By their names in lower case."""
+
+    def get(self, name, default=None):
+        return super().get(name.lower(), default)
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1
     disable_nagle_algorithm = True
+
+    def parse_request(self):
+        """Without the mail parser of the base class, which takes more time than most answers."""
+        words = self.raw_requestline.decode("latin-1").split()
+        self.close_connection, self.requestline = True, " ".join(words)
+        self.command, self.path, self.request_version = words if len(words) == 3 else (None, "", "HTTP/1.1")
+        if not self.command:
+            self.send_error(400)
+            return False
+        self.headers = Headers()
+        while (line := self.rfile.readline(1 << 16)).strip():
+            name, _, value = line.decode("latin-1").partition(":")
+            self.headers[name.strip().lower()] = value.strip()
+        self.close_connection = self.headers.get("Connection", "").lower() == "close"
+        return True
 
     def log_message(self, *args):
         pass

@@ -24,11 +24,13 @@
  *                       already, and all of their rows; for sources that cannot make tables
  *   make_tables         false: only those are tested, of a source whose tables are not all like the
  *                       ones that it makes
- *   writable            {"table", "key", "number", "text"; "schema"}: a table of a source that cannot
- *                       make tables, with its key's column and one column each of numbers and of
- *                       text. Its rows are LOST: the tests of writing empty it, fill it and leave
- *                       theirs in it. Keys are written as decimal numbers. The changes of this table
- *                       are followed also when the source can make tables
+ *   writable            {"table", "key", "number", "text"; "schema", "identity"}: a table of a source
+ *                       that cannot make tables, with its key's column and one column each of numbers
+ *                       and of text. Its rows are LOST: the tests of writing empty it, fill it and leave
+ *                       theirs in it. Keys are written as decimal numbers. Where the source generates
+ *                       its keys, "identity" is the column that has them: rows are then changed and
+ *                       deleted by it, and "key" is a column like any other. The changes of this
+ *                       table are followed also when the source can make tables
  * A member that is null says that the source has no such thing (a file has no credentials); one
  * that is missing leaves its tests unproven.
  *

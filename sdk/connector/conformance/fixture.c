@@ -432,29 +432,13 @@ struct rh_write_spec rh_fixture_spec(const struct rh_table *table)
     };
 }
 
-/* The spec with its cells as their columns hold them. */
-static struct rh_write_spec fit(struct rh_trial *t, const struct rh_write_spec *spec)
-{
-    uint64_t n = spec->n_rows * spec->n_columns;
-    struct rh_value *cells = rh_trial_alloc(t, (n + 1) * sizeof(*cells));
-    struct rh_write_spec fitting = *spec;
-
-    for (uint64_t i = 0; i < n; i++) {
-        const char *at = (const char *)spec->columns;
-        at += i % spec->n_columns * spec->column_stride;
-        cells[i] = rh_writable_fit(t, (const void *)at, spec->cells[i]);
-    }
-    fitting.cells = cells;
-    return fitting;
-}
-
 int32_t rh_fixture_write_as(struct rh_trial *t, struct rh_conn *conn, const struct rh_op *op,
                             rh_write_fn *function, const struct rh_write_spec *spec,
                             struct rh_write_result *result)
 {
     struct rh_write_result own = {.struct_size = sizeof(own)};
     struct rh_write_result *to = result ? result : &own;
-    struct rh_write_spec fitting = t->writable ? fit(t, spec) : *spec;
+    struct rh_write_spec fitting = rh_writable_spec(t, conn, function, spec);
     int32_t rc;
 
     if (!to->statuses)

@@ -31,9 +31,10 @@ struct rh_trial {
     struct rh_settings settings;
     struct rh_op op; /* of most calls: a minute, cannot be cancelled */
     struct rh_error error;
-    struct rh_text schema;           /* of the suite's tables; no text until known */
-    const struct rh_table *writable; /* the configuration's, while a test uses it */
-    uint32_t n_tables;               /* made so far */
+    struct rh_text schema;            /* of the suite's tables; no text until known */
+    const struct rh_table *writable;  /* the configuration's, while a test uses it */
+    const struct rh_column *identity; /* of its rows; NULL: they are told apart by their key */
+    uint32_t n_tables;                /* made so far */
 };
 
 /* One test. */

@@ -12,8 +12,8 @@
 #define ROWS_PER_CALL 100u
 
 struct places {
-    struct rh_text schema, table;
-    struct rh_text columns[N_COLUMNS]; /* id, n, v */
+    struct rh_text schema, table, identity; /* identity: no text when key tells rows apart */
+    struct rh_text columns[N_COLUMNS];      /* id, n, v */
 };
 
 static struct rh_text member(struct rh_trial *t, const json_t *writable, const char *name)
@@ -29,9 +29,11 @@ static struct places find_places(struct rh_trial *t)
 {
     const json_t *writable = rh_trial_need(t, "writable");
     const char *schema = json_string_value(json_object_get(writable, "schema"));
+    const char *identity = json_string_value(json_object_get(writable, "identity"));
 
     return (struct places){
         .schema = rh_text_of(schema),
+        .identity = rh_text_of(identity),
         .table = member(t, writable, "table"),
         .columns = {member(t, writable, "key"), member(t, writable, "number"),
                     member(t, writable, "text")},
@@ -128,12 +130,11 @@ static const struct rh_table *narrow(struct rh_trial *t, const struct places *pl
 
     for (uint32_t i = 0; i < N_COLUMNS; i++) {
         const struct rh_column *column = column_of(told, places->columns[i]);
+        columns[i] = column ? *column : (struct rh_column){.name = places->columns[i]};
         if (column && (i == 0 || holds(column, i == 1)))
-            columns[i] = *column;
-        else
-            columns[i] = (struct rh_column){.name = places->columns[i],
-                                            .type = i == 1 ? RH_TYPE_INT : RH_TYPE_TEXT,
-                                            .flags = RH_COLUMN_INFERRED};
+            continue;
+        columns[i].type = i == 1 ? RH_TYPE_INT : RH_TYPE_TEXT;
+        columns[i].flags |= RH_COLUMN_INFERRED;
     }
     *table = (struct rh_table){
         .struct_size = sizeof(*table),
@@ -149,6 +150,84 @@ static const struct rh_table *narrow(struct rh_trial *t, const struct places *pl
         .est_rows = -1,
     };
     return table;
+}
+
+/* ---- Identities ------------------------------------------------------------------------------ */
+
+/* The identity and the id of every row. */
+static void read_identities(struct rh_trial *t, struct rh_conn *conn, struct rh_rows_read *ret_rows)
+{
+    const struct rh_column columns[] = {*t->identity, *rh_fixture_column(t->writable, 0)};
+    struct rh_query query;
+
+    rh_fixture_query(t, t->writable, &query);
+    query.columns = columns;
+    query.column_stride = sizeof(*columns);
+    query.n_columns = query.n_select = 2;
+    rh_trial_ok(t, "reading the identities of the configuration's rows",
+                rh_fixture_read(t, conn, &query, 1000, ret_rows));
+}
+
+/* An id becomes the identity of its row; that of no row stays. */
+static void identify(const struct rh_trial *t, const struct rh_rows_read *known,
+                     struct rh_value *cell)
+{
+    for (uint64_t i = 0; i < known->n_rows; i++)
+        if (rh_writable_number(t, known->cells[i * 2 + 1]).as.i == cell->as.i) {
+            *cell = known->cells[i * 2];
+            return;
+        }
+}
+
+static bool is_key(const struct rh_write_spec *spec, uint32_t column)
+{
+    for (uint32_t i = 0; i < spec->n_key; i++)
+        if (spec->key[i] == column)
+            return true;
+    return false;
+}
+
+/* In a write that changes or deletes rows by id. */
+static void identify_all(struct rh_trial *t, struct rh_conn *conn, struct rh_write_spec *spec,
+                         struct rh_column *columns, struct rh_value *cells)
+{
+    struct rh_text id = rh_fixture_column(t->writable, 0)->name;
+    struct rh_rows_read known;
+
+    read_identities(t, conn, &known);
+    for (uint32_t c = 0; c < spec->n_columns; c++) {
+        if (!is_key(spec, c) || !rh_text_equal(columns[c].name, id))
+            continue;
+        columns[c] = *t->identity;
+        for (uint64_t r = 0; r < spec->n_rows; r++)
+            identify(t, &known, &cells[r * spec->n_columns + c]);
+    }
+}
+
+struct rh_write_spec rh_writable_spec(struct rh_trial *t, struct rh_conn *conn,
+                                      rh_write_fn *function, const struct rh_write_spec *spec)
+{
+    const struct rh_write *group = t->connector->write;
+    uint64_t n = spec->n_rows * spec->n_columns;
+    struct rh_column *columns = rh_trial_alloc(t, (spec->n_columns + 1) * sizeof(*columns));
+    struct rh_value *cells = rh_trial_alloc(t, (n + 1) * sizeof(*cells));
+    struct rh_write_spec fitting = *spec;
+
+    if (!t->writable)
+        return fitting;
+    for (uint32_t c = 0; c < spec->n_columns; c++)
+        columns[c] = *(const struct rh_column *)(const void *)((const char *)spec->columns +
+                                                               (size_t)c * spec->column_stride);
+    if (n)
+        memcpy(cells, spec->cells, n * sizeof(*cells));
+    if (t->identity && (function == group->update || function == group->remove))
+        identify_all(t, conn, &fitting, columns, cells);
+    for (uint64_t i = 0; i < n; i++)
+        cells[i] = rh_writable_fit(t, &columns[i % spec->n_columns], cells[i]);
+    fitting.columns = columns;
+    fitting.column_stride = sizeof(*columns);
+    fitting.cells = cells;
+    return fitting;
 }
 
 /* ---- Its rows -------------------------------------------------------------------------------- */
@@ -176,7 +255,9 @@ static void empty(struct rh_trial *t, struct rh_conn *conn, const struct rh_tabl
     struct rh_query query;
 
     rh_fixture_query(t, table, &query);
-    query.n_select = spec.n_columns = spec.n_key = 1;
+    if (t->identity)
+        query.columns = spec.columns = t->identity;
+    query.n_columns = query.n_select = spec.n_columns = spec.n_key = 1;
     spec.key = table->key;
     rh_trial_ok(t, "reading the keys of the configuration's table",
                 rh_fixture_read(t, conn, &query, 1000, &keys));
@@ -198,6 +279,10 @@ const struct rh_table *rh_writable_make(struct rh_trial *t, struct rh_conn *conn
     const struct rh_table *told = look_for(t, conn, &places);
 
     t->writable = narrow(t, &places, told);
+    t->identity = column_of(told, places.identity);
+    if (places.identity.data && !t->identity)
+        rh_trial_fail(t, "introspection does not show \"%.*s\" as a column",
+                      RH_TEXT_ARG(places.identity));
     if (told)
         empty(t, conn, t->writable);
     fill(t, conn, t->writable, n_rows);

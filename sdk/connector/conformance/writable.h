@@ -4,7 +4,8 @@
  *
  * The tests write (id INT, n INT, v TEXT) and know nothing of it. Here a number becomes what its
  * column holds (a text as the key of a document, a double, a decimal), and on the way back a number
- * again.
+ * again. Where the source generates its keys, a keyed write means its rows by the configuration's
+ * "identity" instead of id.
  */
 #pragma once
 
@@ -18,5 +19,9 @@ const struct rh_table *rh_writable_make(struct rh_trial *t, struct rh_conn *conn
  * t->writable is set. */
 struct rh_value rh_writable_fit(struct rh_trial *t, const struct rh_column *column,
                                 struct rh_value value);
+/* A write of tests as the table takes it: each cell as its column holds it, rows that are meant by
+ * id by their identity. As it is unless t->writable is set. */
+struct rh_write_spec rh_writable_spec(struct rh_trial *t, struct rh_conn *conn,
+                                      rh_write_fn *function, const struct rh_write_spec *spec);
 /* The number that a cell of the columns id and n holds, as INT; anything else as it is. */
 struct rh_value rh_writable_number(const struct rh_trial *t, struct rh_value cell);

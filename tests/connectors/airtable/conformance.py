@@ -37,6 +37,8 @@ ROWS = [
 def configuration():
     rows = [{c: v for c, v in zip(FIELDS, row) if v is not None} for row in ROWS]
     ids = client.make_table("things", FIELDS, rows)
+    client.make_table("written", {"code": ("number", {"precision": 0}), "n": ("number", {"precision": 0}),
+                                  "v": "singleLineText"}, [])
     in_order = [row for _, row in sorted(zip(ids, ROWS), key=lambda pair: pair[0])]  # as the suite does
     host = client.settings()["url"].removeprefix("http://").removesuffix("/v0")
     return {
@@ -46,6 +48,7 @@ def configuration():
         "through": {"to": host, "settings": client.settings(url="http://{host}:{port}/v0")},
         "slow": None,
         "echo": None,
+        "writable": {"table": "written", "identity": "_id", "key": "code", "number": "n", "text": "v"},
         "tables": [{"name": "things", "columns": list(FIELDS),
                     "rows": [[False if c == "b" and v is None else v for c, v in zip(FIELDS, row)]
                              for row in in_order]}],

@@ -39,7 +39,7 @@ DICE = random.Random(4)
 
 
 def new_id(prefix):
-    return prefix + "".join(DICE.choice(LETTERS) for _ in range(14))
+    return prefix + "".join(DICE.choices(LETTERS, k=14))
 
 
 def refuse(status, kind, message):

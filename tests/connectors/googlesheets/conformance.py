@@ -37,8 +37,10 @@ def shown(value):
 
 def configuration():
     keys = os.environ.get("ROWHOUSE_KEYS", "key_column")
-    client.make_sheet("things", COLUMNS, ROWS)
-    settings = client.settings(**({"row_ids": True} if keys == "row_ids" else {"key_column": "a"}), sheets=["things"])
+    client.make_sheet("things", COLUMNS, ROWS, grid_rows=40)
+    client.make_sheet("written", ["a", "n", "v"], [], grid_rows=100)
+    settings = client.settings(**({"row_ids": True} if keys == "row_ids" else {"key_column": "a"}),
+                               sheets=["things", "written"])
     host = settings["url"].removeprefix("http://")
     wrong = {**settings, "service_account": settings["service_account"].replace("rowhouse@", "nobody@")}
     return {
@@ -48,6 +50,8 @@ def configuration():
         "through": {"to": host, "settings": {**settings, "url": "http://{host}:{port}"}},
         "slow": None,
         "echo": None,
+        "writable": {"table": "written", "key": "a", "number": "n", "text": "v",
+                     **({"identity": "_row"} if keys == "row_ids" else {})},
         **({"tables": None} if keys == "row_ids" else
            {"tables": [{"name": "things", "columns": COLUMNS, "rows": [[shown(v) for v in row] for row in ROWS]}]}),
     }

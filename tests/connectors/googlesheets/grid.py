@@ -36,6 +36,10 @@ class Row:
     def value(self, column):
         return self.cells[column].value if column in self.cells else None
 
+    def span(self, left, right, told):
+        """The columns from left to the last one before right whose cell is told of: most of a grid is empty."""
+        return range(left, max((c for c, cell in self.cells.items() if c < right and told(cell)), default=-1) + 1)
+
 
 class Sheet:
     def __init__(self, sheet_id, title, rows=1000, columns=26):
@@ -81,26 +85,32 @@ class Area:
         title = self.sheet.title.replace("'", "''")
         return f"'{title}'!{letters(self.left)}{self.top + 1}:{letters(self.right - 1)}{self.bottom}"
 
+    def used_rows(self):
+        """Up to the last one with a cell."""
+        bottom = min(self.bottom, len(self.sheet.rows))
+        while bottom > self.top and not self.sheet.rows[bottom - 1].cells:
+            bottom -= 1
+        return self.sheet.rows[self.top:bottom]
+
     def values(self, plain):
         rows = []
-        for row in self.sheet.rows[self.top:self.bottom]:
-            cells = [row.value(c) for c in range(self.left, self.right)]
-            while cells and cells[-1] in (None, ""):
-                cells.pop()
+        for row in self.used_rows():
+            cells = [row.value(c) for c in row.span(self.left, self.right, lambda cell: cell.value not in (None, ""))]
             rows.append(["" if v is None else number(v) if plain else str(v) for v in cells])
         while rows and not rows[-1]:
             rows.pop()
         return rows
 
-    def grid(self):
+    def grid(self, members):
+        """members: that are asked for; nothing: all."""
         rows = []
-        for row in self.sheet.rows[self.top:self.bottom]:
-            cells = [self.cell(row.cells.get(c)) for c in range(self.left, self.right)]
-            while cells and not cells[-1]:
-                cells.pop()
+        for row in self.used_rows():
+            cells = [self.cell(row.cells.get(c)) for c in row.span(self.left, self.right, self.cell)]
             rows.append({"values": cells} if cells else {})
         while rows and not rows[-1]:
             rows.pop()
+        if members and "rowMetadata" not in members:
+            return {"startRow": self.top, "rowData": rows}
         marks = [{"pixelSize": 21, **({"developerMetadata": [dict(m) for m in r.marks]} if r.marks else {})}
                  for r in self.sheet.rows[self.top:self.bottom]]
         return {"startRow": self.top, "rowData": rows, "rowMetadata": marks}

@@ -258,6 +258,7 @@ class Sheets(api_peer.Peer):
     def get(self, book, query):
         asked = self.parameters(query, ("ranges", "includeGridData", "fields"))
         mask = parse_mask(asked["fields"]) if "fields" in asked else {}
+        data_mask = mask.get("sheets", {}).get("data", {})
         wants_data = "data" in mask.get("sheets", {}) or asked.get("includeGridData") == "true"
         areas = [book.area(a1) for a1 in asked["ranges"]]
         sheets = []
@@ -265,7 +266,7 @@ class Sheets(api_peer.Peer):
             mine = [a for a in areas if a.sheet is sheet]
             if areas and not mine:
                 continue
-            data = {"data": [a.grid() for a in mine]} if wants_data else {}
+            data = {"data": [a.grid(data_mask) for a in mine]} if wants_data else {}
             sheets.append({"properties": sheet.properties(), **data})
         return masked({"spreadsheetId": "sheet-1", "sheets": sheets}, mask)
 

@@ -30,6 +30,7 @@ ROWS = [
     ("z,y", 0, ABSENT, False, 2.5, 5, "2024-06-01T08:00:00Z", {"a": [1, {"b": 2}]}),
 ]
 NUMBERS = {"k": "int", "s": "text"}
+WRITTEN = {"id": "text", "n": "int", "v": "text"}
 
 
 def table(name, types, rows):
@@ -42,7 +43,9 @@ def table(name, types, rows):
 def configuration():
     numbers = [(i, None if i % 7 == 0 else f"s{i % 5}") for i in range(-20, 230)]
     tables = [table("things", THINGS, ROWS), table("numbers", NUMBERS, numbers)]
-    good = settings({"numbers": resource("numbers", "k", NUMBERS), "things": resource("things", "id", THINGS)})
+    make("written", "id", WRITTEN, [])
+    good = settings({"numbers": resource("numbers", "k", NUMBERS), "things": resource("things", "id", THINGS),
+                     "written": resource("written", "id", WRITTEN)})
     return {
         "settings": good,
         "wrong_credentials": {**good, "secret": "wr0ng"},
@@ -51,6 +54,7 @@ def configuration():
         "slow": None,
         "echo": None,
         "tables": tables,
+        "writable": {"table": "written", "key": "id", "number": "n", "text": "v"},
     }
 
 

@@ -20,6 +20,8 @@ TABLES = [
     {"name": "many", "prefix": "many/", "format": "ndjson", "key": ["id"]},
     {"name": "array", "object": "deep/é 100%/array.json", "format": "json", "key": ["id"]},
     {"name": "guessed", "prefix": "csv/", "format": "csv", "separator": ";"},
+    {"name": "written", "object": "written.csv", "format": "csv", "key": ["id"],
+     "columns": [{"name": "id", "type": "int"}, {"name": "n", "type": "int"}, {"name": "v", "type": "text"}]},
 ]
 
 
@@ -66,6 +68,7 @@ def main():
         "slow": None,
         "echo": None,
         "tables": expected,
+        "writable": {"table": "written", "key": "id", "number": "n", "text": "v"},
     }
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(config, file)

@@ -163,6 +163,8 @@ static const struct rh_column columns[] = {
     {.name = RH_TEXT_INIT("s"), .type = RH_TYPE_TEXT, .native_id = 1},
 };
 
+static uint32_t n_returning; /* of the columns, in the writes that follow */
+
 static int put(rh_write_fn *function, const char *table, uint32_t n_columns, uint32_t resolve,
                const struct rh_value *cells, uint64_t n_rows)
 {
@@ -176,7 +178,10 @@ static int put(rh_write_fn *function, const char *table, uint32_t n_columns, uin
                                  .key = key,
                                  .n_key = function == library->write.insert ? 0 : 1,
                                  .n_rows = n_rows,
-                                 .cells = cells};
+                                 .cells = cells,
+                                 .returning = columns,
+                                 .n_returning = n_returning,
+                                 .returning_stride = sizeof(columns[0])};
 
     result = (struct rh_write_result){.struct_size = sizeof(result)};
     return function(conn, op(), &spec, &result, &error);
@@ -254,6 +259,84 @@ START_TEST(writes_documents)
     ck_assert_int_eq(put(library->write.remove, "many", 1, 0, CELLS(INT(1)), 1), RH_UNSUPPORTED);
     ck_assert_int_eq(put(library->write.insert, "objects", 2, 0, CELLS(INT(1), TEXT("a")), 1),
                      RH_UNSUPPORTED);
+    stop();
+}
+END_TEST
+
+/* What was returned, as "1:x 2:- …". */
+static const char *returned(void)
+{
+    const struct rh_batch *batch = &result.returned;
+    struct rh_buf text;
+    const char *kept;
+
+    rh_buf_init(&text, 4096);
+    for (uint64_t i = 0; i < batch->n_rows; i++) {
+        const struct rh_value *row = batch->cells + i * 2;
+
+        ck_assert_uint_eq(row[0].type, RH_TYPE_INT);
+        rh_buf_addf(&text, "%s%lld:", i ? " " : "", (long long)row[0].as.i);
+        rh_buf_add_text(&text,
+                        row[1].type == RH_TYPE_TEXT ? rh_kit_value_text(&row[1]) : RH_TEXT("-"));
+    }
+    kept = rh_arena_dup(arena, text.data ? text.data : "", text.len);
+    rh_buf_free(&text);
+    return kept;
+}
+
+static void returns_from(const char *table)
+{
+    GOOD(put(library->write.insert, table, 2, 0,
+             CELLS(INT(3), TEXT("c,\"\n"), INT(1), rh_kit_null(), INT(2), TEXT("b")), 3));
+    ck_assert_str_eq(returned(), "3:c,\"\n 1:- 2:b");
+    GOOD(put(library->write.update, table, 2, 0,
+             CELLS(INT(2), TEXT("bb"), INT(8), TEXT("none"), INT(3), rh_kit_null()), 3));
+    ck_assert_str_eq(returned(), "2:bb 3:-");
+    GOOD(put(library->write.upsert, table, 2, RH_RESOLVE_IGNORE,
+             CELLS(INT(4), TEXT("d"), INT(2), TEXT("no")), 2));
+    ck_assert_str_eq(returned(), "4:d");
+    GOOD(put(library->write.upsert, table, 2, RH_RESOLVE_MERGE,
+             CELLS(INT(5), TEXT("e"), INT(1), TEXT("a")), 2));
+    ck_assert_str_eq(returned(), "5:e 1:a");
+    GOOD(put(library->write.remove, table, 1, 0, CELLS(INT(5), INT(7), INT(2)), 3));
+    ck_assert_str_eq(returned(), "5:e 2:bb");
+    ck_assert_uint_eq(result.n_affected, 2);
+    GOOD(put(library->write.remove, table, 1, 0, CELLS(INT(7)), 1));
+    ck_assert_str_eq(returned(), "");
+}
+
+START_TEST(writes_declared_columns_only)
+{
+    static const struct rh_column other[] = {
+        {.name = RH_TEXT_INIT("id"), .type = RH_TYPE_INT, .native_id = 1},
+        {.name = RH_TEXT_INIT("other"), .type = RH_TYPE_TEXT, .native_id = 1}};
+    struct rh_write_spec spec = {.struct_size = sizeof(spec),
+                                 .columns = other,
+                                 .n_columns = 2,
+                                 .column_stride = sizeof(other[0]),
+                                 .cells = CELLS(INT(1), TEXT("x")),
+                                 .n_rows = 1};
+
+    start();
+    for (size_t i = 0; i < 3; i++) {
+        spec.table = rh_text_of(((const char *const[]){"csv", "json", "many"})[i]);
+        result = (struct rh_write_result){.struct_size = sizeof(result)};
+        ck_assert_int_eq(library->write.insert(conn, op(), &spec, &result, &error), RH_NOT_FOUND);
+        ck_assert_int_eq(read_all(spec.table.data, 5000), 0);
+    }
+    stop();
+}
+END_TEST
+
+START_TEST(returns_what_it_has_written)
+{
+    start();
+    n_returning = 2;
+    returns_from("csv");
+    returns_from("json");
+    GOOD(put(library->write.insert, "many", 2, 0, CELLS(INT(1), TEXT("a"), INT(2), TEXT("b")), 2));
+    ck_assert_str_eq(returned(), "1:a 2:b");
+    n_returning = 0;
     stop();
 }
 END_TEST
@@ -423,9 +506,14 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {
-        writes_csv,          writes_documents,          refuses_bad_lists,
-        refuses_bad_objects, knows_what_it_has_written, refuses_bad_settings};
+    const TTest *const tests[] = {writes_csv,
+                                  writes_documents,
+                                  writes_declared_columns_only,
+                                  returns_what_it_has_written,
+                                  refuses_bad_lists,
+                                  refuses_bad_objects,
+                                  knows_what_it_has_written,
+                                  refuses_bad_settings};
 
     server = getenv("ROWHOUSE_TEST_S3");
     if (!server || !strchr(server, '@')) {

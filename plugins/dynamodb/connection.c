@@ -380,11 +380,3 @@ int rh_dynamodb_stream(struct rh_conn *conn, const struct rh_op *op, const char 
         documents->exchange = NULL;
     }
 }
-
-const struct rh_column *rh_dynamodb_column(const struct rh_column *columns, uint32_t stride,
-                                           uint32_t position)
-{
-    const char *at = (const char *)columns + (size_t)position * stride;
-
-    return (const struct rh_column *)(const void *)at;
-}

@@ -387,6 +387,12 @@ START_TEST(knows_what_it_has_written)
     answers[2] = "";
     ck_assert_int_eq(put(library->write.insert, "csv", 2, 0, CELLS(INT(2), TEXT("x")), 1),
                      RH_UNKNOWN_OUTCOME);
+    answers[2] = ANSWER("500", "", "<Error><Code>InternalError</Code></Error>");
+    ck_assert_int_eq(put(library->write.insert, "csv", 2, 0, CELLS(INT(2), TEXT("x")), 1),
+                     RH_UNKNOWN_OUTCOME);
+    answers[2] = ANSWER("503", "", "<Error><Code>SlowDown</Code></Error>");
+    ck_assert_int_eq(put(library->write.insert, "csv", 2, 0, CELLS(INT(2), TEXT("x")), 1),
+                     RH_RATE_LIMITED);
     answers[1] = ANSWER("200", "", "id,s\n1,x\n");
     ck_assert_int_eq(put(library->write.insert, "csv", 2, 0, CELLS(INT(2), TEXT("x")), 1),
                      RH_PROTOCOL);

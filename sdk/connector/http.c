@@ -201,9 +201,8 @@ static int after_sending(int rc, struct rh_error *error)
     return rc;
 }
 
-/* Reads the rest of the body; of what goes beyond the ceiling nothing is kept. RESOURCE. */
-static int read_body(const struct rh_http *http, struct rh_http_exchange *exchange,
-                     const struct rh_op *op, struct rh_buf *body, struct rh_error *error)
+int rh_http_read_body(const struct rh_http *http, struct rh_http_exchange *exchange,
+                      const struct rh_op *op, struct rh_buf *body, struct rh_error *error)
 {
     struct rh_text piece;
     int rc;
@@ -229,7 +228,7 @@ int rh_http_fetch(const struct rh_http *http, struct rh_http_client *client, con
         return rc;
     rc = http->answer(exchange, op, &answer, error);
     if (rc == RH_OK)
-        rc = read_body(http, exchange, op, body, error);
+        rc = rh_http_read_body(http, exchange, op, body, error);
     if (rc == RH_OK)
         *ret_status = answer.status;
     http->close(exchange);
@@ -268,7 +267,7 @@ static int fail_answer(struct rh_http_documents *documents, const struct rh_op *
     struct rh_error ignored = RH_ERROR_INIT;
     struct rh_buf body;
     rh_buf_init(&body, PROBLEM_MAX);
-    read_body(documents->http, documents->exchange, op, &body, &ignored);
+    rh_http_read_body(documents->http, documents->exchange, op, &body, &ignored);
     int rc = rh_http_fail(error, answer->status, rh_buf_text(&body), "%s", what);
     if (error)
         error->retry_after_ms = answer->retry_after_ms;

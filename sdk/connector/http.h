@@ -55,6 +55,9 @@ int rh_http_fetch(const struct rh_http *http, struct rh_http_client *client, con
                   const struct rh_http_request *request, struct rh_buf *body, uint32_t *ret_status,
                   struct rh_error *error);
 
+/* Appends the rest of an answer to the body, as far as its ceiling (RESOURCE). [conn] */
+int rh_http_read_body(const struct rh_http *http, struct rh_http_exchange *exchange,
+                      const struct rh_op *op, struct rh_buf *body, struct rh_error *error);
 /* Parses a whole answer into the arena, its text too. What is not JSON is PROTOCOL, "<what>: …". [any] */
 int rh_http_parse(struct rh_arena *arena, const struct rh_buf *body, const char *what,
                   struct rh_json **ret_answer, struct rh_error *error);

@@ -361,6 +361,16 @@ START_TEST(refuses_bad_lists)
 }
 END_TEST
 
+static const char *document_of_depth(size_t depth)
+{
+    char *levels = rh_arena_alloc(arena, 2 * depth + 1);
+
+    memset(levels, '[', depth);
+    memset(levels + depth, ']', depth);
+    levels[2 * depth] = 0;
+    return rh_arena_printf(arena, ANSWER("200", "", "{\"id\": 1, \"s\": %s}\n"), levels);
+}
+
 START_TEST(refuses_bad_objects)
 {
     start_bad();
@@ -368,6 +378,8 @@ START_TEST(refuses_bad_objects)
     lists_as(LIST(ENTRY), ANSWER("200", "", "{\"id\": 1}\n{\"id\": "), RH_PROTOCOL);
     lists_as(LIST(ENTRY), ANSWER("200", "Content-Length: 50\r\n", "{\"id\": 1}\n"), RH_UNAVAILABLE);
     lists_as(LIST(ENTRY), ANSWER("200", "", "[1]\n"), RH_DATA);
+    lists_as(LIST(ENTRY), document_of_depth(100), 1);
+    lists_as(LIST(ENTRY), document_of_depth(100000), RH_PROTOCOL);
     lists_as(LIST(ENTRY), ANSWER("200", "Content-Encoding: gzip\r\n", "no gzip"), RH_PROTOCOL);
     lists_as(LIST(ENTRY), ANSWER("404", "", "<Error><Code>NoSuchKey</Code></Error>"), 0);
     lists_as(LIST(ENTRY), ANSWER("403", "", "<Error><Code>InvalidObjectState</Code></Error>"),

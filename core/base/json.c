@@ -46,11 +46,22 @@ static bool equal_objects(const struct rh_json *a, const struct rh_json *b)
     return equal;
 }
 
-const struct rh_json *rh_json_member(const struct rh_json *value, const char *name)
+const struct rh_json *rh_json_find(const struct rh_json *value, struct rh_text name)
 {
     if (!value || value->kind != RH_JSON_OBJECT)
         return NULL;
-    return member(value, rh_text_of(name));
+    return member(value, name);
+}
+
+const struct rh_json *rh_json_member(const struct rh_json *value, const char *name)
+{
+    return rh_json_find(value, rh_text_of(name));
+}
+
+struct rh_text rh_json_string(const struct rh_json *value, const char *name)
+{
+    const struct rh_json *found = rh_json_member(value, name);
+    return found && found->kind == RH_JSON_STRING ? found->text : (struct rh_text){NULL, 0};
 }
 
 const char *rh_json_kind_name(enum rh_json_kind kind)

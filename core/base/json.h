@@ -84,6 +84,9 @@ int rh_json_array_next(struct rh_json_array *walk, struct rh_arena *arena,
 
 /* The member with this name, or NULL; also NULL when value is NULL or not an object. */
 const struct rh_json *rh_json_member(const struct rh_json *value, const char *name);
+const struct rh_json *rh_json_find(const struct rh_json *value, struct rh_text name);
+/* The text of the member with this name; {NULL, 0} when it is not there or no string. */
+struct rh_text rh_json_string(const struct rh_json *value, const char *name);
 /* "null", "boolean", "number", "string", "array", "object". */
 const char *rh_json_kind_name(enum rh_json_kind kind);
 /* Equal by value: numbers by value (1.0 = 1), object members in any order. */

@@ -97,11 +97,6 @@ int rh_airtable_fetch_schema(struct rh_conn *conn, const struct rh_op *op, struc
  * without saying for how long. Makes an error say which; returns its class. */
 int rh_airtable_clarify(struct rh_conn *conn, const struct rh_op *op, struct rh_text table,
                         struct rh_error *error);
-/* The text of the member of an object; no text when it is no string, or NULL. */
-struct rh_text rh_airtable_string(const struct rh_json *object, const char *name);
-/* The column at this position of an array with a stride. */
-const struct rh_column *rh_airtable_column(const struct rh_column *columns, uint32_t stride,
-                                           uint32_t position);
 
 /* ---- Types of fields (field.c) ------------------------------------------------------------- */
 

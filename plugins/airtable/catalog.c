@@ -8,7 +8,7 @@
 /* Is it shown? `wanted`: the setting, NULL: all are. */
 static bool is_shown(const struct rh_json *wanted, const struct rh_json *table)
 {
-    struct rh_text name = rh_airtable_string(table, "name"), id = rh_airtable_string(table, "id");
+    struct rh_text name = rh_json_string(table, "name"), id = rh_json_string(table, "id");
 
     if (!name.len || memchr(name.data, 0, name.len))
         return false;
@@ -21,7 +21,7 @@ static bool is_shown(const struct rh_json *wanted, const struct rh_json *table)
 
 static bool is_column(const struct rh_json *field)
 {
-    struct rh_text name = rh_airtable_string(field, "name");
+    struct rh_text name = rh_json_string(field, "name");
 
     return name.len && !memchr(name.data, 0, name.len) && !rh_text_is(name, RH_AIRTABLE_ID) &&
            !rh_text_is(name, RH_AIRTABLE_CREATED);
@@ -44,8 +44,8 @@ static int describe(struct rh_conn *conn, const struct rh_op *op, const struct r
     uint32_t n = 2, n_fields = fields && fields->kind == RH_JSON_ARRAY ? fields->n : 0;
     struct rh_column *columns =
         conn->host->alloc(op->arena, ((uint64_t)n_fields + 2) * sizeof(*columns));
-    struct rh_text name = keep(conn, op, rh_airtable_string(table, "name"));
-    struct rh_text comment = keep(conn, op, rh_airtable_string(table, "description"));
+    struct rh_text name = keep(conn, op, rh_json_string(table, "name"));
+    struct rh_text comment = keep(conn, op, rh_json_string(table, "description"));
     int rc = RH_OK;
 
     if (!columns || !name.data || !comment.data)

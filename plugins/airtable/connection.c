@@ -57,9 +57,9 @@ static struct rh_text type_of(const struct rh_json *answer)
     if (error && error->kind == RH_JSON_STRING)
         return error->text;
     if (error)
-        return rh_airtable_string(error, "type");
+        return rh_json_string(error, "type");
     error = rh_json_member(answer, "errors");
-    return rh_airtable_string(error ? error->child : NULL, "error");
+    return rh_json_string(error ? error->child : NULL, "error");
 }
 
 static int fail_answer(struct rh_error *error, uint32_t status, const char *what,
@@ -84,7 +84,7 @@ static bool has_table(const struct rh_json *schema, struct rh_text table)
     const struct rh_json *tables = rh_json_member(schema, "tables");
 
     for (const struct rh_json *t = tables ? tables->child : NULL; t; t = t->next)
-        if (rh_text_equal(rh_airtable_string(t, "name"), table))
+        if (rh_text_equal(rh_json_string(t, "name"), table))
             return true;
     return false;
 }
@@ -137,24 +137,16 @@ int rh_airtable_fetch(struct rh_conn *conn, const struct rh_op *op,
                       const struct rh_http_request *request, const char *what,
                       struct rh_arena *arena, struct rh_json **ret_answer, struct rh_error *error)
 {
-    struct rh_text text;
     struct rh_buf body;
     uint32_t status = 0;
-    bool ok = true;
     int rc;
 
     rh_buf_init(&body, ANSWER_BYTES);
     rc = rh_http_fetch(conn->host->http, conn->client, op, request, &body, &status, error);
     if (rc == RH_OK && (status < 200 || status > 299))
         rc = fail_answer(error, status, what, rh_buf_text(&body), arena);
-    if (rc == RH_OK) {
-        text = rh_arena_text(arena, rh_buf_text(&body), &ok);
-        rc = ok ? rh_json_parse(arena, text, ret_answer, error) : rh_fail_nomem(error);
-        if (rc == RH_INVALID && error) {
-            rh_error_clear(error);
-            rc = rh_fail(error, RH_PROTOCOL, "%s: the answer is not JSON", what);
-        }
-    }
+    if (rc == RH_OK)
+        rc = rh_http_parse(arena, &body, what, ret_answer, error);
     rh_buf_free(&body);
     return rc;
 }
@@ -212,15 +204,15 @@ static int look_through(struct rh_conn *conn, const struct rh_op *op, struct rh_
     rh_buf_free(&url);
     bases = rc == RH_OK ? rh_json_member(answer, "bases") : NULL;
     for (const struct rh_json *base = bases ? bases->child : NULL; base; base = base->next) {
-        struct rh_text id = rh_airtable_string(base, "id");
+        struct rh_text id = rh_json_string(base, "id");
 
-        if (!rh_text_is(rh_airtable_string(base, "name"), conn->config.base) || !id.len)
+        if (!rh_text_is(rh_json_string(base, "name"), conn->config.base) || !id.len)
             continue;
         if (conn->base_id[0])
             return rh_fail(error, RH_CONFIG, "several bases are called \"%s\"", conn->config.base);
         snprintf(conn->base_id, sizeof(conn->base_id), "%.*s", RH_TEXT_ARG(id));
     }
-    *ret_next = rc == RH_OK ? rh_airtable_string(answer, "offset") : rh_text_make(NULL, 0);
+    *ret_next = rc == RH_OK ? rh_json_string(answer, "offset") : rh_text_make(NULL, 0);
     return rc;
 }
 
@@ -307,18 +299,3 @@ void rh_airtable_cancel(struct rh_conn *conn)
 }
 
 /* ---- JSON, columns ------------------------------------------------------------------------- */
-
-struct rh_text rh_airtable_string(const struct rh_json *object, const char *name)
-{
-    const struct rh_json *member = rh_json_member(object, name);
-
-    return member && member->kind == RH_JSON_STRING ? member->text : rh_text_make(NULL, 0);
-}
-
-const struct rh_column *rh_airtable_column(const struct rh_column *columns, uint32_t stride,
-                                           uint32_t position)
-{
-    const char *at = (const char *)columns + (size_t)position * stride;
-
-    return (const struct rh_column *)(const void *)at;
-}

@@ -82,7 +82,7 @@ static int add_choices(const struct rh_host *host, struct rh_arena *arena,
     if (!names)
         return rh_fail_nomem(error);
     for (const struct rh_json *choice = choices->child; choice; choice = choice->next) {
-        struct rh_text name = rh_airtable_string(choice, "name");
+        struct rh_text name = rh_json_string(choice, "name");
         char *copy = host->alloc(arena, name.len + 1);
 
         if (!copy)
@@ -114,19 +114,19 @@ int rh_airtable_describe_field(const struct rh_host *host, struct rh_arena *aren
                                struct rh_error *error)
 {
     const struct rh_json *options = rh_json_member(field, "options");
-    struct rh_text native = rh_airtable_string(field, "type");
+    struct rh_text native = rh_json_string(field, "type");
     const struct type *type = find(native), *result = type;
     struct rh_column column = {.native_id = type->kind, .flags = type->flags};
     int rc;
 
     if (type->type == RH_TYPE_JSON && rh_json_member(options, "result"))
-        result = find(rh_airtable_string(rh_json_member(options, "result"), "type"));
+        result = find(rh_json_string(rh_json_member(options, "result"), "type"));
     column.type = result->type;
-    rc = copy(host, arena, rh_airtable_string(field, "name"), &column.name, error);
+    rc = copy(host, arena, rh_json_string(field, "name"), &column.name, error);
     if (rc == RH_OK)
         rc = copy(host, arena, native, &column.native_type, error);
     if (rc == RH_OK)
-        rc = copy(host, arena, rh_airtable_string(field, "description"), &column.comment, error);
+        rc = copy(host, arena, rh_json_string(field, "description"), &column.comment, error);
     if (rc == RH_OK && rh_text_is(native, "singleSelect"))
         rc = add_choices(host, arena, rh_json_member(options, "choices"), &column, error);
     if (rc == RH_OK)

@@ -71,7 +71,7 @@ const struct rh_operator rh_airtable_operators[RH_AIRTABLE_N_OPERATORS] = {
 static const struct rh_column *column_of(const struct rh_query *query, uint32_t position)
 {
     return position < query->n_columns
-               ? rh_airtable_column(query->columns, query->column_stride, position)
+               ? rh_kit_column(query->columns, query->column_stride, position)
                : NULL;
 }
 

@@ -25,7 +25,7 @@ static uint32_t sorted(const struct rh_query *query, uint32_t *ret_done)
     *ret_done = 0;
     while (!is_grouped(query) && n < query->n_order) {
         const struct rh_column *column =
-            rh_airtable_column(query->columns, query->column_stride, query->order[n].column);
+            rh_kit_column(query->columns, query->column_stride, query->order[n].column);
 
         if (column->native_id != RH_AIRTABLE_COUNTER && column->native_id != RH_AIRTABLE_CREATION)
             break;
@@ -73,7 +73,7 @@ static void add_fields(const struct rh_query *query, struct rh_buf *body)
     rh_buf_add_str(body, "\"fields\":[");
     for (uint32_t i = 0; i < query->n_select; i++) {
         const struct rh_column *column =
-            rh_airtable_column(query->columns, query->column_stride, query->select[i]);
+            rh_kit_column(query->columns, query->column_stride, query->select[i]);
 
         if (column->native_id == RH_AIRTABLE_RECORD || column->native_id == RH_AIRTABLE_TIME)
             continue;
@@ -116,7 +116,7 @@ static void add_sort(const struct rh_query *query, struct rh_buf *body)
         rh_buf_add_str(body, i ? ",{\"field\":" : "{\"field\":");
         rh_json_add_string(
             body,
-            rh_airtable_column(query->columns, query->column_stride, query->order[i].column)->name);
+            rh_kit_column(query->columns, query->column_stride, query->order[i].column)->name);
         rh_buf_addf(body, ",\"direction\":\"%s\"}",
                     query->order[i].flags & RH_ORDER_DESC ? "desc" : "asc");
     }

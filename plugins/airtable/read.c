@@ -65,7 +65,7 @@ static void set_created(struct rh_value *cell, const struct rh_json *record)
     int64_t us;
 
     *cell = (struct rh_value){.type = RH_TYPE_NULL};
-    if (rh_civil_parse_timestamp(rh_airtable_string(record, "createdTime"), &us))
+    if (rh_civil_parse_timestamp(rh_json_string(record, "createdTime"), &us))
         *cell = (struct rh_value){.type = RH_TYPE_TIMESTAMP, .as.i = us};
 }
 
@@ -73,13 +73,13 @@ void rh_airtable_add_row(struct rh_rowset *rows, const struct rh_column *columns
                          uint32_t n_columns, uint32_t stride, const struct rh_json *record)
 {
     const struct rh_json *fields = rh_json_member(record, "fields"), *at = NULL;
-    struct rh_text id = rh_airtable_string(record, "id");
+    struct rh_text id = rh_json_string(record, "id");
     struct rh_value *cells = rh_rowset_row(rows);
 
     if (fields && fields->kind != RH_JSON_OBJECT)
         fields = NULL;
     for (uint32_t i = 0; cells && i < n_columns; i++) {
-        const struct rh_column *column = rh_airtable_column(columns, stride, i);
+        const struct rh_column *column = rh_kit_column(columns, stride, i);
 
         if (column->native_id == RH_AIRTABLE_RECORD) {
             rh_rowset_bytes(rows, &cells[i], RH_TYPE_TEXT, id.data, id.len);
@@ -109,7 +109,7 @@ static int copy_columns(struct rh_cursor *cursor, const struct rh_query *query,
         return rh_fail_nomem(error);
     for (uint32_t i = 0; i < query->n_select; i++) {
         const struct rh_column *column =
-            rh_airtable_column(query->columns, query->column_stride, query->select[i]);
+            rh_kit_column(query->columns, query->column_stride, query->select[i]);
 
         if (column->native_id == RH_AIRTABLE_NO_FIELD)
             return rh_fail(error, RH_NOT_FOUND, "there is no column \"%.*s\"",
@@ -233,7 +233,7 @@ int32_t rh_airtable_open(struct rh_conn *conn, const struct rh_op *op, const str
 /* Behind the last record of a page. RH_END when there is no other. */
 static int turn_page(struct rh_cursor *cursor, const struct rh_op *op, struct rh_error *error)
 {
-    struct rh_text next = rh_airtable_string(cursor->documents.stream.envelope, "offset");
+    struct rh_text next = rh_json_string(cursor->documents.stream.envelope, "offset");
 
     if (!cursor->documents.stream.found)
         return rh_fail(error, RH_PROTOCOL, "Airtable's answer has no records");

@@ -36,7 +36,7 @@ struct write {
 
 static const struct rh_column *column_of(const struct write *w, uint32_t i)
 {
-    return rh_airtable_column(w->spec->columns, w->spec->column_stride, i);
+    return rh_kit_column(w->spec->columns, w->spec->column_stride, i);
 }
 
 static const struct rh_value *cell_of(const struct write *w, uint64_t row, uint32_t column)
@@ -180,7 +180,7 @@ static const struct rh_json *find(const struct rh_json *answer, struct rh_text i
     const struct rh_json *record = rh_json_member(answer, "records");
 
     for (record = record ? record->child : NULL; record; record = record->next)
-        if (rh_text_equal(rh_airtable_string(record, "id"), id))
+        if (rh_text_equal(rh_json_string(record, "id"), id))
             return record;
     return NULL;
 }
@@ -268,16 +268,6 @@ static void add_ids(const struct write *w, struct rh_buf *url)
             rh_http_add_parameter(url, RH_TEXT("records[]"), id_of(w, r));
 }
 
-/* Nothing tells what became of a request whose answer was lost. */
-static int as_unknown(int rc, struct rh_error *error)
-{
-    if (rc == RH_OK || !error || (error->retry != RH_RETRY_IF_IDEMPOTENT && rc != RH_PROTOCOL))
-        return rc;
-    error->error_class = RH_UNKNOWN_OUTCOME;
-    rh_error_prefix(error, "whether the records were written is not known");
-    return RH_UNKNOWN_OUTCOME;
-}
-
 static bool has_rows(const struct write *w)
 {
     for (uint64_t r = 0; r < w->spec->n_rows; r++)
@@ -305,10 +295,11 @@ static int send(struct write *w, struct rh_error *error)
                             w->verb == REMOVE ? rh_text_make(NULL, 0) : rh_buf_text(&body), false);
     if (rc == RH_OK && (url.failed || body.failed))
         rc = rh_fail(error, RH_RESOURCE, "the records are too large for one request");
-    if (rc == RH_OK)
-        rc = as_unknown(rh_airtable_fetch(w->conn, w->op, &request, "cannot write the records",
-                                          w->arena, &w->answer, error),
-                        error);
+    if (rc == RH_OK) {
+        rc = rh_airtable_fetch(w->conn, w->op, &request, "cannot write the records", w->arena,
+                               &w->answer, error);
+        rc = rh_http_as_unknown(rc, "the records were", error);
+    }
     rh_buf_free(&url);
     rh_buf_free(&body);
     return rc;
@@ -391,33 +382,8 @@ static int run(struct rh_conn *conn, const struct rh_op *op, const struct rh_wri
     return rc;
 }
 
-static int32_t insert(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                      struct rh_error *error)
-{
-    return run(conn, op, spec, INSERT, ret_result, error);
-}
-
-static int32_t update(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                      struct rh_error *error)
-{
-    return run(conn, op, spec, UPDATE, ret_result, error);
-}
-
-static int32_t remove_rows(struct rh_conn *conn, const struct rh_op *op,
-                           const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                           struct rh_error *error)
-{
-    return run(conn, op, spec, REMOVE, ret_result, error);
-}
-
-static int32_t upsert(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                      struct rh_error *error)
-{
-    return run(conn, op, spec, UPSERT, ret_result, error);
-}
+RH_KIT_DEFINE_WRITES(run, INSERT, UPDATE, REMOVE)
+RH_KIT_DEFINE_UPSERT(run, UPSERT, UPSERT)
 
 const struct rh_write rh_airtable_write = {
     .struct_size = sizeof(rh_airtable_write),

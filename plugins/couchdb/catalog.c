@@ -70,12 +70,12 @@ static int look_at(struct listing *l, struct found *table, const struct rh_json 
                    struct rh_error *error)
 {
     const struct rh_json *document = rh_json_member(row, "doc");
-    struct rh_text id = rh_couchdb_string(document, RH_COUCHDB_ID), kind;
+    struct rh_text id = rh_json_string(document, RH_COUCHDB_ID), kind;
 
     if (!id.data || rh_text_starts(id, "_design/"))
         return RH_OK;
     if (!table) {
-        kind = rh_couchdb_string(document, l->conn->config.table_field);
+        kind = rh_json_string(document, l->conn->config.table_field);
         if (!kind.len || memchr(kind.data, 0, kind.len))
             return RH_OK;
         table = rh_map_get(&l->by_name, kind);
@@ -231,15 +231,14 @@ static bool take_index(struct listing *l, const struct rh_json *json, struct rh_
     const struct rh_json *first = fields ? fields->child : NULL;
     uint32_t *columns;
 
-    if (!first || !rh_text_is(rh_couchdb_string(json, "type"), "json") ||
-        !rh_couchdb_index_is_of(rh_couchdb_string(json, "ddoc"), table->name, field != NULL))
+    if (!first || !rh_text_is(rh_json_string(json, "type"), "json") ||
+        !rh_couchdb_index_is_of(rh_json_string(json, "ddoc"), table->name, field != NULL))
         return false;
     if (field && rh_text_is(field_of(first), field))
         first = first->next;
     columns = l->conn->host->alloc(l->op->arena, ((uint64_t)fields->n + 1) * sizeof(*columns));
-    *ret_index =
-        (struct rh_index){.columns = columns,
-                          .name = rh_couchdb_copy(l->conn, l->op, rh_couchdb_string(json, "name"))};
+    *ret_index = (struct rh_index){
+        .columns = columns, .name = rh_couchdb_copy(l->conn, l->op, rh_json_string(json, "name"))};
     for (; columns && first; first = first->next) {
         uint32_t i = 0;
         while (i < table->n_columns && !rh_text_equal(table->columns[i].name, field_of(first)))

@@ -166,35 +166,18 @@ int rh_couchdb_fetch(struct rh_conn *conn, const struct rh_op *op,
                      const struct rh_http_request *request, const char *what,
                      struct rh_arena *arena, struct rh_json **ret_answer, struct rh_error *error)
 {
-    struct rh_text text;
     struct rh_buf body;
     uint32_t status;
-    bool ok = true;
     int rc;
 
     rh_buf_init(&body, ANSWER_BYTES / 4);
     rc = rh_http_fetch(conn->host->http, conn->client, op, request, &body, &status, error);
     if (rc == RH_OK && rh_http_class(status) != RH_OK)
         rc = rh_http_fail(error, status, rh_buf_text(&body), "%s", what);
-    if (rc == RH_OK) {
-        text = rh_arena_text(arena, rh_buf_text(&body), &ok);
-        rc = ok ? rh_json_parse(arena, text, ret_answer, error) : rh_fail_nomem(error);
-        if (rc == RH_INVALID && error) {
-            rh_error_clear(error);
-            rc = rh_fail(error, RH_PROTOCOL, "%s: the server's answer is not JSON", what);
-        }
-    }
+    if (rc == RH_OK)
+        rc = rh_http_parse(arena, &body, what, ret_answer, error);
     rh_buf_free(&body);
     return rc;
-}
-
-int rh_couchdb_as_unknown(int rc, struct rh_error *error)
-{
-    if (rc == RH_OK || !error || (error->retry != RH_RETRY_IF_IDEMPOTENT && rc != RH_PROTOCOL))
-        return rc;
-    error->error_class = RH_UNKNOWN_OUTCOME;
-    rh_error_prefix(error, "whether the documents were written is not known");
-    return RH_UNKNOWN_OUTCOME;
 }
 
 struct rh_text rh_couchdb_copy(const struct rh_conn *conn, const struct rh_op *op,
@@ -210,33 +193,16 @@ struct rh_text rh_couchdb_copy(const struct rh_conn *conn, const struct rh_op *o
 
 /* ---- Documents ----------------------------------------------------------------------------- */
 
-const struct rh_json *rh_couchdb_member(const struct rh_json *document, struct rh_text name)
-{
-    const struct rh_json *member =
-        document && document->kind == RH_JSON_OBJECT ? document->child : NULL;
-
-    while (member && !rh_text_equal(member->key, name))
-        member = member->next;
-    return member;
-}
-
-struct rh_text rh_couchdb_string(const struct rh_json *document, const char *name)
-{
-    const struct rh_json *member = rh_couchdb_member(document, rh_text_of(name));
-
-    return member && member->kind == RH_JSON_STRING ? member->text : rh_text_make(NULL, 0);
-}
-
 bool rh_couchdb_is_row(const struct rh_conn *conn, struct rh_text table,
                        const struct rh_json *document)
 {
-    struct rh_text id = rh_couchdb_string(document, RH_COUCHDB_ID), kind;
+    struct rh_text id = rh_json_string(document, RH_COUCHDB_ID), kind;
 
     if (!id.data || rh_text_starts(id, "_design/"))
         return false;
     if (!conn->config.table_field)
         return true;
-    kind = rh_couchdb_string(document, conn->config.table_field);
+    kind = rh_json_string(document, conn->config.table_field);
     return kind.data && rh_text_equal(kind, table);
 }
 
@@ -267,12 +233,4 @@ int rh_couchdb_has_documents(struct rh_conn *conn, const struct rh_op *op, struc
     if (rc == RH_OK)
         *ret_any = docs && docs->n;
     return rc;
-}
-
-const struct rh_column *rh_couchdb_column(const struct rh_column *columns, uint32_t stride,
-                                          uint32_t position)
-{
-    const char *at = (const char *)columns + (size_t)position * stride;
-
-    return (const struct rh_column *)(const void *)at;
 }

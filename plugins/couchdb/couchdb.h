@@ -108,24 +108,15 @@ struct rh_http_request rh_couchdb_request(const char *method, const struct rh_bu
 int rh_couchdb_fetch(struct rh_conn *conn, const struct rh_op *op,
                      const struct rh_http_request *request, const char *what,
                      struct rh_arena *arena, struct rh_json **ret_answer, struct rh_error *error);
-/* For a request that writes: when its answer was lost, UNKNOWN_OUTCOME. */
-int rh_couchdb_as_unknown(int rc, struct rh_error *error);
 /* A copy in the op's arena; no text: none, or out of memory. */
 struct rh_text rh_couchdb_copy(const struct rh_conn *conn, const struct rh_op *op,
                                struct rh_text text);
-/* The member of a document; NULL when it has none. */
-const struct rh_json *rh_couchdb_member(const struct rh_json *document, struct rh_text name);
-/* Its text; no text when it is no string, or NULL. */
-struct rh_text rh_couchdb_string(const struct rh_json *document, const char *name);
 /* With table_field: is there a document of this table? */
 int rh_couchdb_has_documents(struct rh_conn *conn, const struct rh_op *op, struct rh_text table,
                              struct rh_arena *arena, bool *ret_any, struct rh_error *error);
 /* Is this document a row of the table? No design document; with table_field, of that table. */
 bool rh_couchdb_is_row(const struct rh_conn *conn, struct rh_text table,
                        const struct rh_json *document);
-/* The column at this position of an array with a stride. */
-const struct rh_column *rh_couchdb_column(const struct rh_column *columns, uint32_t stride,
-                                          uint32_t position);
 
 /* ---- Declared tables (schema.c) ------------------------------------------------------------ */
 

@@ -139,7 +139,7 @@ static int check_column(struct ddl *d, const struct rh_column *column, struct rh
 
 static const struct rh_column *column_at(const struct rh_table *table, uint32_t i)
 {
-    return rh_couchdb_column(table->columns, table->column_stride, i);
+    return rh_kit_column(table->columns, table->column_stride, i);
 }
 
 static int check_key(const struct rh_table *table, struct rh_error *error)
@@ -425,9 +425,9 @@ static int delete_page(struct ddl *d, struct rh_text table, const struct rh_json
         if (!rh_couchdb_is_row(d->conn, table, doc))
             continue;
         rh_buf_add_str(&body, n++ ? ",{\"_deleted\":true,\"_id\":" : "{\"_deleted\":true,\"_id\":");
-        rh_json_add_string(&body, rh_couchdb_string(doc, RH_COUCHDB_ID));
+        rh_json_add_string(&body, rh_json_string(doc, RH_COUCHDB_ID));
         rh_buf_add_str(&body, ",\"_rev\":");
-        rh_json_add_string(&body, rh_couchdb_string(doc, RH_COUCHDB_REV));
+        rh_json_add_string(&body, rh_json_string(doc, RH_COUCHDB_REV));
         rh_buf_add_char(&body, '}');
     }
     rh_buf_add_str(&body, "]}");

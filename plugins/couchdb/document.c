@@ -60,9 +60,9 @@ static void add_old(const struct rh_couchdb_writing *w, const struct rh_json *ol
 static void add_deletion(const struct rh_couchdb_row *row, struct rh_buf *text)
 {
     rh_buf_add_str(text, "{\"_id\":");
-    rh_json_add_string(text, rh_couchdb_string(row->old, RH_COUCHDB_ID));
+    rh_json_add_string(text, rh_json_string(row->old, RH_COUCHDB_ID));
     rh_buf_add_str(text, ",\"_rev\":");
-    rh_json_add_string(text, rh_couchdb_string(row->old, RH_COUCHDB_REV));
+    rh_json_add_string(text, rh_json_string(row->old, RH_COUCHDB_REV));
     rh_buf_add_str(text, ",\"_deleted\":true}");
 }
 

@@ -178,7 +178,7 @@ static int add_change(struct rh_cursor *cursor, const struct rh_json *change,
     struct rh_couchdb_feed *feed = cursor->feed;
     const struct rh_json *deleted = rh_json_member(change, "deleted");
     const struct rh_json *document = rh_json_member(change, "doc");
-    struct rh_text id = rh_couchdb_string(change, "id");
+    struct rh_text id = rh_json_string(change, "id");
     struct rh_text key = rh_couchdb_key_of(cursor, id);
     bool is_deleted = deleted && deleted->kind == RH_JSON_TRUE;
     struct rh_value *cells;

@@ -10,7 +10,7 @@
 
 static const struct rh_column *column_at(const struct rh_table *table, uint32_t i)
 {
-    return rh_couchdb_column(table->columns, table->column_stride, i);
+    return rh_kit_column(table->columns, table->column_stride, i);
 }
 
 bool rh_couchdb_index_is_of(struct rh_text ddoc, struct rh_text table, bool shared)
@@ -115,7 +115,7 @@ int rh_couchdb_create_index(struct ddl *d, const struct rh_table *table,
     add_index(d, table, index, &body);
     rc = post_index(d, table->name, &body, &answer, error);
     rh_buf_free(&body);
-    if (rc == RH_OK && rh_text_is(rh_couchdb_string(answer, "result"), "exists"))
+    if (rc == RH_OK && rh_text_is(rh_json_string(answer, "result"), "exists"))
         rc = rh_fail(error, RH_EXISTS, "there is an index \"%.*s\" already",
                      RH_TEXT_ARG(index->name));
     return rc;
@@ -150,8 +150,8 @@ int rh_couchdb_drop_indexes(struct ddl *d, struct rh_text table, struct rh_text 
 
     *ret_n = 0;
     for (; index && rc == RH_OK; index = index->next) {
-        struct rh_text ddoc = rh_couchdb_string(index, "ddoc");
-        struct rh_text its_name = rh_couchdb_string(index, "name");
+        struct rh_text ddoc = rh_json_string(index, "ddoc");
+        struct rh_text its_name = rh_json_string(index, "name");
         struct rh_json *answer;
         struct rh_buf url;
 

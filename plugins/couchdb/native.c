@@ -460,7 +460,7 @@ static int32_t run(struct rh_conn *conn, const struct rh_op *op, const struct rh
     if (rc == RH_OK)
         rc = read_all(conn, op, &r, answer, error);
     if (rc && r.path.len && !reads(&r))
-        rc = rh_couchdb_as_unknown(rc, error);
+        rc = rh_http_as_unknown(rc, "the documents were", error);
     if (rc == RH_OK)
         rc = take_answer(answer, error);
     if (rc == RH_OK)

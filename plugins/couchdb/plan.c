@@ -21,9 +21,8 @@
 
 static const struct rh_column *column_of(const struct rh_query *query, uint32_t column)
 {
-    return column < query->n_columns
-               ? rh_couchdb_column(query->columns, query->column_stride, column)
-               : NULL;
+    return column < query->n_columns ? rh_kit_column(query->columns, query->column_stride, column)
+                                     : NULL;
 }
 
 static bool is_declared(const struct rh_query *query)

@@ -127,7 +127,7 @@ static void add_fields(const struct rh_conn *conn, const struct rh_query *query,
                        struct rh_buf *body)
 {
     for (uint32_t i = 0; i < query->n_columns; i++) {
-        struct rh_text name = rh_couchdb_column(query->columns, query->column_stride, i)->name;
+        struct rh_text name = rh_kit_column(query->columns, query->column_stride, i)->name;
         if (memchr(name.data, '.', name.len) || memchr(name.data, '\\', name.len))
             return;
     }
@@ -138,7 +138,7 @@ static void add_fields(const struct rh_conn *conn, const struct rh_query *query,
     }
     for (uint32_t i = 0; i < query->n_select; i++) {
         struct rh_text name =
-            rh_couchdb_column(query->columns, query->column_stride, query->select[i])->name;
+            rh_kit_column(query->columns, query->column_stride, query->select[i])->name;
         if (rh_text_is(name, RH_COUCHDB_ID) || rh_text_is(name, RH_COUCHDB_PARTITION))
             continue;
         rh_buf_add_char(body, ',');
@@ -247,7 +247,7 @@ int rh_couchdb_cursor_new(struct rh_conn *conn, struct rh_text table,
     if (cursor->arena && cursor->document_arena)
         cursor->columns = rh_arena_array(cursor->arena, n_select, sizeof(*cursor->columns));
     for (uint32_t i = 0; cursor->columns && i < n_select; i++) {
-        const struct rh_column *column = rh_couchdb_column(columns, stride, select ? select[i] : i);
+        const struct rh_column *column = rh_kit_column(columns, stride, select ? select[i] : i);
         if (!column->native_id) {
             rh_fail(error, RH_NOT_FOUND, "there is no column \"%.*s\"", RH_TEXT_ARG(column->name));
             rh_couchdb_finish(cursor);
@@ -403,10 +403,9 @@ void rh_couchdb_add_row(struct rh_rowset *rows, const struct rh_column *columns,
 
     for (uint32_t i = 0; cells && i < n_columns; i++)
         if (columns[i].native_id & RH_COUCHDB_IS_PARTITION)
-            add_partition(rows, &cells[i], rh_couchdb_string(document, RH_COUCHDB_ID));
+            add_partition(rows, &cells[i], rh_json_string(document, RH_COUCHDB_ID));
         else
-            rh_json_cell(rows, &cells[i], &columns[i],
-                         rh_couchdb_member(document, columns[i].name));
+            rh_json_cell(rows, &cells[i], &columns[i], rh_json_find(document, columns[i].name));
 }
 
 /* The next document, a row or not; RH_END. */
@@ -434,7 +433,7 @@ static int next_document(struct rh_cursor *cursor, const struct rh_op *op,
     *ret_document = cursor->scan.way == RH_COUCHDB_FIND ? item : rh_json_member(item, "doc");
     if (cursor->page) {
         rh_buf_clear(&cursor->last);
-        rh_buf_add_text(&cursor->last, rh_couchdb_string(item, "id"));
+        rh_buf_add_text(&cursor->last, rh_json_string(item, "id"));
     }
     return RH_OK;
 }
@@ -471,7 +470,7 @@ int32_t rh_couchdb_next(struct rh_cursor *cursor, const struct rh_op *op, uint32
         rc = next_document(cursor, op, &document, error);
         if (rc || !rh_couchdb_is_row(cursor->conn, cursor->table, document) ||
             !in_bounds(&cursor->scan,
-                       rh_couchdb_key_of(cursor, rh_couchdb_string(document, RH_COUCHDB_ID))))
+                       rh_couchdb_key_of(cursor, rh_json_string(document, RH_COUCHDB_ID))))
             continue;
         rh_couchdb_add_row(&cursor->rows, cursor->columns, cursor->n_columns, document);
         if (cursor->left != RH_NO_LIMIT)

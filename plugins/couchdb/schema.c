@@ -81,10 +81,10 @@ static int read_column(struct rh_couchdb_schema *schema, struct rh_couchdb_table
     if (!column)
         return rh_fail_nomem(error);
     *column = (struct rh_column){
-        .name = rh_couchdb_string(json, "name"),
-        .type = type_of(rh_couchdb_string(json, "type")),
-        .default_text = rh_couchdb_string(json, "default"),
-        .comment = rh_couchdb_string(json, "comment"),
+        .name = rh_json_string(json, "name"),
+        .type = type_of(rh_json_string(json, "type")),
+        .default_text = rh_json_string(json, "default"),
+        .comment = rh_json_string(json, "comment"),
         .precision = number_of(json, "precision"),
         .scale = number_of(json, "scale"),
         .max_length = number_of(json, "max_length"),
@@ -135,7 +135,7 @@ static int read_table(struct rh_couchdb_schema *schema, const struct rh_json *js
     if (!table)
         return rh_fail_nomem(error);
     *table = (struct rh_couchdb_table){.name = json->key,
-                                       .comment = rh_couchdb_string(json, "comment"),
+                                       .comment = rh_json_string(json, "comment"),
                                        .columns = RH_VEC_INIT(struct rh_column)};
     for (const struct rh_json *column = columns ? columns->child : NULL; column && rc == RH_OK;
          column = column->next)
@@ -170,7 +170,7 @@ int rh_couchdb_schema_read(struct rh_conn *conn, const struct rh_op *op, struct 
                           &failed);
     rh_buf_free(&url);
     if (rc == RH_OK) {
-        schema.rev = rh_couchdb_string(answer, RH_COUCHDB_REV);
+        schema.rev = rh_json_string(answer, RH_COUCHDB_REV);
         tables = rh_json_member(answer, "tables");
         for (const struct rh_json *json = tables ? tables->child : NULL; json && rc == RH_OK;
              json = json->next)

@@ -150,7 +150,7 @@ static uint8_t leaf_verdict(const struct rh_query *query, const struct rh_node *
 {
     const struct rh_column *column =
         node->column < query->n_columns
-            ? rh_couchdb_column(query->columns, query->column_stride, node->column)
+            ? rh_kit_column(query->columns, query->column_stride, node->column)
             : NULL;
 
     if (!column || !column->native_id || column->native_id & RH_COUCHDB_IS_PARTITION ||
@@ -242,7 +242,7 @@ bool rh_couchdb_is_partition(const struct rh_query *query, uint32_t position)
     const struct rh_node *node = &query->nodes[position];
 
     return node->op == RH_OP_EQ && node->column < query->n_columns &&
-           rh_couchdb_column(query->columns, query->column_stride, node->column)->native_id &
+           rh_kit_column(query->columns, query->column_stride, node->column)->native_id &
                RH_COUCHDB_IS_PARTITION;
 }
 
@@ -369,8 +369,7 @@ static int one_of(struct rh_buf *body, struct rh_text name, const struct rh_valu
 static int alternatives(const struct rh_query *query, const struct rh_node *node,
                         struct rh_buf *body, struct rh_error *error)
 {
-    struct rh_text name =
-        rh_couchdb_column(query->columns, query->column_stride, node->column)->name;
+    struct rh_text name = rh_kit_column(query->columns, query->column_stride, node->column)->name;
     const struct rh_value *values = query->values + node->first;
     int rc;
 

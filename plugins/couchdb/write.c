@@ -216,7 +216,7 @@ static int fetch_old(struct rh_couchdb_writing *w, struct rh_map *ret_by_id, str
     for (const struct rh_json *row = answer ? answer->child : NULL; row && rc == RH_OK;
          row = row->next) {
         const struct rh_json *document = rh_json_member(row, "doc");
-        struct rh_text id = rh_couchdb_string(document, RH_COUCHDB_ID);
+        struct rh_text id = rh_json_string(document, RH_COUCHDB_ID);
 
         if (id.data && !rh_map_put(ret_by_id, id, (void *)(uintptr_t)document, NULL))
             rc = rh_fail_nomem(error);
@@ -235,8 +235,7 @@ static int check_conditions(const struct rh_couchdb_writing *w, const struct rh_
     *ret_holds = true;
     rh_buf_init(&text, RH_COUCHDB_DOCUMENT_BYTES);
     for (uint32_t i = 0; i < w->spec->n_columns && *ret_holds && rc == RH_OK; i++) {
-        const struct rh_json *has =
-            rh_couchdb_member(row->old, rh_couchdb_write_column(w, i)->name);
+        const struct rh_json *has = rh_json_find(row->old, rh_couchdb_write_column(w, i)->name);
         bool ok = true;
 
         if (!w->is_key[i] || i == w->id || i == w->rev)
@@ -276,7 +275,7 @@ static int decide(struct rh_couchdb_writing *w, struct rh_couchdb_row *row, stru
         row->due = false;
     else if (rev && row->old &&
              (rev->type != RH_TYPE_TEXT ||
-              !rh_text_equal(rh_kit_value_text(rev), rh_couchdb_string(row->old, RH_COUCHDB_REV))))
+              !rh_text_equal(rh_kit_value_text(rev), rh_json_string(row->old, RH_COUCHDB_REV))))
         rh_couchdb_refuse(w, row, RH_CONFLICT, 0,
                           RH_TEXT("the document has been changed since it was read"));
     return rc;
@@ -306,12 +305,12 @@ static int look_up(struct rh_couchdb_writing *w, struct rh_error *error)
 static void take_outcome(struct rh_couchdb_writing *w, struct rh_couchdb_row *row,
                          const struct rh_json *outcome)
 {
-    struct rh_text failure = rh_couchdb_string(outcome, "error");
-    struct rh_text reason = rh_couchdb_string(outcome, "reason");
+    struct rh_text failure = rh_json_string(outcome, "error");
+    struct rh_text reason = rh_json_string(outcome, "reason");
 
     row->due = false;
-    row->id = rh_couchdb_string(outcome, "id");
-    row->rev = rh_couchdb_string(outcome, "rev");
+    row->id = rh_json_string(outcome, "id");
+    row->rev = rh_json_string(outcome, "rev");
     if (!failure.data) {
         row->stored = true;
         w->result->n_affected++;
@@ -332,11 +331,11 @@ static void take_outcome(struct rh_couchdb_writing *w, struct rh_couchdb_row *ro
 /* Is it one of this row: that it was stored, or why not? */
 static bool is_outcome(const struct rh_couchdb_row *row, const struct rh_json *outcome)
 {
-    struct rh_text id = rh_couchdb_string(outcome, "id");
+    struct rh_text id = rh_json_string(outcome, "id");
 
-    if (rh_couchdb_string(outcome, "error").data)
+    if (rh_json_string(outcome, "error").data)
         return true;
-    return id.data && rh_couchdb_string(outcome, "rev").data &&
+    return id.data && rh_json_string(outcome, "rev").data &&
            (!row->given.data || rh_text_equal(id, row->given));
 }
 
@@ -387,10 +386,9 @@ static int store(struct rh_couchdb_writing *w, bool *ret_any, struct rh_error *e
     if (rc == RH_OK && (url.failed || body.failed))
         rc = rh_fail(error, RH_RESOURCE, "the documents are too large for one request");
     if (rc == RH_OK && *ret_any) {
-        rc = rh_couchdb_as_unknown(rh_couchdb_fetch(w->conn, w->op, &request,
-                                                    "cannot write the documents", w->arena, &answer,
-                                                    error),
-                                   error);
+        rc = rh_couchdb_fetch(w->conn, w->op, &request, "cannot write the documents", w->arena,
+                              &answer, error);
+        rc = rh_http_as_unknown(rc, "the documents were", error);
         if (rc == RH_OK)
             rc = take_outcomes(w, answer, error);
     }
@@ -432,8 +430,7 @@ static int add_returned(struct rh_couchdb_writing *w, const struct rh_couchdb_ro
         return rc;
     cells = rh_rowset_row(&w->conn->returned);
     for (uint32_t i = 0; cells && i < spec->n_returning; i++) {
-        const struct rh_column *column =
-            rh_couchdb_column(spec->returning, spec->returning_stride, i);
+        const struct rh_column *column = rh_kit_column(spec->returning, spec->returning_stride, i);
 
         if (rh_text_is(column->name, RH_COUCHDB_ID))
             rh_rowset_bytes(&w->conn->returned, &cells[i], RH_TYPE_TEXT, row->id.data, row->id.len);
@@ -441,9 +438,9 @@ static int add_returned(struct rh_couchdb_writing *w, const struct rh_couchdb_ro
             rh_rowset_bytes(&w->conn->returned, &cells[i], RH_TYPE_TEXT, row->rev.data,
                             row->rev.len);
         else
-            rh_json_cell(&w->conn->returned, &cells[i], column,
-                         rh_couchdb_member(w->verb == RH_COUCHDB_REMOVE ? row->old : document,
-                                           column->name));
+            rh_json_cell(
+                &w->conn->returned, &cells[i], column,
+                rh_json_find(w->verb == RH_COUCHDB_REMOVE ? row->old : document, column->name));
     }
     return RH_OK;
 }
@@ -492,36 +489,8 @@ static int run(struct rh_conn *conn, const struct rh_op *op, const struct rh_wri
     return rc;
 }
 
-static int32_t insert(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                      struct rh_error *error)
-{
-    return run(conn, op, spec, RH_COUCHDB_INSERT, ret_result, error);
-}
-
-static int32_t update(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                      struct rh_error *error)
-{
-    return run(conn, op, spec, RH_COUCHDB_UPDATE, ret_result, error);
-}
-
-static int32_t remove_rows(struct rh_conn *conn, const struct rh_op *op,
-                           const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                           struct rh_error *error)
-{
-    return run(conn, op, spec, RH_COUCHDB_REMOVE, ret_result, error);
-}
-
-static int32_t upsert(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                      struct rh_error *error)
-{
-    enum rh_couchdb_verb verb =
-        spec->resolve == RH_RESOLVE_IGNORE ? RH_COUCHDB_IGNORE : RH_COUCHDB_MERGE;
-
-    return run(conn, op, spec, verb, ret_result, error);
-}
+RH_KIT_DEFINE_WRITES(run, RH_COUCHDB_INSERT, RH_COUCHDB_UPDATE, RH_COUCHDB_REMOVE)
+RH_KIT_DEFINE_UPSERT(run, RH_COUCHDB_MERGE, RH_COUCHDB_IGNORE)
 
 const struct rh_write rh_couchdb_write = {
     .struct_size = sizeof(rh_couchdb_write),

@@ -41,7 +41,7 @@ struct rh_couchdb_writing {
 static inline const struct rh_column *rh_couchdb_write_column(const struct rh_couchdb_writing *w,
                                                               uint32_t i)
 {
-    return rh_couchdb_column(w->spec->columns, w->spec->column_stride, i);
+    return rh_kit_column(w->spec->columns, w->spec->column_stride, i);
 }
 
 /* The row is not written. constraint: RH_CONSTRAINT_* or 0. */

@@ -245,20 +245,6 @@ static int send(struct rh_conn *conn, const struct rh_op *op, const char *action
     return rc;
 }
 
-static int read_all(struct rh_conn *conn, const struct rh_op *op, struct rh_http_exchange *exchange,
-                    struct rh_buf *body, struct rh_error *error)
-{
-    struct rh_text piece;
-    int rc;
-
-    while ((rc = conn->host->http->read(exchange, op, &piece, error)) == RH_OK) {
-        rh_buf_add_text(body, piece);
-        if (body->failed)
-            return rh_fail(error, RH_RESOURCE, "the answer is longer than %zu bytes", body->max);
-    }
-    return rc == RH_END ? RH_OK : rc;
-}
-
 /* Parses what is there into the arena, its text too; NULL when it is no JSON. */
 static int parse(struct rh_arena *arena, const struct rh_buf *body, struct rh_json **ret_value,
                  struct rh_error *error)
@@ -286,7 +272,7 @@ static int explain_failure(struct rh_conn *conn, const struct rh_op *op,
     int rc;
 
     rh_buf_init(&body, PROBLEM_BYTES);
-    read_all(conn, op, exchange, &body, &ignored);
+    rh_http_read_body(conn->host->http, exchange, op, &body, &ignored);
     body.failed = false;
     rc = parse(arena, &body, ret_answer, error);
     if (rc == RH_OK)
@@ -325,7 +311,7 @@ static int attempt_call(struct rh_conn *conn, const struct rh_op *op, const char
     if (rc == RH_OK && answer.status != 200) {
         rc = explain_failure(conn, op, exchange, &answer, what, arena, ret_answer, error);
     } else if (rc == RH_OK) {
-        rc = read_all(conn, op, exchange, &text, error);
+        rc = rh_http_read_body(conn->host->http, exchange, op, &text, error);
         if (rc == RH_OK)
             rc = parse(arena, &text, ret_answer, error);
         if (rc == RH_OK && (!*ret_answer || (*ret_answer)->kind != RH_JSON_OBJECT))
@@ -379,12 +365,4 @@ int rh_dynamodb_stream(struct rh_conn *conn, const struct rh_op *op, const char 
         conn->host->http->close(documents->exchange);
         documents->exchange = NULL;
     }
-}
-
-const struct rh_column *rh_dynamodb_column(const struct rh_column *columns, uint32_t stride,
-                                           uint32_t position)
-{
-    const char *at = (const char *)columns + (size_t)position * stride;
-
-    return (const struct rh_column *)(const void *)at;
 }

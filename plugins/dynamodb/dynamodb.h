@@ -109,9 +109,6 @@ int rh_dynamodb_stream(struct rh_conn *conn, const struct rh_op *op, const char 
 /* Waits before the attempt with this number (from 1), longer each time. CANCELLED, TIMEOUT. */
 int rh_dynamodb_back_off(struct rh_conn *conn, const struct rh_op *op, uint32_t attempt,
                          struct rh_error *error);
-/* The column at this position of an array with a stride. */
-const struct rh_column *rh_dynamodb_column(const struct rh_column *columns, uint32_t stride,
-                                           uint32_t position);
 
 /* ---- Attribute values (value.c) ------------------------------------------------------------ */
 

@@ -55,7 +55,7 @@ const struct rh_operator rh_dynamodb_operators[RH_DYNAMODB_N_OPERATORS] = {
 static const struct rh_column *column_at(const struct rh_query *query, uint32_t position)
 {
     return position < query->n_columns
-               ? rh_dynamodb_column(query->columns, query->column_stride, position)
+               ? rh_kit_column(query->columns, query->column_stride, position)
                : NULL;
 }
 

@@ -20,7 +20,7 @@
 
 static const struct rh_column *column_at(const struct rh_query *query, uint32_t position)
 {
-    return rh_dynamodb_column(query->columns, query->column_stride, position);
+    return rh_kit_column(query->columns, query->column_stride, position);
 }
 
 static const struct rh_node *node_at(const struct rh_query *query, uint32_t conjunct)

@@ -45,7 +45,7 @@ static int copy_columns(struct rh_cursor *cursor, const struct rh_query *query,
 
     for (uint32_t i = 0; !cursor->request.counting && i < query->n_select; i++) {
         const struct rh_column *column =
-            rh_dynamodb_column(query->columns, query->column_stride, query->select[i]);
+            rh_kit_column(query->columns, query->column_stride, query->select[i]);
 
         if (!column->native_id)
             return rh_fail(error, RH_NOT_FOUND, "there is no column \"%.*s\"",

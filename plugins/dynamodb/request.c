@@ -22,7 +22,7 @@ struct writing {
 
 static const struct rh_column *column_at(const struct rh_query *query, uint32_t position)
 {
-    return rh_dynamodb_column(query->columns, query->column_stride, position);
+    return rh_kit_column(query->columns, query->column_stride, position);
 }
 
 /* ---- Expressions --------------------------------------------------------------------------- */

@@ -278,7 +278,7 @@ int rh_dynamodb_add_row(struct rh_rowset *rows, const struct rh_column *columns,
         return rh_fail(error, RH_PROTOCOL, "the server sent an item that is no object");
     cells = rh_rowset_row(rows);
     for (uint32_t i = 0; cells && i < n_columns && rc == RH_OK; i++) {
-        const struct rh_column *column = rh_dynamodb_column(columns, stride, i);
+        const struct rh_column *column = rh_kit_column(columns, stride, i);
         uint32_t n = item->n;
 
         /* Attributes come in any order, but often in that of the columns: look on from the last. */

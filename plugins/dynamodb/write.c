@@ -48,7 +48,7 @@ struct write {
 
 static const struct rh_column *column_of(const struct write *w, uint32_t i)
 {
-    return rh_dynamodb_column(w->spec->columns, w->spec->column_stride, i);
+    return rh_kit_column(w->spec->columns, w->spec->column_stride, i);
 }
 
 static int fail_row(struct write *w, const struct row *row, int error_class, const char *message)
@@ -299,13 +299,7 @@ static const char *verb_of(const struct write *w, const struct row *row)
 /* Nothing tells what became of a request whose answer was lost. */
 static int as_unknown(struct write *w, int rc)
 {
-    struct rh_error *error = w->error;
-
-    if (rc == RH_OK || !error || (error->retry != RH_RETRY_IF_IDEMPOTENT && rc != RH_PROTOCOL))
-        return rc;
-    error->error_class = RH_UNKNOWN_OUTCOME;
-    rh_error_prefix(error, "whether the items were written is not known");
-    return RH_UNKNOWN_OUTCOME;
+    return rh_http_as_unknown(rc, "the items were", w->error);
 }
 
 static int fail_exists(struct write *w, const struct row *row)
@@ -505,8 +499,7 @@ static int read_items(struct write *w)
 static bool returns_key_alone(const struct write *w)
 {
     for (uint32_t i = 0; i < w->spec->n_returning; i++) {
-        struct rh_text name =
-            rh_dynamodb_column(w->spec->returning, w->spec->returning_stride, i)->name;
+        struct rh_text name = rh_kit_column(w->spec->returning, w->spec->returning_stride, i)->name;
 
         if (!rh_text_equal(name, w->schema->hash) && !rh_text_equal(name, w->schema->range))
             return false;
@@ -582,35 +575,8 @@ static int run(struct rh_conn *conn, const struct rh_op *op, const struct rh_wri
     return rc;
 }
 
-static int32_t insert(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                      struct rh_error *error)
-{
-    return run(conn, op, spec, INSERT, ret_result, error);
-}
-
-static int32_t update(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                      struct rh_error *error)
-{
-    return run(conn, op, spec, UPDATE, ret_result, error);
-}
-
-static int32_t remove_rows(struct rh_conn *conn, const struct rh_op *op,
-                           const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                           struct rh_error *error)
-{
-    return run(conn, op, spec, REMOVE, ret_result, error);
-}
-
-static int32_t upsert(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                      struct rh_error *error)
-{
-    enum verb verb = spec->resolve == RH_RESOLVE_IGNORE ? IGNORE : MERGE;
-
-    return run(conn, op, spec, verb, ret_result, error);
-}
+RH_KIT_DEFINE_WRITES(run, INSERT, UPDATE, REMOVE)
+RH_KIT_DEFINE_UPSERT(run, MERGE, IGNORE)
 
 const struct rh_write rh_dynamodb_write = {
     .struct_size = sizeof(rh_dynamodb_write),

@@ -111,8 +111,7 @@ static bool keeps_source(const struct rh_json *mappings)
 static int add_aliases(struct listing *l, const struct rh_json *index,
                        const struct rh_json *aliases, struct rh_error *error)
 {
-    const struct rh_json *of_index =
-        rh_json_member(rh_elasticsearch_member(aliases, index->key), "aliases");
+    const struct rh_json *of_index = rh_json_member(rh_json_find(aliases, index->key), "aliases");
     int rc = RH_OK;
 
     for (const struct rh_json *a = of_index ? of_index->child : NULL; a && rc == RH_OK;

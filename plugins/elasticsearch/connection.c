@@ -101,11 +101,11 @@ int32_t rh_elasticsearch_ping(struct rh_conn *conn, const struct rh_op *op, stru
     request = rh_elasticsearch_request("GET", &url, rh_text_make(NULL, 0), true);
     rc = rh_elasticsearch_fetch(conn, op, &request, "cannot connect", arena, &answer, error);
     version = rh_json_member(answer, "version");
-    if (rc == RH_OK && !rh_elasticsearch_string(version, "number").data)
+    if (rc == RH_OK && !rh_json_string(version, "number").data)
         rc = rh_fail(error, RH_PROTOCOL, "the server is no Elasticsearch");
     if (rc == RH_OK)
         conn->has_pit = !rh_json_member(version, "distribution") &&
-                        has_shard_doc(rh_elasticsearch_string(version, "number"));
+                        has_shard_doc(rh_json_string(version, "number"));
     rh_buf_free(&url);
     rh_arena_free(arena);
     return rc;
@@ -137,50 +137,18 @@ int rh_elasticsearch_fetch(struct rh_conn *conn, const struct rh_op *op,
                            struct rh_arena *arena, struct rh_json **ret_answer,
                            struct rh_error *error)
 {
-    struct rh_text text;
     struct rh_buf body;
     uint32_t status;
-    bool ok = true;
     int rc;
 
     rh_buf_init(&body, ANSWER_BYTES / 4);
     rc = rh_http_fetch(conn->host->http, conn->client, op, request, &body, &status, error);
     if (rc == RH_OK && rh_http_class(status) != RH_OK)
         rc = rh_http_fail(error, status, rh_buf_text(&body), "%s", what);
-    if (rc == RH_OK) {
-        text = rh_arena_text(arena, rh_buf_text(&body), &ok);
-        rc = ok ? rh_json_parse(arena, text, ret_answer, error) : rh_fail_nomem(error);
-        if (rc == RH_INVALID && error) {
-            rh_error_clear(error);
-            rc = rh_fail(error, RH_PROTOCOL, "%s: the server's answer is not JSON", what);
-        }
-    }
+    if (rc == RH_OK)
+        rc = rh_http_parse(arena, &body, what, ret_answer, error);
     rh_buf_free(&body);
     return rc;
 }
 
 /* ---- Documents ----------------------------------------------------------------------------- */
-
-const struct rh_json *rh_elasticsearch_member(const struct rh_json *object, struct rh_text name)
-{
-    const struct rh_json *member = object && object->kind == RH_JSON_OBJECT ? object->child : NULL;
-
-    while (member && !rh_text_equal(member->key, name))
-        member = member->next;
-    return member;
-}
-
-struct rh_text rh_elasticsearch_string(const struct rh_json *object, const char *name)
-{
-    const struct rh_json *member = rh_elasticsearch_member(object, rh_text_of(name));
-
-    return member && member->kind == RH_JSON_STRING ? member->text : rh_text_make(NULL, 0);
-}
-
-const struct rh_column *rh_elasticsearch_column(const struct rh_column *columns, uint32_t stride,
-                                                uint32_t position)
-{
-    const char *at = (const char *)columns + (size_t)position * stride;
-
-    return (const struct rh_column *)(const void *)at;
-}

@@ -97,13 +97,6 @@ int rh_elasticsearch_fetch(struct rh_conn *conn, const struct rh_op *op,
                            const struct rh_http_request *request, const char *what,
                            struct rh_arena *arena, struct rh_json **ret_answer,
                            struct rh_error *error);
-/* The member of an object, by any name; NULL when it has none. */
-const struct rh_json *rh_elasticsearch_member(const struct rh_json *object, struct rh_text name);
-/* Its text; no text when it is no string. */
-struct rh_text rh_elasticsearch_string(const struct rh_json *object, const char *name);
-/* The column at this position of an array with a stride. */
-const struct rh_column *rh_elasticsearch_column(const struct rh_column *columns, uint32_t stride,
-                                                uint32_t position);
 
 /* ---- Fields (field.c) ---------------------------------------------------------------------- */
 

@@ -97,13 +97,13 @@ static void describe_text(const struct rh_json *field, struct rh_column *column)
 {
     const struct rh_json *sub = rh_json_member(rh_json_member(field, "fields"), "keyword");
 
-    if (rh_text_is(rh_elasticsearch_string(sub, "type"), "keyword"))
+    if (rh_text_is(rh_json_string(sub, "type"), "keyword"))
         column->native_id |= RH_ELASTICSEARCH_SUBFIELD | keyword_flags(sub);
 }
 
 static void describe_date(const struct rh_json *field, struct rh_column *column)
 {
-    struct rh_text format = rh_elasticsearch_string(field, "format");
+    struct rh_text format = rh_json_string(field, "format");
 
     if (rh_text_ends(format, "epoch_second"))
         column->native_id |= RH_ELASTICSEARCH_SECONDS;
@@ -118,7 +118,7 @@ static void describe_date(const struct rh_json *field, struct rh_column *column)
 
 void rh_elasticsearch_describe(const struct rh_json *field, bool single, struct rh_column *column)
 {
-    struct rh_text name = rh_elasticsearch_string(field, "type");
+    struct rh_text name = rh_json_string(field, "type");
 
     column->native_type = name.data ? name : RH_TEXT("object");
     column->type = RH_TYPE_JSON;

@@ -68,7 +68,7 @@ const struct rh_operator rh_elasticsearch_operators[RH_ELASTICSEARCH_N_OPERATORS
 static const struct rh_column *column_of(const struct rh_query *query, const struct rh_node *node)
 {
     return node->column < query->n_columns
-               ? rh_elasticsearch_column(query->columns, query->column_stride, node->column)
+               ? rh_kit_column(query->columns, query->column_stride, node->column)
                : NULL;
 }
 

@@ -94,7 +94,7 @@ static int parse(struct rh_arena *arena, struct rh_text text, struct rh_json **r
 {
     int rc = rh_json_parse(arena, text, ret_search, error);
 
-    if (rc == RH_OK && !rh_elasticsearch_string(*ret_search, "index").len) {
+    if (rc == RH_OK && !rh_json_string(*ret_search, "index").len) {
         rh_fail(error, RH_INVALID, "the search does not name its index");
         rc = rh_error_hint(error, "it looks like {\"index\": \"shop\", \"query\": {…}}");
     }
@@ -116,7 +116,7 @@ static int ask(struct rh_cursor *cursor, const struct rh_op *op, const struct rh
         rc = add_body(&b, search, error);
     if (rc)
         return rc;
-    rh_http_add_segment(&cursor->url, rh_elasticsearch_string(search, "index"));
+    rh_http_add_segment(&cursor->url, rh_json_string(search, "index"));
     rh_buf_add_str(&cursor->url, "/_search?allow_partial_search_results=false");
     if (cursor->url.failed)
         return rh_fail(error, RH_INVALID, "the index's name is too long");

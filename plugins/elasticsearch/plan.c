@@ -16,7 +16,7 @@
 
 static const struct rh_column *column_at(const struct rh_query *query, uint32_t position)
 {
-    return rh_elasticsearch_column(query->columns, query->column_stride, position);
+    return rh_kit_column(query->columns, query->column_stride, position);
 }
 
 static bool is_keys(const struct rh_query *query, const struct rh_node *node)

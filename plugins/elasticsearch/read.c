@@ -25,7 +25,7 @@
 
 static const struct rh_column *column_at(const struct rh_query *query, uint32_t position)
 {
-    return rh_elasticsearch_column(query->columns, query->column_stride, position);
+    return rh_kit_column(query->columns, query->column_stride, position);
 }
 
 static bool is_own(const struct rh_column *column)
@@ -429,12 +429,12 @@ static int check_found(const struct rh_json *hit, bool *ret_found, struct rh_err
 {
     const struct rh_json *failure = rh_json_member(hit, "error");
     const struct rh_json *found = rh_json_member(hit, "found");
-    struct rh_text reason = rh_elasticsearch_string(failure, "reason");
+    struct rh_text reason = rh_json_string(failure, "reason");
 
     *ret_found = found && found->kind == RH_JSON_TRUE;
     if (!failure)
         return RH_OK;
-    if (rh_text_is(rh_elasticsearch_string(failure, "type"), "index_not_found_exception"))
+    if (rh_text_is(rh_json_string(failure, "type"), "index_not_found_exception"))
         return rh_fail(error, RH_NOT_FOUND, "%.*s", RH_TEXT_ARG(reason));
     return rh_fail(error, RH_UNAVAILABLE, "cannot read a document: %.*s", RH_TEXT_ARG(reason));
 }
@@ -484,11 +484,11 @@ void rh_elasticsearch_add_row(struct rh_rowset *rows, const struct rh_column *co
                               uint32_t n_columns, uint32_t stride, const struct rh_json *hit)
 {
     const struct rh_json *source = rh_json_member(hit, "_source");
-    struct rh_text id = rh_elasticsearch_string(hit, RH_ELASTICSEARCH_ID);
+    struct rh_text id = rh_json_string(hit, RH_ELASTICSEARCH_ID);
     struct rh_value *cells = rh_rowset_row(rows);
 
     for (uint32_t i = 0; cells && i < n_columns; i++) {
-        const struct rh_column *column = rh_elasticsearch_column(columns, stride, i);
+        const struct rh_column *column = rh_kit_column(columns, stride, i);
         enum rh_elasticsearch_kind kind = RH_ELASTICSEARCH_KIND(column->native_id);
 
         if (kind == RH_ELASTICSEARCH_KEY)
@@ -496,8 +496,7 @@ void rh_elasticsearch_add_row(struct rh_rowset *rows, const struct rh_column *co
         else if (kind == RH_ELASTICSEARCH_SEQUENCE)
             add_version(rows, &cells[i], hit);
         else
-            rh_elasticsearch_cell(rows, &cells[i], column,
-                                  rh_elasticsearch_member(source, column->name));
+            rh_elasticsearch_cell(rows, &cells[i], column, rh_json_find(source, column->name));
     }
 }
 
@@ -547,7 +546,7 @@ static int next_native(struct rh_cursor *cursor)
     cells = rh_rowset_row(&cursor->rows);
     for (uint32_t i = 0; cells && i < cursor->n_columns; i++)
         rh_json_cell(&cursor->rows, &cells[i], &cursor->columns[i],
-                     rh_elasticsearch_member(cursor->answer, cursor->columns[i].name));
+                     rh_json_find(cursor->answer, cursor->columns[i].name));
     cursor->answer = cursor->n_columns > 1 ? cursor->answer->next : NULL;
     return RH_OK;
 }
@@ -569,7 +568,7 @@ int32_t rh_elasticsearch_next(struct rh_cursor *cursor, const struct rh_op *op, 
     while (rc == RH_OK && !counting && !cursor->is_native && cursor->left &&
            rh_rowset_has_room(&cursor->rows)) {
         rc = next_hit(cursor, op, &hit, error);
-        if (rc == RH_OK && !rh_elasticsearch_string(hit, RH_ELASTICSEARCH_ID).data)
+        if (rc == RH_OK && !rh_json_string(hit, RH_ELASTICSEARCH_ID).data)
             rc = rh_fail(error, RH_PROTOCOL, "the server sent a document without an _id");
         if (rc)
             break;

@@ -46,7 +46,7 @@ struct write {
 
 static const struct rh_column *column_of(const struct write *w, uint32_t i)
 {
-    return rh_elasticsearch_column(w->spec->columns, w->spec->column_stride, i);
+    return rh_kit_column(w->spec->columns, w->spec->column_stride, i);
 }
 
 static struct rh_text id_of(const struct write *w, const struct row *row)
@@ -256,7 +256,7 @@ static int fetch_old(struct write *w, struct rh_map *ret_by_id, struct rh_error 
     for (const struct rh_json *hit = docs ? docs->child : NULL; hit && rc == RH_OK;
          hit = hit->next) {
         const struct rh_json *found = rh_json_member(hit, "found");
-        struct rh_text id = rh_elasticsearch_string(hit, RH_ELASTICSEARCH_ID);
+        struct rh_text id = rh_json_string(hit, RH_ELASTICSEARCH_ID);
 
         if (id.data && found && found->kind == RH_JSON_TRUE &&
             !rh_map_put(ret_by_id, id, (void *)(uintptr_t)hit, NULL))
@@ -320,7 +320,7 @@ static int note_stored(struct write *w, struct row *row, const struct rh_json *o
         return RH_OK;
     rh_buf_init(&hit, RH_ELASTICSEARCH_DOCUMENT_BYTES * 2);
     rh_buf_add_str(&hit, "{\"_id\":");
-    rh_json_add_string(&hit, rh_elasticsearch_string(outcome, RH_ELASTICSEARCH_ID));
+    rh_json_add_string(&hit, rh_json_string(outcome, RH_ELASTICSEARCH_ID));
     rh_buf_addf(&hit, ",\"_seq_no\":%.*s,\"_primary_term\":%.*s,\"_source\":",
                 RH_TEXT_ARG(number_of(outcome, "_seq_no")),
                 RH_TEXT_ARG(number_of(outcome, "_primary_term")));
@@ -353,7 +353,7 @@ static int take_outcome(struct write *w, struct row *row, const struct rh_json *
 {
     const struct rh_json *status = rh_json_member(outcome, "status");
     const struct rh_json *failure = rh_json_member(outcome, "error");
-    struct rh_text reason = rh_elasticsearch_string(failure, "reason");
+    struct rh_text reason = rh_json_string(failure, "reason");
     int64_t code = 0;
 
     row->due = false;
@@ -391,16 +391,6 @@ static int take_outcomes(struct write *w, const struct rh_json *answer, struct r
     return rc;
 }
 
-/* Nothing tells what became of a request whose answer was lost. */
-static int as_unknown(int rc, struct rh_error *error)
-{
-    if (rc == RH_OK || !error || (error->retry != RH_RETRY_IF_IDEMPOTENT && rc != RH_PROTOCOL))
-        return rc;
-    error->error_class = RH_UNKNOWN_OUTCOME;
-    rh_error_prefix(error, "whether the documents were written is not known");
-    return RH_UNKNOWN_OUTCOME;
-}
-
 static int store(struct write *w, bool *ret_any, struct rh_error *error)
 {
     struct rh_json *answer = NULL;
@@ -427,10 +417,9 @@ static int store(struct write *w, bool *ret_any, struct rh_error *error)
     if (rc == RH_OK && (url.failed || body.failed))
         rc = rh_fail(error, RH_RESOURCE, "the documents are too large for one request");
     if (rc == RH_OK && *ret_any) {
-        rc = as_unknown(rh_elasticsearch_fetch(w->conn, w->op, &request,
-                                               "cannot write the documents", w->arena, &answer,
-                                               error),
-                        error);
+        rc = rh_elasticsearch_fetch(w->conn, w->op, &request, "cannot write the documents",
+                                    w->arena, &answer, error);
+        rc = rh_http_as_unknown(rc, "the documents were", error);
         if (rc == RH_OK)
             rc = take_outcomes(w, answer, error);
     }
@@ -504,35 +493,8 @@ static int run(struct rh_conn *conn, const struct rh_op *op, const struct rh_wri
     return rc;
 }
 
-static int32_t insert(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                      struct rh_error *error)
-{
-    return run(conn, op, spec, INSERT, ret_result, error);
-}
-
-static int32_t update(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                      struct rh_error *error)
-{
-    return run(conn, op, spec, UPDATE, ret_result, error);
-}
-
-static int32_t remove_rows(struct rh_conn *conn, const struct rh_op *op,
-                           const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                           struct rh_error *error)
-{
-    return run(conn, op, spec, REMOVE, ret_result, error);
-}
-
-static int32_t upsert(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                      struct rh_error *error)
-{
-    enum verb verb = spec->resolve == RH_RESOLVE_IGNORE ? IGNORE : MERGE;
-
-    return run(conn, op, spec, verb, ret_result, error);
-}
+RH_KIT_DEFINE_WRITES(run, INSERT, UPDATE, REMOVE)
+RH_KIT_DEFINE_UPSERT(run, MERGE, IGNORE)
 
 const struct rh_write rh_elasticsearch_write = {
     .struct_size = sizeof(rh_elasticsearch_write),

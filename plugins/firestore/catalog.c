@@ -84,7 +84,7 @@ static int list_page(struct listing *l, struct rh_text token, struct rh_text *re
         if (id->kind == RH_JSON_STRING && !rh_firestore_is_group(l->conn, id->text) &&
             rh_firestore_check_table(id->text, NULL) == RH_OK)
             rc = add_table(l, id->text, false, error);
-    *ret_token = rh_firestore_string(answer, "nextPageToken");
+    *ret_token = rh_json_string(answer, "nextPageToken");
     return rc;
 }
 

@@ -42,14 +42,14 @@ static int take_account(struct rh_firestore_config *config, struct rh_text text,
         return RH_OK;
     if (rh_json_parse(arena, text, &account, error))
         return fail_account(error);
-    *ret_project = rh_firestore_string(account, "project_id");
-    if ((rc = copy(&config->email, rh_firestore_string(account, "client_email"), "client_email",
+    *ret_project = rh_json_string(account, "project_id");
+    if ((rc = copy(&config->email, rh_json_string(account, "client_email"), "client_email",
                    error)) != RH_OK ||
-        (rc = copy(&config->private_key, rh_firestore_string(account, "private_key"), "private_key",
+        (rc = copy(&config->private_key, rh_json_string(account, "private_key"), "private_key",
                    error)) != RH_OK ||
         (rc = copy(&config->token_url, RH_TEXT(TOKEN_URL), "token_uri", error)) != RH_OK ||
-        (rc = copy(&config->token_url, rh_firestore_string(account, "token_uri"), "token_uri",
-                   error)) != RH_OK)
+        (rc = copy(&config->token_url, rh_json_string(account, "token_uri"), "token_uri", error)) !=
+            RH_OK)
         return rc;
     return config->email && config->private_key ? RH_OK : fail_account(error);
 }

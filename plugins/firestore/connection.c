@@ -166,8 +166,8 @@ static int fail_answer(struct rh_error *error, uint32_t status, struct rh_text b
     struct rh_error own = RH_ERROR_INIT, *to = error ? error : &own;
     struct rh_arena *arena = rh_arena_new(PROBLEM_BYTES * 16);
     const struct rh_json *said = said_by(arena, body);
-    struct rh_text message = rh_firestore_string(said, "message");
-    struct rh_text code = rh_firestore_string(said, "status");
+    struct rh_text message = rh_json_string(said, "message");
+    struct rh_text code = rh_json_string(said, "status");
 
     if (message.data && rh_text_is_utf8(message)) {
         rh_http_fail(to, status, rh_text_make(NULL, 0), "%s: %.*s", what,
@@ -202,20 +202,6 @@ struct rh_http_request rh_firestore_request(struct rh_buf *url, const struct rh_
     };
 }
 
-/* The text lives as long as the tree. */
-static int parse(struct rh_arena *arena, const struct rh_buf *body, const char *what,
-                 struct rh_json **ret_answer, struct rh_error *error)
-{
-    bool ok = true;
-    struct rh_text text = rh_arena_text(arena, rh_buf_text(body), &ok);
-    int rc = ok ? rh_json_parse(arena, text, ret_answer, error) : rh_fail_nomem(error);
-
-    if (rc != RH_INVALID || !error)
-        return rc;
-    rh_error_clear(error);
-    return rh_fail(error, RH_PROTOCOL, "%s: the server's answer is not JSON", what);
-}
-
 int rh_firestore_call(struct rh_conn *conn, const struct rh_op *op, const char *method,
                       const struct rh_buf *body, bool safe, const char *what,
                       struct rh_arena *arena, struct rh_json **ret_answer, struct rh_error *error)
@@ -235,7 +221,7 @@ int rh_firestore_call(struct rh_conn *conn, const struct rh_op *op, const char *
     if (rc == RH_OK && rh_http_class(status) != RH_OK)
         rc = fail_answer(error, status, rh_buf_text(&answer), what);
     if (rc == RH_OK)
-        rc = parse(arena, &answer, what, ret_answer, error);
+        rc = rh_http_parse(arena, &answer, what, ret_answer, error);
     rh_buf_free(&url);
     rh_buf_free(&answer);
     return rc;
@@ -278,18 +264,3 @@ int rh_firestore_stream(struct rh_conn *conn, const struct rh_op *op,
 }
 
 /* ---- Small things -------------------------------------------------------------------------- */
-
-struct rh_text rh_firestore_string(const struct rh_json *object, const char *name)
-{
-    const struct rh_json *member = rh_json_member(object, name);
-
-    return member && member->kind == RH_JSON_STRING ? member->text : rh_text_make(NULL, 0);
-}
-
-const struct rh_column *rh_firestore_column(const struct rh_column *columns, uint32_t stride,
-                                            uint32_t position)
-{
-    const char *at = (const char *)columns + (size_t)position * stride;
-
-    return (const struct rh_column *)(const void *)at;
-}

@@ -42,7 +42,7 @@ const struct rh_operator rh_firestore_operators[RH_FIRESTORE_N_OPERATORS] = {
 
 static const struct rh_column *column_of(const struct rh_query *query, const struct rh_node *node)
 {
-    return rh_firestore_column(query->columns, query->column_stride, node->column);
+    return rh_kit_column(query->columns, query->column_stride, node->column);
 }
 
 static bool is_number(const struct rh_column *column)

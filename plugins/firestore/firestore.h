@@ -104,10 +104,6 @@ int rh_firestore_call(struct rh_conn *conn, const struct rh_op *op, const char *
 int rh_firestore_stream(struct rh_conn *conn, const struct rh_op *op,
                         const struct rh_http_request *request, const char *what,
                         struct rh_http_documents *ret_documents, struct rh_error *error);
-/* The text of a member that is a string; no text. */
-struct rh_text rh_firestore_string(const struct rh_json *object, const char *name);
-const struct rh_column *rh_firestore_column(const struct rh_column *columns, uint32_t stride,
-                                            uint32_t position);
 
 /* ---- Names (name.c) ------------------------------------------------------------------------ */
 

@@ -21,7 +21,7 @@
 
 static const struct rh_column *column_at(const struct rh_query *query, uint32_t position)
 {
-    return rh_firestore_column(query->columns, query->column_stride, position);
+    return rh_kit_column(query->columns, query->column_stride, position);
 }
 
 static bool is_id(const struct rh_query *query, uint32_t column)

@@ -48,7 +48,7 @@ const char *rh_firestore_method_of(const struct rh_firestore_scan *scan)
 
 static struct rh_text name_at(const struct rh_query *query, uint32_t position)
 {
-    return rh_firestore_column(query->columns, query->column_stride, position)->name;
+    return rh_kit_column(query->columns, query->column_stride, position)->name;
 }
 
 static bool is_own(struct rh_text name)
@@ -201,8 +201,7 @@ static int copy_query(struct rh_cursor *cursor, const struct rh_query *query,
     if (!cursor->columns)
         return rh_fail_nomem(error);
     for (uint32_t i = 0; i < query->n_select; i++) {
-        cursor->columns[i] =
-            *rh_firestore_column(query->columns, query->column_stride, query->select[i]);
+        cursor->columns[i] = *rh_kit_column(query->columns, query->column_stride, query->select[i]);
         cursor->columns[i].name = rh_arena_text(cursor->arena, cursor->columns[i].name, &ok);
     }
     if (cursor->scan.range != RH_NO_COLUMN)
@@ -325,7 +324,7 @@ static int keep_position(struct rh_cursor *cursor, const struct rh_json *documen
         rh_buf_add_char(&cursor->last, ',');
     }
     rh_buf_add_str(&cursor->last, "{\"referenceValue\":");
-    rh_json_add_string(&cursor->last, rh_firestore_string(document, "name"));
+    rh_json_add_string(&cursor->last, rh_json_string(document, "name"));
     rh_buf_add_char(&cursor->last, '}');
     return cursor->last.failed ? rh_fail_nomem(error) : RH_OK;
 }
@@ -382,11 +381,11 @@ void rh_firestore_add_row(const struct rh_conn *conn, struct rh_rowset *rows,
                           struct rh_text id, const struct rh_json *document)
 {
     const struct rh_json *fields = rh_json_member(document, "fields");
-    struct rh_text version = rh_firestore_string(document, "updateTime");
+    struct rh_text version = rh_json_string(document, "updateTime");
     struct rh_value *cells = rh_rowset_row(rows);
 
     for (uint32_t i = 0; cells && i < n_columns; i++) {
-        const struct rh_column *column = rh_firestore_column(columns, stride, i);
+        const struct rh_column *column = rh_kit_column(columns, stride, i);
         const struct rh_json *field = fields ? fields->child : NULL;
 
         if (rh_text_is(column->name, RH_FIRESTORE_ID)) {
@@ -408,7 +407,7 @@ static int add_count(struct rh_cursor *cursor, const struct rh_json *result, str
     struct rh_value *cells = rh_rowset_row(&cursor->rows);
     int64_t count;
 
-    if (!rh_text_to_i64(rh_firestore_string(n, "integerValue"), &count))
+    if (!rh_text_to_i64(rh_json_string(n, "integerValue"), &count))
         return rh_fail(error, RH_PROTOCOL, "the server's count is no number");
     for (uint32_t i = 0; cells && i < cursor->n_columns; i++)
         cells[i] = rh_kit_int(count);
@@ -419,7 +418,7 @@ static int add_document(struct rh_cursor *cursor, const struct rh_json *document
                         struct rh_error *error)
 {
     struct rh_text id =
-        rh_firestore_id_of(cursor->conn, cursor->table, rh_firestore_string(document, "name"));
+        rh_firestore_id_of(cursor->conn, cursor->table, rh_json_string(document, "name"));
 
     if (!id.data)
         return rh_fail(error, RH_PROTOCOL, "the server sent a document of another collection");

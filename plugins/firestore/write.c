@@ -43,7 +43,7 @@ struct write {
 
 static const struct rh_column *column_of(const struct write *w, uint32_t i)
 {
-    return rh_firestore_column(w->spec->columns, w->spec->column_stride, i);
+    return rh_kit_column(w->spec->columns, w->spec->column_stride, i);
 }
 
 /* ---- Preparing ----------------------------------------------------------------------------- */
@@ -175,7 +175,7 @@ static int fetch(struct write *w, struct rh_error *error)
          item = item->next) {
         const struct rh_json *document = rh_json_member(item, "found");
         struct rh_text id =
-            rh_firestore_id_of(w->conn, w->spec->table, rh_firestore_string(document, "name"));
+            rh_firestore_id_of(w->conn, w->spec->table, rh_json_string(document, "name"));
         if (id.data && !rh_map_put(&by_id, id, (void *)(uintptr_t)document, NULL))
             rc = rh_fail_nomem(error);
     }
@@ -209,8 +209,7 @@ static int look_up(struct write *w, struct rh_error *error)
             row->due = row->due && row->old;
         if (row->due && row->old && version &&
             (version->type != RH_TYPE_TEXT ||
-             !rh_text_equal(rh_kit_value_text(version),
-                            rh_firestore_string(row->old, "updateTime"))))
+             !rh_text_equal(rh_kit_value_text(version), rh_json_string(row->old, "updateTime"))))
             rc = fail_version(w, row, error);
     }
     return rc;
@@ -225,7 +224,7 @@ static void add_condition(const struct write *w, const struct row *row, struct r
     rh_buf_add_str(body, ",\"currentDocument\":{");
     if (w->version != RH_NO_COLUMN && row->old) {
         rh_buf_add_str(body, "\"updateTime\":");
-        rh_json_add_string(body, rh_firestore_string(row->old, "updateTime"));
+        rh_json_add_string(body, rh_json_string(row->old, "updateTime"));
     } else {
         rh_buf_addf(body, "\"exists\":%s",
                     w->verb == INSERT || w->verb == IGNORE ? "false" : "true");
@@ -300,16 +299,6 @@ static bool is_repeated(const struct write *w, uint64_t i, struct rh_map *seen)
     return again || !rh_map_put(seen, w->rows[i].id, w->rows, NULL);
 }
 
-/* Nothing tells what became of a request whose answer was lost. */
-static int as_unknown(int rc, struct rh_error *error)
-{
-    if (rc == RH_OK || !error || (error->retry != RH_RETRY_IF_IDEMPOTENT && rc != RH_PROTOCOL))
-        return rc;
-    error->error_class = RH_UNKNOWN_OUTCOME;
-    rh_error_prefix(error, "whether the documents were written is not known");
-    return RH_UNKNOWN_OUTCOME;
-}
-
 /* *ret_n: rows that were written. */
 static int commit(struct write *w, uint64_t *ret_n, struct rh_error *error)
 {
@@ -338,9 +327,9 @@ static int commit(struct write *w, uint64_t *ret_n, struct rh_error *error)
     if (rc == RH_OK && body.failed)
         rc = rh_fail(error, RH_RESOURCE, "the documents are too large for one request of 10 MiB");
     if (rc == RH_OK && n) {
-        rc = as_unknown(rh_firestore_call(w->conn, w->op, ":commit", &body, false,
-                                          "cannot write the documents", w->arena, &answer, error),
-                        error);
+        rc = rh_firestore_call(w->conn, w->op, ":commit", &body, false,
+                               "cannot write the documents", w->arena, &answer, error);
+        rc = rh_http_as_unknown(rc, "the documents were", error);
         results = rh_json_member(answer, "writeResults");
         if (rc == RH_OK && (!results || results->n != n))
             rc = rh_fail(error, RH_UNKNOWN_OUTCOME,
@@ -420,35 +409,8 @@ static int run(struct rh_conn *conn, const struct rh_op *op, const struct rh_wri
     return rc;
 }
 
-static int32_t insert(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                      struct rh_error *error)
-{
-    return run(conn, op, spec, INSERT, ret_result, error);
-}
-
-static int32_t update(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                      struct rh_error *error)
-{
-    return run(conn, op, spec, UPDATE, ret_result, error);
-}
-
-static int32_t remove_rows(struct rh_conn *conn, const struct rh_op *op,
-                           const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                           struct rh_error *error)
-{
-    return run(conn, op, spec, REMOVE, ret_result, error);
-}
-
-static int32_t upsert(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                      struct rh_error *error)
-{
-    enum verb verb = spec->resolve == RH_RESOLVE_IGNORE ? IGNORE : MERGE;
-
-    return run(conn, op, spec, verb, ret_result, error);
-}
+RH_KIT_DEFINE_WRITES(run, INSERT, UPDATE, REMOVE)
+RH_KIT_DEFINE_UPSERT(run, MERGE, IGNORE)
 
 const struct rh_write rh_firestore_write = {
     .struct_size = sizeof(rh_firestore_write),

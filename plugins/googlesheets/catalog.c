@@ -22,7 +22,7 @@
 static uint32_t type_of_number(const struct rh_json *cell, const struct rh_json *scalar)
 {
     const struct rh_json *format = rh_json_member(cell, "effectiveFormat");
-    struct rh_text type = rh_googlesheets_string(rh_json_member(format, "numberFormat"), "type");
+    struct rh_text type = rh_json_string(rh_json_member(format, "numberFormat"), "type");
     double days = 0;
 
     rh_text_to_f64(scalar->text, &days);

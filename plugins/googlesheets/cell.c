@@ -43,7 +43,7 @@ static const struct rh_json failed[] = {
 
 static const struct rh_json *failure_of(const struct rh_json *value)
 {
-    struct rh_text type = rh_googlesheets_string(value, "type");
+    struct rh_text type = rh_json_string(value, "type");
 
     for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++)
         if (rh_text_is(type, failures[i].type))

@@ -59,14 +59,12 @@ static int take_account(struct rh_googlesheets_config *config, struct rh_text fi
     if (rc == RH_OK && (file.len > KEY_FILE_BYTES || rh_json_parse(arena, file, &account, NULL)))
         rc = rh_fail(error, RH_CONFIG, "service_account is not JSON");
     if (rc == RH_OK)
-        rc = copy_text(&config->email, rh_googlesheets_string(account, "client_email"),
-                       "client_email", error);
-    if (rc == RH_OK)
-        rc = copy_text(&config->key, rh_googlesheets_string(account, "private_key"), "private_key",
+        rc = copy_text(&config->email, rh_json_string(account, "client_email"), "client_email",
                        error);
     if (rc == RH_OK)
-        rc = copy_text(&config->jwt_url, rh_googlesheets_string(account, "token_uri"), "token_uri",
-                       error);
+        rc = copy_text(&config->key, rh_json_string(account, "private_key"), "private_key", error);
+    if (rc == RH_OK)
+        rc = copy_text(&config->jwt_url, rh_json_string(account, "token_uri"), "token_uri", error);
     if (rc == RH_OK && (!config->email || !config->key || !config->jwt_url)) {
         rh_fail(error, RH_CONFIG, "service_account has no client_email, private_key or token_uri");
         rc = rh_error_hint(error, "give the key file as Google made it, all of it");

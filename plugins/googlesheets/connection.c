@@ -108,16 +108,6 @@ void rh_googlesheets_add_url(const struct rh_conn *conn, const char *rest, struc
     rh_buf_add_str(url, rest);
 }
 
-/* Nothing tells what became of a write whose answer was lost. */
-static int as_unknown(int rc, struct rh_error *error)
-{
-    if (rc == RH_OK || !error || (error->retry != RH_RETRY_IF_IDEMPOTENT && rc != RH_PROTOCOL))
-        return rc;
-    error->error_class = RH_UNKNOWN_OUTCOME;
-    rh_error_prefix(error, "whether the rows were written is not known");
-    return RH_UNKNOWN_OUTCOME;
-}
-
 int rh_googlesheets_fetch(struct rh_conn *conn, const struct rh_op *op, const struct rh_buf *url,
                           const struct rh_buf *body, bool writes, const char *what,
                           struct rh_arena *arena, struct rh_json **ret_answer,
@@ -133,9 +123,7 @@ int rh_googlesheets_fetch(struct rh_conn *conn, const struct rh_op *op, const st
         .body = body ? rh_buf_text(body) : rh_text_make(NULL, 0),
     };
     struct rh_buf answer;
-    struct rh_text text;
     uint32_t status = 0;
-    bool ok = true;
     int rc;
 
     if (url->failed || (body && body->failed))
@@ -147,25 +135,13 @@ int rh_googlesheets_fetch(struct rh_conn *conn, const struct rh_op *op, const st
         if (error && rc == RH_RATE_LIMITED && !error->retry_after_ms)
             error->retry_after_ms = QUOTA_MS;
     } else if (rc == RH_OK) {
-        text = rh_arena_text(arena, rh_buf_text(&answer), &ok);
-        rc = ok ? rh_json_parse(arena, text, ret_answer, error) : rh_fail_nomem(error);
-        if (rc == RH_INVALID && error) {
-            rh_error_clear(error);
-            rc = rh_fail(error, RH_PROTOCOL, "%s: the answer is not JSON", what);
-        }
+        rc = rh_http_parse(arena, &answer, what, ret_answer, error);
     }
     rh_buf_free(&answer);
-    return writes ? as_unknown(rc, error) : rc;
+    return writes ? rh_http_as_unknown(rc, "the rows were", error) : rc;
 }
 
 /* ---- JSON, columns ------------------------------------------------------------------------- */
-
-struct rh_text rh_googlesheets_string(const struct rh_json *object, const char *name)
-{
-    const struct rh_json *member = rh_json_member(object, name);
-
-    return member && member->kind == RH_JSON_STRING ? member->text : rh_text_make(NULL, 0);
-}
 
 int64_t rh_googlesheets_int(const struct rh_json *object, const char *name)
 {
@@ -182,12 +158,4 @@ const struct rh_json *rh_googlesheets_first(const struct rh_json *object, const 
     const struct rh_json *member = rh_json_member(object, name);
 
     return member && member->kind == RH_JSON_ARRAY ? member->child : NULL;
-}
-
-const struct rh_column *rh_googlesheets_column(const struct rh_column *columns, uint32_t stride,
-                                               uint32_t position)
-{
-    const char *at = (const char *)columns + (size_t)position * stride;
-
-    return (const struct rh_column *)(const void *)at;
 }

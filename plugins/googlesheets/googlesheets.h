@@ -122,15 +122,10 @@ int rh_googlesheets_fetch(struct rh_conn *conn, const struct rh_op *op, const st
                           const struct rh_buf *body, bool writes, const char *what,
                           struct rh_arena *arena, struct rh_json **ret_answer,
                           struct rh_error *error);
-/* The text of the member of an object; no text when it is no string, or NULL. */
-struct rh_text rh_googlesheets_string(const struct rh_json *object, const char *name);
 /* The whole number of a member; -1 when there is none. */
 int64_t rh_googlesheets_int(const struct rh_json *object, const char *name);
 /* The first element of an array that is a member; NULL when there is none. */
 const struct rh_json *rh_googlesheets_first(const struct rh_json *object, const char *name);
-/* The column at this position of an array with a stride. */
-const struct rh_column *rh_googlesheets_column(const struct rh_column *columns, uint32_t stride,
-                                               uint32_t position);
 
 /* ---- Sheets (sheet.c) ---------------------------------------------------------------------- */
 

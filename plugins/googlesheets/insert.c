@@ -166,7 +166,7 @@ static void echo(struct rh_googlesheets_call *w, uint64_t row)
 
     for (uint32_t i = 0; cells && i < w->spec->n_returning; i++) {
         const struct rh_column *column =
-            rh_googlesheets_column(w->spec->returning, w->spec->returning_stride, i);
+            rh_kit_column(w->spec->returning, w->spec->returning_stride, i);
 
         cells[i] = rh_kit_null();
         if (column->flags & RH_COLUMN_GENERATED && w->targets[row].mark)

@@ -99,7 +99,7 @@ int64_t rh_googlesheets_mark_of(const struct rh_json *row_metadata)
         int64_t id = rh_googlesheets_int(mark, "metadataId");
 
         if (id > 0 && (!least || id < least) &&
-            rh_text_is(rh_googlesheets_string(mark, "metadataKey"), RH_GOOGLESHEETS_MARK))
+            rh_text_is(rh_json_string(mark, "metadataKey"), RH_GOOGLESHEETS_MARK))
             least = id;
     }
     return least;

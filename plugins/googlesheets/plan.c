@@ -15,7 +15,7 @@ static bool is_keys(const struct rh_query *query, const struct rh_node *node)
 {
     const struct rh_column *column =
         node->column < query->n_columns
-            ? rh_googlesheets_column(query->columns, query->column_stride, node->column)
+            ? rh_kit_column(query->columns, query->column_stride, node->column)
             : NULL;
 
     return column && (node->op == RH_OP_EQ || node->op == RH_OP_IN) && node->n <= MAX_IN &&

@@ -22,7 +22,7 @@ static bool take_sheet(const struct rh_json *wanted, const struct rh_json *sheet
 {
     const struct rh_json *properties = rh_json_member(sheet, "properties");
     const struct rh_json *grid = rh_json_member(properties, "gridProperties");
-    struct rh_text title = rh_googlesheets_string(properties, "title");
+    struct rh_text title = rh_json_string(properties, "title");
     int64_t id = rh_googlesheets_int(properties, "sheetId");
     int64_t rows = rh_googlesheets_int(grid, "rowCount");
     int64_t columns = rh_googlesheets_int(grid, "columnCount");

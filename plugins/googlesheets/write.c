@@ -166,7 +166,7 @@ static void give(struct rh_googlesheets_call *w, uint64_t row, const struct rh_j
 
     for (uint32_t i = 0; cells && i < w->spec->n_returning; i++) {
         const struct rh_column *column =
-            rh_googlesheets_column(w->spec->returning, w->spec->returning_stride, i);
+            rh_kit_column(w->spec->returning, w->spec->returning_stride, i);
         uint32_t place = rh_googlesheets_find_name(&w->header, column->name);
 
         if (column->flags & RH_COLUMN_GENERATED)
@@ -240,7 +240,7 @@ static int locate(struct rh_googlesheets_call *w, struct rh_error *error)
             target_of(w, rh_googlesheets_int(mark, "metadataId"));
         int64_t at = rh_googlesheets_int(range, "startIndex");
 
-        if (target && rh_text_is(rh_googlesheets_string(range, "dimension"), "ROWS"))
+        if (target && rh_text_is(rh_json_string(range, "dimension"), "ROWS"))
             target->index = at < 0 ? 0 : (uint32_t)at;
     }
     return rc;
@@ -411,26 +411,7 @@ static int run(struct rh_conn *conn, const struct rh_op *op, const struct rh_wri
     return rc;
 }
 
-static int32_t insert(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                      struct rh_error *error)
-{
-    return run(conn, op, spec, RH_GOOGLESHEETS_INSERT, ret_result, error);
-}
-
-static int32_t update(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                      struct rh_error *error)
-{
-    return run(conn, op, spec, RH_GOOGLESHEETS_UPDATE, ret_result, error);
-}
-
-static int32_t remove_rows(struct rh_conn *conn, const struct rh_op *op,
-                           const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                           struct rh_error *error)
-{
-    return run(conn, op, spec, RH_GOOGLESHEETS_REMOVE, ret_result, error);
-}
+RH_KIT_DEFINE_WRITES(run, RH_GOOGLESHEETS_INSERT, RH_GOOGLESHEETS_UPDATE, RH_GOOGLESHEETS_REMOVE)
 
 const struct rh_write rh_googlesheets_write = {
     .struct_size = sizeof(rh_googlesheets_write),

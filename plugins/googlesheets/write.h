@@ -36,7 +36,7 @@ struct rh_googlesheets_call {
 static inline const struct rh_column *
 rh_googlesheets_call_column(const struct rh_googlesheets_call *w, uint32_t i)
 {
-    return rh_googlesheets_column(w->spec->columns, w->spec->column_stride, i);
+    return rh_kit_column(w->spec->columns, w->spec->column_stride, i);
 }
 
 static inline const struct rh_value *rh_googlesheets_call_cell(const struct rh_googlesheets_call *w,

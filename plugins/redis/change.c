@@ -15,7 +15,7 @@
 
 const struct rh_column *rh_redis_written(const struct rh_redis_write *write, uint32_t position)
 {
-    return rh_redis_column(write->spec->columns, write->spec->column_stride, position);
+    return rh_kit_column(write->spec->columns, write->spec->column_stride, position);
 }
 
 static bool is_set(const struct rh_redis_write *w, uint32_t i)
@@ -432,7 +432,7 @@ static void send_remove(struct rh_redis_write *w, const struct rh_redis_change *
 
 static const struct rh_column *returned(const struct rh_redis_write *w, uint32_t i)
 {
-    return rh_redis_column(w->spec->returning, w->spec->returning_stride, i);
+    return rh_kit_column(w->spec->returning, w->spec->returning_stride, i);
 }
 
 static uint32_t count_returned_fields(const struct rh_redis_write *w)

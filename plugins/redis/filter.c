@@ -64,7 +64,7 @@ bool rh_redis_filter_can(const struct rh_query *query, uint32_t position)
     }
     if (node->column >= query->n_columns)
         return false;
-    column = rh_redis_column(query->columns, query->column_stride, node->column);
+    column = rh_kit_column(query->columns, query->column_stride, node->column);
     if (rh_redis_role_of(column) != RH_REDIS_PLACEHOLDER || !knows(node->op, column->type))
         return false;
     for (uint32_t i = 0; i < node->n; i++)
@@ -88,8 +88,7 @@ int rh_redis_filter_copy(const struct rh_query *query, struct rh_arena *arena,
         f.nodes[i] = query->nodes[i];
         if (!is_group(&f.nodes[i]) && f.nodes[i].column < query->n_columns)
             f.placeholders[i] =
-                rh_redis_column(query->columns, query->column_stride, f.nodes[i].column)
-                    ->native_id >>
+                rh_kit_column(query->columns, query->column_stride, f.nodes[i].column)->native_id >>
                 8;
     }
     for (uint32_t i = 0; ok && i < query->n_values; i++) {

@@ -22,7 +22,7 @@
 static const struct rh_column *column_of(const struct rh_query *query, const struct rh_node *node)
 {
     return node->column < query->n_columns
-               ? rh_redis_column(query->columns, query->column_stride, node->column)
+               ? rh_kit_column(query->columns, query->column_stride, node->column)
                : NULL;
 }
 

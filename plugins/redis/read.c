@@ -91,7 +91,7 @@ int rh_redis_cursor_columns(struct rh_cursor *cursor, const struct rh_column *co
 
     cursor->columns = rh_arena_array(cursor->arena, n, sizeof(*cursor->columns));
     for (uint32_t i = 0; cursor->columns && i < n; i++) {
-        const struct rh_column *column = rh_redis_column(columns, stride, select ? select[i] : i);
+        const struct rh_column *column = rh_kit_column(columns, stride, select ? select[i] : i);
         if (!column->native_id)
             return rh_fail(error, RH_NOT_FOUND, "there is no column \"%.*s\"",
                            RH_TEXT_ARG(column->name));

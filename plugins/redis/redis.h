@@ -114,9 +114,6 @@ const char *rh_redis_kind_name(enum rh_redis_kind kind);
 /* 0 when there is none of this name. */
 enum rh_redis_kind rh_redis_kind_of(struct rh_text name);
 enum rh_redis_role rh_redis_role_of(const struct rh_column *column);
-/* The column at this position of an array with a stride. */
-const struct rh_column *rh_redis_column(const struct rh_column *columns, uint32_t stride,
-                                        uint32_t position);
 /* The whole list of columns: those of the pattern, those of the kind, `fields`, ttl; fields whose
  * names are taken are left out. Texts are borrowed. False when out of memory. */
 bool rh_redis_table_columns(const struct rh_redis_table *table, const struct rh_column *fields,

@@ -57,7 +57,7 @@ void rh_redis_add_row(struct rh_rowset *rows, const struct rh_column *columns, u
     uint32_t at_field = 0;
 
     for (uint32_t i = 0; cells && i < n_columns; i++) {
-        const struct rh_column *column = rh_redis_column(columns, stride, i);
+        const struct rh_column *column = rh_kit_column(columns, stride, i);
 
         switch (rh_redis_role_of(column)) {
         case RH_REDIS_PLACEHOLDER:

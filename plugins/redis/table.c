@@ -29,14 +29,6 @@ enum rh_redis_role rh_redis_role_of(const struct rh_column *column)
     return (enum rh_redis_role)(column->native_id & 0xff);
 }
 
-const struct rh_column *rh_redis_column(const struct rh_column *columns, uint32_t stride,
-                                        uint32_t position)
-{
-    const char *at = (const char *)columns + (size_t)position * stride;
-
-    return (const struct rh_column *)(const void *)at;
-}
-
 /* ---- Which table --------------------------------------------------------------------------- */
 
 /* schema = kind, name = what stands before the first ':' */

@@ -77,7 +77,7 @@ static int check_columns(struct rh_redis_write *w, struct rh_error *error)
         w->verb != RH_REDIS_REMOVE)
         rc = rh_fail(error, RH_UNSUPPORTED, "entries of a stream cannot be changed");
     for (uint32_t i = 0; i < w->spec->n_returning && rc == RH_OK; i++)
-        if (!rh_redis_column(w->spec->returning, w->spec->returning_stride, i)->native_id)
+        if (!rh_kit_column(w->spec->returning, w->spec->returning_stride, i)->native_id)
             rc = rh_fail(error, RH_NOT_FOUND, "there is no column of the name to be returned");
     return rc;
 }
@@ -438,35 +438,8 @@ static int run(struct rh_conn *conn, const struct rh_op *op, const struct rh_wri
     return rc;
 }
 
-static int32_t insert(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                      struct rh_error *error)
-{
-    return run(conn, op, spec, RH_REDIS_INSERT, ret_result, error);
-}
-
-static int32_t update(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                      struct rh_error *error)
-{
-    return run(conn, op, spec, RH_REDIS_UPDATE, ret_result, error);
-}
-
-static int32_t remove_rows(struct rh_conn *conn, const struct rh_op *op,
-                           const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                           struct rh_error *error)
-{
-    return run(conn, op, spec, RH_REDIS_REMOVE, ret_result, error);
-}
-
-static int32_t upsert(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                      struct rh_error *error)
-{
-    enum rh_redis_verb verb = spec->resolve == RH_RESOLVE_IGNORE ? RH_REDIS_IGNORE : RH_REDIS_MERGE;
-
-    return run(conn, op, spec, verb, ret_result, error);
-}
+RH_KIT_DEFINE_WRITES(run, RH_REDIS_INSERT, RH_REDIS_UPDATE, RH_REDIS_REMOVE)
+RH_KIT_DEFINE_UPSERT(run, RH_REDIS_MERGE, RH_REDIS_IGNORE)
 
 const struct rh_write rh_redis_write = {
     .struct_size = sizeof(rh_redis_write),

@@ -47,7 +47,7 @@ const struct rh_operator rh_rest_operators[RH_REST_N_OPERATORS] = {
 
 static const struct rh_column *column_of(const struct rh_query *query, uint32_t position)
 {
-    return rh_rest_column_at(query->columns, query->column_stride, position);
+    return rh_kit_column(query->columns, query->column_stride, position);
 }
 
 static bool understands(const struct rh_rest_parameter *parameter, uint32_t op)

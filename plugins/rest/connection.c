@@ -137,11 +137,3 @@ int rh_rest_find(const struct rh_conn *conn, struct rh_text table,
     return rh_fail(error, RH_NOT_FOUND, "the description has no resource \"%.*s\"",
                    RH_TEXT_ARG(table));
 }
-
-const struct rh_column *rh_rest_column_at(const struct rh_column *columns, uint32_t stride,
-                                          uint32_t position)
-{
-    const char *at = (const char *)columns + (size_t)position * stride;
-
-    return (const struct rh_column *)(const void *)at;
-}

@@ -30,7 +30,7 @@ uint32_t rh_rest_order_of(const struct rh_rest_scan *scan, const struct rh_query
     if (!query->n_order || query->n_groups || query->n_aggregates || scan->n_requests != 1 ||
         scan->call != &resource->list || query->order[0].column >= query->n_columns)
         return 0;
-    column = rh_rest_column_at(query->columns, query->column_stride, query->order[0].column);
+    column = rh_kit_column(query->columns, query->column_stride, query->order[0].column);
     down = query->order[0].flags & RH_ORDER_DESC;
     if (!is_plain(resource, column))
         return 0;

@@ -39,14 +39,13 @@ static int make_fields(struct rh_cursor *cursor, const struct rh_query *query,
     if (!cursor->fields || !cursor->compared)
         return rh_fail_nomem(error);
     for (uint32_t i = 0; i < query->n_select && rc == RH_OK; i++)
-        rc = rh_rest_field_of(
-            scan->resource,
-            rh_rest_column_at(query->columns, query->column_stride, query->select[i]),
-            cursor->arena, &cursor->fields[i], error);
+        rc = rh_rest_field_of(scan->resource,
+                              rh_kit_column(query->columns, query->column_stride, query->select[i]),
+                              cursor->arena, &cursor->fields[i], error);
     for (uint32_t i = 0; i < scan->n_bindings && rc == RH_OK; i++)
         rc = rh_rest_field_of(
             scan->resource,
-            rh_rest_column_at(query->columns, query->column_stride, scan->bindings[i].column),
+            rh_kit_column(query->columns, query->column_stride, scan->bindings[i].column),
             cursor->arena, &cursor->compared[i], error);
     return rc;
 }

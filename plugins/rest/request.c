@@ -170,7 +170,7 @@ static int fill_from_row(const void *context, struct rh_text name, struct rh_buf
     const struct rh_rest_column *described = rh_rest_column_named(row->resource, name);
 
     for (uint32_t i = 0; i < row->n_columns; i++)
-        if (rh_text_equal(rh_rest_column_at(row->columns, row->stride, i)->name, name) &&
+        if (rh_text_equal(rh_kit_column(row->columns, row->stride, i)->name, name) &&
             rh_rest_add_value(value, &row->cells[i], described ? described->as : 0, false))
             return RH_OK;
     return rh_fail(error, RH_DATA, "a value for \"%.*s\" is needed, which is part of the path",

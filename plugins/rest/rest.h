@@ -234,9 +234,6 @@ void rh_rest_cancel(struct rh_conn *conn);
 /* NOT_FOUND. */
 int rh_rest_find(const struct rh_conn *conn, struct rh_text table,
                  const struct rh_rest_resource **ret_resource, struct rh_error *error);
-/* The column at this position of an array with a stride. */
-const struct rh_column *rh_rest_column_at(const struct rh_column *columns, uint32_t stride,
-                                          uint32_t position);
 
 /* ---- Tables (catalog.c) -------------------------------------------------------------------- */
 

@@ -34,7 +34,7 @@ struct write {
 
 static const struct rh_column *column_of(const struct write *w, uint32_t i)
 {
-    return rh_rest_column_at(w->spec->columns, w->spec->column_stride, i);
+    return rh_kit_column(w->spec->columns, w->spec->column_stride, i);
 }
 
 static const struct rh_value *cells_of(const struct write *w)
@@ -93,9 +93,9 @@ static int check_returning(struct write *w, struct rh_error *error)
             "deleted rows of \"%.*s\" cannot be returned: the description has no \"one\"",
             RH_TEXT_ARG(w->resource->name));
     for (uint32_t i = 0; i < spec->n_returning && rc == RH_OK; i++)
-        rc = rh_rest_field_of(w->resource,
-                              rh_rest_column_at(spec->returning, spec->returning_stride, i),
-                              w->kept, &w->fields[i], error);
+        rc =
+            rh_rest_field_of(w->resource, rh_kit_column(spec->returning, spec->returning_stride, i),
+                             w->kept, &w->fields[i], error);
     return rc;
 }
 
@@ -198,17 +198,6 @@ static int add_body(struct write *w, struct rh_error *error)
 
 /* ---- Requests ------------------------------------------------------------------------------ */
 
-/* Nothing tells what became of a request whose answer was lost. */
-static int as_unknown(int rc, struct rh_error *error)
-{
-    if (rc == RH_OK || !error ||
-        (error->retry != RH_RETRY_IF_IDEMPOTENT && rc != RH_PROTOCOL && rc != RH_RESOURCE))
-        return rc;
-    error->error_class = RH_UNKNOWN_OUTCOME;
-    rh_error_prefix(error, "whether the row was written is not known");
-    return RH_UNKNOWN_OUTCOME;
-}
-
 static int send(struct write *w, uint32_t *ret_status, struct rh_error *error)
 {
     bool json = w->call->encoding == RH_REST_BODY_JSON;
@@ -220,6 +209,7 @@ static int send(struct write *w, uint32_t *ret_status, struct rh_error *error)
                                       .method = w->call->method,
                                       .url = rh_buf_text(&w->url),
                                       .headers = &type};
+    int rc;
 
     if (!json && body.len)
         body = rh_text_make(body.data + 1, body.len - 1);
@@ -227,9 +217,9 @@ static int send(struct write *w, uint32_t *ret_status, struct rh_error *error)
         request.body = body;
         request.n_headers = 1;
     }
-    return as_unknown(rh_http_fetch(w->conn->host->http, w->conn->client, w->op, &request,
-                                    &w->answer, ret_status, error),
-                      error);
+    rc = rh_http_fetch(w->conn->host->http, w->conn->client, w->op, &request, &w->answer,
+                       ret_status, error);
+    return rh_http_as_unknown(rc, "the row was", error);
 }
 
 /* The answer's row; NULL when it has none that can be read. */
@@ -457,26 +447,7 @@ static int run(struct rh_conn *conn, const struct rh_op *op, const struct rh_wri
     return rc == RH_END ? RH_OK : rc;
 }
 
-static int32_t insert(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                      struct rh_error *error)
-{
-    return run(conn, op, spec, INSERT, ret_result, error);
-}
-
-static int32_t update(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                      struct rh_error *error)
-{
-    return run(conn, op, spec, UPDATE, ret_result, error);
-}
-
-static int32_t remove_rows(struct rh_conn *conn, const struct rh_op *op,
-                           const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                           struct rh_error *error)
-{
-    return run(conn, op, spec, REMOVE, ret_result, error);
-}
+RH_KIT_DEFINE_WRITES(run, INSERT, UPDATE, REMOVE)
 
 const struct rh_write rh_rest_write = {
     .struct_size = sizeof(rh_rest_write),

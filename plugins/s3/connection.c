@@ -155,6 +155,8 @@ int rh_s3_fail(struct rh_error *error, uint32_t status, struct rh_text body, con
         error->native_code = (int64_t)status;
         if (error_class == RH_RATE_LIMITED || status == 503)
             error->retry = RH_RETRY_SAFE;
+        else if (status >= 500)
+            error->retry = RH_RETRY_IF_IDEMPOTENT;
         if (error_class == RH_CONFIG)
             (void)rh_error_hint(error, "look at the settings region and url");
     }
@@ -170,12 +172,4 @@ void rh_s3_add_key(struct rh_buf *url, struct rh_text key)
     do
         rh_http_add_segment(url, rh_text_cut(&rest, '/'));
     while (rest.data);
-}
-
-const struct rh_column *rh_s3_column(const struct rh_column *columns, uint32_t stride,
-                                     uint32_t position)
-{
-    const char *at = (const char *)columns + (size_t)position * stride;
-
-    return (const struct rh_column *)(const void *)at;
 }

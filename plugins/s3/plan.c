@@ -19,7 +19,7 @@ static bool is_on_key(const struct rh_query *query, const struct rh_node *node)
 {
     const struct rh_column *column =
         node->column < query->n_columns
-            ? rh_s3_column(query->columns, query->column_stride, node->column)
+            ? rh_kit_column(query->columns, query->column_stride, node->column)
             : NULL;
 
     return column && column->native_id == RH_S3_KEY &&

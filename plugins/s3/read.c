@@ -110,7 +110,7 @@ static int copy_columns(struct rh_cursor *cursor, const struct rh_query *query,
         return rh_fail_nomem(error);
     for (uint32_t i = 0; i < query->n_select; i++) {
         const struct rh_column *column =
-            rh_s3_column(query->columns, query->column_stride, query->select[i]);
+            rh_kit_column(query->columns, query->column_stride, query->select[i]);
         if (!column->native_id)
             return rh_fail(error, RH_NOT_FOUND, "there is no column \"%.*s\"",
                            RH_TEXT_ARG(column->name));
@@ -179,6 +179,19 @@ static int next_key(struct rh_cursor *cursor, const struct rh_op *op, struct rh_
     return rc;
 }
 
+/* A header that names no column that is declared: the page of a portal, say, or another table's object. */
+static bool is_of_another(const struct rh_cursor *cursor)
+{
+    const struct rh_s3_table *table = cursor->table;
+
+    if (table->format != RH_S3_CSV || !table->n_columns)
+        return false;
+    for (uint32_t i = 0; i < table->n_columns; i++)
+        if (rh_s3_field(&cursor->object, table->columns[i].name) != RH_NO_COLUMN)
+            return false;
+    return true;
+}
+
 /* An object that went away since it was listed has no rows. */
 static int open_object(struct rh_cursor *cursor, const struct rh_op *op, struct rh_error *error)
 {
@@ -197,6 +210,9 @@ static int open_object(struct rh_cursor *cursor, const struct rh_op *op, struct 
         cursor->open = false;
         return RH_OK;
     }
+    if (rc == RH_OK && is_of_another(cursor))
+        rc = rh_fail(error, RH_PROTOCOL, "\"%.*s\": its header has none of the table's columns",
+                     RH_TEXT_ARG(rh_buf_text(&cursor->key)));
     for (uint32_t i = 0; rc == RH_OK && i < cursor->n_columns; i++)
         cursor->fields[i] = rh_s3_field(&cursor->object, cursor->columns[i].name);
     return rc;

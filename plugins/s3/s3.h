@@ -113,9 +113,6 @@ void rh_s3_cancel(struct rh_conn *conn);
 int rh_s3_fail(struct rh_error *error, uint32_t status, struct rh_text body, const char *what);
 /* Appends "/key", percent-encoded but for its slashes. */
 void rh_s3_add_key(struct rh_buf *url, struct rh_text key);
-/* The column at this position of an array with a stride. */
-const struct rh_column *rh_s3_column(const struct rh_column *columns, uint32_t stride,
-                                     uint32_t position);
 
 /* ---- Keys (list.c) --------------------------------------------------------------------------- */
 

@@ -333,15 +333,6 @@ static int add_new(struct rh_s3_call *w, const struct rh_s3_object *object, stru
 
 /* ---- Putting --------------------------------------------------------------------------------- */
 
-static int as_unknown(int rc, struct rh_error *error)
-{
-    if (rc == RH_OK || !error || (error->retry != RH_RETRY_IF_IDEMPOTENT && rc != RH_PROTOCOL))
-        return rc;
-    error->error_class = RH_UNKNOWN_OUTCOME;
-    rh_error_prefix(error, "whether the object was written is not known");
-    return RH_UNKNOWN_OUTCOME;
-}
-
 static int put(struct rh_s3_call *w, struct rh_text key, struct rh_text etag,
                struct rh_error *error)
 {
@@ -366,11 +357,11 @@ static int put(struct rh_s3_call *w, struct rh_text key, struct rh_text etag,
     rh_s3_add_key(&url, key);
     request.url = rh_buf_text(&url);
     rc = url.failed ? rh_fail_nomem(error)
-                    : as_unknown(rh_http_fetch(w->conn->host->http, w->conn->client, w->op,
-                                               &request, &answer, &status, error),
-                                 error);
+                    : rh_http_fetch(w->conn->host->http, w->conn->client, w->op, &request, &answer,
+                                    &status, error);
     if (rc == RH_OK && status != 200)
         rc = rh_s3_fail(error, status, rh_buf_text(&answer), "cannot write the object");
+    rc = rh_http_as_unknown(rc, "the object was", error);
     rh_buf_free(&url);
     rh_buf_free(&answer);
     return rc;
@@ -445,34 +436,8 @@ static int run(struct rh_conn *conn, const struct rh_op *op, const struct rh_wri
     return rc;
 }
 
-static int32_t insert(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                      struct rh_error *error)
-{
-    return run(conn, op, spec, RH_S3_INSERT, ret_result, error);
-}
-
-static int32_t update(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                      struct rh_error *error)
-{
-    return run(conn, op, spec, RH_S3_UPDATE, ret_result, error);
-}
-
-static int32_t remove_rows(struct rh_conn *conn, const struct rh_op *op,
-                           const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                           struct rh_error *error)
-{
-    return run(conn, op, spec, RH_S3_REMOVE, ret_result, error);
-}
-
-static int32_t upsert(struct rh_conn *conn, const struct rh_op *op,
-                      const struct rh_write_spec *spec, struct rh_write_result *ret_result,
-                      struct rh_error *error)
-{
-    return run(conn, op, spec, spec->resolve == RH_RESOLVE_IGNORE ? RH_S3_IGNORE : RH_S3_MERGE,
-               ret_result, error);
-}
+RH_KIT_DEFINE_WRITES(run, RH_S3_INSERT, RH_S3_UPDATE, RH_S3_REMOVE)
+RH_KIT_DEFINE_UPSERT(run, RH_S3_MERGE, RH_S3_IGNORE)
 
 const struct rh_write rh_s3_write = {
     .struct_size = sizeof(rh_s3_write),

@@ -193,16 +193,25 @@ struct rh_text rh_http_header_of(const struct rh_http_answer *answer, const char
     return (struct rh_text){NULL, 0};
 }
 
-/* Reads the rest of the body; of what goes beyond the ceiling nothing is kept. RESOURCE. */
-static int read_body(const struct rh_http *http, struct rh_http_exchange *exchange,
-                     const struct rh_op *op, struct rh_buf *body, struct rh_error *error)
+/* The request has been done, whatever is wrong with its answer. */
+static int after_sending(int rc, struct rh_error *error)
+{
+    if (error)
+        error->retry = RH_RETRY_IF_IDEMPOTENT;
+    return rc;
+}
+
+int rh_http_read_body(const struct rh_http *http, struct rh_http_exchange *exchange,
+                      const struct rh_op *op, struct rh_buf *body, struct rh_error *error)
 {
     struct rh_text piece;
     int rc;
     while ((rc = http->read(exchange, op, &piece, error)) == RH_OK) {
         rh_buf_add_text(body, piece);
         if (body->failed)
-            return rh_fail(error, RH_RESOURCE, "the answer is longer than %zu bytes", body->max);
+            return after_sending(
+                rh_fail(error, RH_RESOURCE, "the answer is longer than %zu bytes", body->max),
+                error);
     }
     return rc == RH_END ? RH_OK : rc;
 }
@@ -219,15 +228,38 @@ int rh_http_fetch(const struct rh_http *http, struct rh_http_client *client, con
         return rc;
     rc = http->answer(exchange, op, &answer, error);
     if (rc == RH_OK)
-        rc = read_body(http, exchange, op, body, error);
+        rc = rh_http_read_body(http, exchange, op, body, error);
     if (rc == RH_OK)
         *ret_status = answer.status;
     http->close(exchange);
     return rc;
 }
 
-/* An answer that is no success: as much of its body as is looked at. What cannot be read of it is
- * no reason to tell less. */
+int rh_http_parse(struct rh_arena *arena, const struct rh_buf *body, const char *what,
+                  struct rh_json **ret_answer, struct rh_error *error)
+{
+    bool ok = true;
+    struct rh_text text = rh_arena_text(arena, rh_buf_text(body), &ok);
+    int rc = ok ? rh_json_parse(arena, text, ret_answer, error) : rh_fail_nomem(error);
+    if (rc == RH_INVALID) {
+        if (error)
+            rh_error_clear(error);
+        rc = rh_fail(error, RH_PROTOCOL, "%s: the server's answer is not JSON", what);
+    }
+    return rc ? after_sending(rc, error) : RH_OK;
+}
+
+int rh_http_as_unknown(int rc, const char *what, struct rh_error *error)
+{
+    if (rc == RH_OK || !error || (error->retry != RH_RETRY_IF_IDEMPOTENT && rc != RH_PROTOCOL))
+        return rc;
+    error->error_class = RH_UNKNOWN_OUTCOME;
+    rh_error_prefix(error, "whether %s written is not known", what);
+    return RH_UNKNOWN_OUTCOME;
+}
+
+/* An answer that is no success: as much of its body as is looked at. What cannot be read of it is no
+ * reason to tell less. */
 static int fail_answer(struct rh_http_documents *documents, const struct rh_op *op,
                        const struct rh_http_answer *answer, const char *what,
                        struct rh_error *error)
@@ -235,7 +267,7 @@ static int fail_answer(struct rh_http_documents *documents, const struct rh_op *
     struct rh_error ignored = RH_ERROR_INIT;
     struct rh_buf body;
     rh_buf_init(&body, PROBLEM_MAX);
-    read_body(documents->http, documents->exchange, op, &body, &ignored);
+    rh_http_read_body(documents->http, documents->exchange, op, &body, &ignored);
     int rc = rh_http_fail(error, answer->status, rh_buf_text(&body), "%s", what);
     if (error)
         error->retry_after_ms = answer->retry_after_ms;

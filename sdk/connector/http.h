@@ -57,6 +57,19 @@ int rh_http_fetch(const struct rh_http *http, struct rh_http_client *client, con
                   const struct rh_http_request *request, struct rh_buf *body, uint32_t *ret_status,
                   struct rh_error *error);
 
+/* Appends the rest of an answer to the body, as far as its ceiling (RESOURCE). [conn] */
+int rh_http_read_body(const struct rh_http *http, struct rh_http_exchange *exchange,
+                      const struct rh_op *op, struct rh_buf *body, struct rh_error *error);
+/* Parses a whole answer into the arena, its text too. What is not JSON is PROTOCOL, "<what>: …". [any] */
+int rh_http_parse(struct rh_arena *arena, const struct rh_buf *body, const char *what,
+                  struct rh_json **ret_answer, struct rh_error *error);
+/*
+ * Of a request that writes: where nothing tells what became of it, since it was sent and its answer was
+ * lost or makes no sense, the error becomes UNKNOWN_OUTCOME: "whether <what> written is not known". Gives
+ * the class that the error has then. [any]
+ */
+int rh_http_as_unknown(int rc, const char *what, struct rh_error *error);
+
 /* Documents of an answer, one by one, in bounded memory. Zeroed, it is closed. */
 struct rh_http_documents {
     const struct rh_http *http;

@@ -26,6 +26,35 @@ char *rh_kit_setting_dup(const struct rh_settings *settings, const char *name);
 /* CANCELLED, TIMEOUT or RH_OK; for connectors that poll. */
 int rh_kit_check(const struct rh_host *host, const struct rh_op *op, struct rh_error *error);
 
+/* Column `position` of an array that crosses with a stride. */
+static inline const struct rh_column *rh_kit_column(const struct rh_column *columns,
+                                                    uint32_t stride, uint32_t position)
+{
+    const char *at = (const char *)columns + (size_t)position * stride;
+    return (const struct rh_column *)(const void *)at;
+}
+
+/*
+ * Defines the functions of a write group where one does the work of all of them and is told which it is:
+ *     int run(struct rh_conn *, const struct rh_op *, const struct rh_write_spec *, VERB,
+ *             struct rh_write_result *, struct rh_error *)
+ * RH_KIT_DEFINE_WRITES gives insert, update and remove_rows, RH_KIT_DEFINE_UPSERT gives upsert: what is
+ * there is merged with the row, or stays as it is (RH_RESOLVE_IGNORE).
+ */
+#define RH_KIT_DEFINE_WRITE(name, run, verb)                                                       \
+    static int32_t name(struct rh_conn *conn, const struct rh_op *op,                              \
+                        const struct rh_write_spec *spec, struct rh_write_result *ret_result,      \
+                        struct rh_error *error)                                                    \
+    {                                                                                              \
+        return run(conn, op, spec, verb, ret_result, error);                                       \
+    }
+#define RH_KIT_DEFINE_WRITES(run, insert_verb, update_verb, remove_verb)                           \
+    RH_KIT_DEFINE_WRITE(insert, run, insert_verb)                                                  \
+    RH_KIT_DEFINE_WRITE(update, run, update_verb)                                                  \
+    RH_KIT_DEFINE_WRITE(remove_rows, run, remove_verb)
+#define RH_KIT_DEFINE_UPSERT(run, merge_verb, ignore_verb)                                         \
+    RH_KIT_DEFINE_WRITE(upsert, run, spec->resolve == RH_RESOLVE_IGNORE ? ignore_verb : merge_verb)
+
 /* Values, for literals in code. */
 static inline struct rh_value rh_kit_null(void)
 {

@@ -57,6 +57,9 @@ START_TEST(reads_every_kind)
     ck_assert_ptr_null(rh_json_member(v, "d"));
     ck_assert_ptr_null(rh_json_member(a, "a"));
     ck_assert_ptr_null(rh_json_member(NULL, "a"));
+    ck_assert_ptr_eq(rh_json_find(v, RH_TEXT("a")), a);
+    ck_assert(rh_text_is(rh_json_string(v, "b"), "x"));
+    ck_assert(!rh_json_string(v, "a").data && !rh_json_string(v, "d").data);
     ck_assert_str_eq(rh_json_kind_name(RH_JSON_FALSE), "boolean");
     ck_assert_str_eq(rh_json_kind_name(RH_JSON_OBJECT), "object");
 }

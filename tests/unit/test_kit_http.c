@@ -218,6 +218,43 @@ START_TEST(whole_answers_have_a_ceiling)
 }
 END_TEST
 
+START_TEST(an_answer_that_makes_no_sense_leaves_a_write_in_doubt)
+{
+    struct rh_arena *arena = rh_arena_new(4096);
+    struct rh_error error = RH_ERROR_INIT;
+    struct rh_json *answer = NULL;
+    struct rh_buf body;
+    uint32_t status;
+    rh_buf_init(&body, 10);
+    ck_assert_int_eq(rh_http_as_unknown(RH_OK, "it was", &error), RH_OK);
+    rh_fail(&error, RH_UNAVAILABLE, "refused");
+    ck_assert_int_eq(rh_http_as_unknown(RH_UNAVAILABLE, "it was", &error), RH_UNAVAILABLE);
+    rh_error_clear(&error);
+    script.body = "0123456789x";
+    script.piece = 4;
+    script.fails_at = 0;
+    int rc = rh_http_fetch(&http, NULL, &op, &request, &body, &status, &error);
+    ck_assert_int_eq(rc, RH_RESOURCE);
+    ck_assert_int_eq(rh_http_as_unknown(rc, "it was", &error), RH_UNKNOWN_OUTCOME);
+    ck_assert_ptr_nonnull(strstr(error.message, "whether it was written is not known: "));
+    rh_error_clear(&error);
+    rh_buf_clear(&body);
+    rh_buf_add_str(&body, "{\"a\":");
+    rc = rh_http_parse(arena, &body, "cannot write", &answer, &error);
+    ck_assert_int_eq(rc, RH_PROTOCOL);
+    ck_assert_str_eq(error.message, "cannot write: the server's answer is not JSON");
+    ck_assert_int_eq(rh_http_as_unknown(rc, "it was", &error), RH_UNKNOWN_OUTCOME);
+    ck_assert_int_eq(rh_http_parse(arena, &body, "x", &answer, NULL), RH_PROTOCOL);
+    rh_buf_add_str(&body, "1}");
+    ck_assert_int_eq(rh_http_parse(arena, &body, "cannot write", &answer, NULL), RH_OK);
+    rh_buf_clear(&body); /* the answer's text is its own */
+    rh_buf_add_str(&body, "........");
+    ck_assert(rh_text_is(rh_json_member(answer, "a")->text, "1"));
+    rh_buf_free(&body);
+    rh_arena_free(arena);
+}
+END_TEST
+
 /* Opens and reads all; returns what ended it. */
 static int read_all(const char *path, uint32_t *ret_n, struct rh_error *error)
 {
@@ -266,4 +303,5 @@ END_TEST
 
 TESTS_MAIN("kit_http", urls_are_encoded, a_status_is_a_class, a_message_says_what_the_body_says,
            the_first_error_wins, retrying_is_advised_by_status, headers_are_found,
-           whole_answers_have_a_ceiling, documents_come_one_by_one)
+           whole_answers_have_a_ceiling, an_answer_that_makes_no_sense_leaves_a_write_in_doubt,
+           documents_come_one_by_one)

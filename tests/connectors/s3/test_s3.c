@@ -444,6 +444,16 @@ START_TEST(refuses_bad_lists)
 }
 END_TEST
 
+static const char *document_of_depth(size_t depth)
+{
+    char *levels = rh_arena_alloc(arena, 2 * depth + 1);
+
+    memset(levels, '[', depth);
+    memset(levels + depth, ']', depth);
+    levels[2 * depth] = 0;
+    return rh_arena_printf(arena, ANSWER("200", "", "{\"id\": 1, \"s\": %s}\n"), levels);
+}
+
 START_TEST(refuses_bad_objects)
 {
     start_bad();
@@ -451,6 +461,8 @@ START_TEST(refuses_bad_objects)
     lists_as(LIST(ENTRY), ANSWER("200", "", "{\"id\": 1}\n{\"id\": "), RH_PROTOCOL);
     lists_as(LIST(ENTRY), ANSWER("200", "Content-Length: 50\r\n", "{\"id\": 1}\n"), RH_UNAVAILABLE);
     lists_as(LIST(ENTRY), ANSWER("200", "", "[1]\n"), RH_DATA);
+    lists_as(LIST(ENTRY), document_of_depth(100), 1);
+    lists_as(LIST(ENTRY), document_of_depth(100000), RH_PROTOCOL);
     lists_as(LIST(ENTRY), ANSWER("200", "Content-Encoding: gzip\r\n", "no gzip"), RH_PROTOCOL);
     lists_as(LIST(ENTRY), ANSWER("404", "", "<Error><Code>NoSuchKey</Code></Error>"), 0);
     lists_as(LIST(ENTRY), ANSWER("403", "", "<Error><Code>InvalidObjectState</Code></Error>"),
@@ -470,6 +482,12 @@ START_TEST(knows_what_it_has_written)
     answers[2] = "";
     ck_assert_int_eq(put(library->write.insert, "csv", 2, 0, CELLS(INT(2), TEXT("x")), 1),
                      RH_UNKNOWN_OUTCOME);
+    answers[2] = ANSWER("500", "", "<Error><Code>InternalError</Code></Error>");
+    ck_assert_int_eq(put(library->write.insert, "csv", 2, 0, CELLS(INT(2), TEXT("x")), 1),
+                     RH_UNKNOWN_OUTCOME);
+    answers[2] = ANSWER("503", "", "<Error><Code>SlowDown</Code></Error>");
+    ck_assert_int_eq(put(library->write.insert, "csv", 2, 0, CELLS(INT(2), TEXT("x")), 1),
+                     RH_RATE_LIMITED);
     answers[1] = ANSWER("200", "", "id,s\n1,x\n");
     ck_assert_int_eq(put(library->write.insert, "csv", 2, 0, CELLS(INT(2), TEXT("x")), 1),
                      RH_PROTOCOL);

@@ -62,10 +62,14 @@ static int class_of_message(const char *message)
         const char *text;
         int error_class;
     } known[] = {
-        {"no such ", RH_NOT_FOUND},          {" already exists", RH_EXISTS},
-        {"there is already ", RH_EXISTS},    {"duplicate column", RH_EXISTS},
-        {"not authorized", RH_PERMISSION},   {"integer overflow", RH_DATA},
-        {"string or blob too big", RH_DATA}, {"authorizer", RH_PERMISSION},
+        {"no such ", RH_NOT_FOUND},
+        {" already exists", RH_EXISTS},
+        {"there is already ", RH_EXISTS},
+        {"duplicate column", RH_EXISTS},
+        {"not authorized", RH_PERMISSION},
+        {"integer overflow", RH_DATA},
+        {"string or blob too big", RH_DATA},
+        {"authorizer", RH_PERMISSION},
         /* An upsert by columns without a unique constraint: the host can complete it. */
         {"ON CONFLICT clause does not match", RH_UNSUPPORTED},
     };

@@ -87,20 +87,25 @@ static void end_call(struct rh_call *call)
 
 /* ---- On the epoll thread ----------------------------------------------------------------- */
 
+static void list_methods(unsigned allowed, struct rh_buf *text)
+{
+    for (unsigned i = 0; i < RH_WEB_OTHER; i++) {
+        if (!(allowed & (1u << i)))
+            continue;
+        rh_buf_add_str(text, text->len ? ", " : "");
+        rh_buf_add_str(text, rh_web_method_name((enum rh_web_method)i));
+        if (i == RH_WEB_GET)
+            rh_buf_add_str(text, ", HEAD");
+    }
+    rh_buf_add_str(text, text->len ? ", OPTIONS" : "OPTIONS");
+}
+
 static void add_allow(struct rh_call *call, const char *header, unsigned allowed)
 {
     struct rh_buf text;
 
     rh_buf_init(&text, 256);
-    for (unsigned i = 0; i < RH_WEB_OTHER; i++) {
-        if (!(allowed & (1u << i)))
-            continue;
-        rh_buf_add_str(&text, text.len ? ", " : "");
-        rh_buf_add_str(&text, rh_web_method_name((enum rh_web_method)i));
-        if (i == RH_WEB_GET)
-            rh_buf_add_str(&text, ", HEAD");
-    }
-    rh_buf_add_str(&text, text.len ? ", OPTIONS" : "OPTIONS");
+    list_methods(allowed, &text);
     rh_web_reply_header(call->http, header, rh_buf_text(&text));
     rh_buf_free(&text);
 }
@@ -118,6 +123,23 @@ static void answer_options(struct rh_call *call, unsigned allowed)
     rh_web_reply_header(call->http, "Access-Control-Max-Age", RH_TEXT("600"));
 }
 
+static void answer_wrong_method(struct rh_call *call, unsigned allowed)
+{
+    enum rh_web_method method = call->http->method;
+    struct rh_error error = RH_ERROR_INIT;
+    struct rh_buf text;
+
+    rh_buf_init(&text, 256);
+    list_methods(allowed, &text);
+    rh_fail(&error, RH_INVALID, "%.*s does not take %s", RH_TEXT_ARG(call->http->path),
+            method == RH_WEB_OTHER ? "this method" : rh_web_method_name(method));
+    rh_error_hint(&error, "it takes %.*s", RH_TEXT_ARG(rh_buf_text(&text)));
+    rh_error_code(&error, "method-not-allowed");
+    rh_buf_free(&text);
+    rh_call_problem(call, &error);
+    add_allow(call, "Allow", allowed);
+}
+
 static void answer_no_command(struct rh_call *call, unsigned allowed)
 {
     struct rh_error error = RH_ERROR_INIT;
@@ -133,10 +155,7 @@ static void answer_no_command(struct rh_call *call, unsigned allowed)
         answer_options(call, allowed);
         return;
     }
-    rh_fail(&error, RH_INVALID, "%.*s cannot be used like this", RH_TEXT_ARG(call->http->path));
-    rh_error_code(&error, "method-not-allowed");
-    rh_call_problem(call, &error);
-    add_allow(call, "Allow", allowed);
+    answer_wrong_method(call, allowed);
 }
 
 static uint64_t body_bound(const struct rh_api *api, const struct rh_command *command)

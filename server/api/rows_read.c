@@ -20,32 +20,6 @@ static void add_plan_header(struct rh_call *call, const struct rh_read *read)
     rh_buf_free(&text);
 }
 
-static void add_cursor(struct rh_buf *buf, const char *name, struct rh_text cursor)
-{
-    rh_json_add_key(buf, name);
-    if (cursor.data)
-        rh_json_add_string(buf, cursor);
-    else
-        rh_buf_add_str(buf, "null");
-}
-
-static void add_page(struct rh_buf *buf, const struct rh_page *page)
-{
-    rh_buf_add_str(buf, ",\"page\":{");
-    add_cursor(buf, "next", page->next);
-    rh_buf_add_char(buf, ',');
-    add_cursor(buf, "prev", page->prev);
-    if (page->count >= 0) {
-        rh_buf_add_str(buf, ",\"count\":");
-        rh_buf_add_i64(buf, page->count);
-        if (page->count_is_estimate)
-            rh_buf_add_str(buf, ",\"estimate\":true");
-    }
-    if (!page->stable)
-        rh_buf_add_str(buf, ",\"stable\":false");
-    rh_buf_add_str(buf, "}}");
-}
-
 static int numbers_of(struct rh_call *call, bool *ret_text, struct rh_error *error)
 {
     struct rh_text numbers = rh_call_value(call, "numbers");
@@ -96,7 +70,8 @@ static int answer(struct rh_call *call, struct rh_read *read, enum rh_format for
     if (rc != RH_OK)
         return rc;
     add_plan_header(call, read);
-    add_page(out.buf, &page);
+    rh_rows_add_page(out.buf, &page);
+    rh_buf_add_char(out.buf, '}');
     return RH_OK;
 }
 

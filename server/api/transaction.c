@@ -13,6 +13,7 @@
 #include "rows/encode.h"
 #include "rows/write.h"
 #include "server/api/call.h"
+#include "server/api/rows_out.h"
 #include "server/api/rows_written.h"
 
 #include <stdio.h>
@@ -278,6 +279,7 @@ static struct rh_json *query_part(const struct step *step)
 static int pull(struct step *step, struct rh_read *read, struct rh_error *error)
 {
     struct rh_batch batch = {.struct_size = sizeof(batch)};
+    struct rh_page page = {.count = -1};
     struct rh_encoder *encoder;
     uint32_t n_columns = 0;
     const struct rh_column *columns = rh_read_columns(read, &n_columns);
@@ -291,8 +293,15 @@ static int pull(struct step *step, struct rh_read *read, struct rh_error *error)
     rh_encoder_begin(encoder, step->out);
     while ((rc = rh_read_next(read, &batch, error)) == RH_OK)
         rh_encoder_rows(encoder, step->out, &batch);
-    rh_buf_add_str(step->out, "]}");
-    return rc == RH_END ? RH_OK : rc;
+    if (rc != RH_END)
+        return rc;
+    rc = rh_read_page(read, &page, error);
+    if (rc != RH_OK)
+        return rc;
+    rh_buf_add_char(step->out, ']');
+    rh_rows_add_page(step->out, &page);
+    rh_buf_add_char(step->out, '}');
+    return RH_OK;
 }
 
 static int query(struct step *step, struct rh_error *error)

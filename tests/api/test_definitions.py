@@ -270,6 +270,13 @@ def test_commands_by_name(api, app, sqlite):
     assert made.status_code == 201
     assert api.post("/api/rpc/apps.delete", json={"app": "by-name"}).status_code == 204
     assert api.post("/api/rpc/health.live").status_code == 200
+    where["table"] = "lines"
+    report = api.data("POST", "/api/rpc/rows.import",
+                      json={**where, "format": "csv", "body": "order_id,line\n900,rpc\n"})
+    assert report["written"] == 1
+    assert api.data("POST", "/api/rpc/rows.get", json={**where, "key": "900,rpc"})["note"] is None
+    report = api.data("POST", "/api/rpc/rows.import", json={**where, "body": [{"order_id": 901, "line": "rpc"}]})
+    assert report["written"] == 1
 
 
 def test_wrong_calls_by_name(api, app):

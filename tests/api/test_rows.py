@@ -68,6 +68,15 @@ def test_a_page(source):
     assert int(answer.headers["Content-Length"]) == len(answer.content)
 
 
+def test_a_page_tells_how_text_is_ordered(source):
+    def order(query):
+        return source.api.get(source.path("customers", query)).json().get("meta", {}).get("order")
+
+    assert order("?order=name&collate=binary") == "binary"
+    assert order("?order=name") == ("source" if source.kind == "postgres" else "binary")
+    assert order("?order=id") is None
+
+
 def test_numbers_as_text(source):
     row = source.api.data("GET", source.path("orders", "?id=eq.1&numbers=string"))[0]
     assert row["total"] == ORDERS[0]["total"] and row["id"] == "1"
@@ -133,6 +142,13 @@ def test_explain(source):
 
 
 # ---- Formats ---------------------------------------------------------------------------------
+
+def test_a_stream_does_not_tell_what_it_has_not_read_yet(source):
+    for form in ("csv", "ndjson"):
+        plan = source.api.get(source.path("orders", "?format=" + form)).headers["Rowhouse-Plan"]
+        assert plan.startswith("pushed=") and "scanned=" not in plan
+    assert "scanned=" in source.api.get(source.path("orders", "?limit=1")).headers["Rowhouse-Plan"]
+
 
 def test_formats(source):
     api = source.api
@@ -275,6 +291,33 @@ def test_upsert(source):
     assert api.patch(path + "/1", json={"name": "Ada"}).status_code == 200
 
 
+def test_upsert_by_columns_without_a_unique_constraint(source):
+    """What the source cannot do itself is completed: a look, then updates by key and inserts."""
+    api, path = source.api, source.path("customers")
+    body = [{"name": "Ada", "email": "changed@example.com"}, {"name": "Fresh", "email": "fresh@example.com"}]
+    answer = api.post(path + "?on_conflict=name", json=body)
+    assert answer.status_code == 200, answer.text
+    rows = api.data("GET", path + "?name=in.(Ada,Fresh)&order=name")
+    assert [(row["name"], row["email"]) for row in rows] == [(row["name"], row["email"]) for row in body]
+    steps = [{"update": "customers", "key": 2, "set": {"country": "SE"}},
+             {"upsert": "customers", "rows": [{"name": "Ada", "email": "ada@example.com"}], "on_conflict": "name"}]
+    done = api.data("POST", f"apps/{source.app}/transaction", json={"datasource": source.name, "operations": steps})
+    assert [step["affected"] for step in done] == [1, 1]
+    assert api.data("GET", path + "/2")["country"] == "SE"
+    assert api.delete(path, json={"where": {"name": "Fresh"}}).json()["meta"]["affected"] == 1
+    assert api.patch(path + "/2", json={"country": "NO"}).status_code == 200
+    assert api.data("GET", path + "/1")["email"] == "ada@example.com"
+
+
+def test_a_duplicate_names_its_column(source):
+    if source.kind == "memory":
+        pytest.skip("it has no unique indexes")
+    answer = source.api.post(source.path("customers"), json=[{"name": "x", "email": "x"},
+                                                             {"name": "y", "email": "ada@example.com"}])
+    error = problem(answer, "constraint", 409)["errors"][0]
+    assert (error["pointer"], error["column"], error["row"]) == ("/1/email", "email", 1)
+
+
 def test_update_one(source):
     api, path = source.api, source.path("orders", "/9")
     before = api.get(path)
@@ -413,7 +456,7 @@ def test_a_transaction(source):
     results = api.data("POST", path, json={"datasource": source.name, "operations": steps})
     assert results[0] == {"affected": 1, "rows": [{"id": 80}]}
     assert results[1]["rows"][0]["country"] == "SE"
-    assert results[3] == {"rows": [{"name": "U", "country": "SE"}]}
+    assert results[3]["rows"] == [{"name": "U", "country": "SE"}]
     assert results[4]["affected"] == 2 and results[5] == {"affected": 1}
     steps = [{"update": "orders", "where": {"id": {"lte": 2}}, "set": {"qty": 1}},
              {"insert": "customers", "row": {"id": 1, "name": "T", "email": "t"}}]
@@ -421,6 +464,17 @@ def test_a_transaction(source):
     assert answer["detail"].startswith("operation 1: ")
     assert [r["qty"] for r in api.data("GET", source.path("orders", "?id=lte.2"))] == [77, 77]
     source.restore("orders", ORDERS)
+
+
+def test_a_query_in_a_transaction_says_what_it_leaves_out(source):
+    body = {"datasource": source.name, "operations": [
+        {"query": "orders", "select": ["id"], "count": "exact"},
+        {"query": "orders", "select": ["id"], "where": {"id": {"gt": 198}}}]}
+    whole, rest = source.api.data("POST", f"apps/{source.app}/transaction", json=body)
+    assert len(whole["rows"]) == 100 and whole["page"]["count"] == 200
+    after = source.api.get(source.path("orders", f"?select=id&after={whole['page']['next']}"))
+    assert [row["id"] for row in after.json()["data"]] == list(range(101, 201))
+    assert len(rest["rows"]) == 2 and rest["page"]["next"] is None
 
 
 @pytest.mark.parametrize("steps, code, pointer", [
@@ -538,3 +592,13 @@ def test_tables_that_make_no_sense(sqlite, body, pointer):
     answer = sqlite.api.post(sqlite.tables(), json=body)
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+def test_a_datasource_that_is_read_only(api, app, sqlite):
+    api.data("POST", f"apps/{app}/datasources", 201, json={
+        "name": "glass", "connector": "sqlite", "config": {**sqlite.made["config"], "read_only": True}})
+    path = f"apps/{app}/datasources/glass"
+    problem(api.post(f"apps/{app}/data/glass/customers", json={"name": "x", "email": "x"}), "read-only", 422)
+    problem(api.post(path + "/native", json={"text": "delete from orders", "read_only": False}), "read-only", 422)
+    problem(api.post(path + "/tables", json={"name": "t", "columns": [{"name": "a", "type": "int"}]}), "read-only", 422)
+    assert len(api.data("GET", f"apps/{app}/data/glass/customers")) == 4

@@ -1,6 +1,7 @@
 """The server itself: starting, settings, health, credentials, addresses, stopping."""
 import os
 import signal
+import socket
 import stat
 import subprocess
 import threading
@@ -8,7 +9,8 @@ import threading
 import pytest
 import requests
 
-from client import KEY, PATIENCE, PROGRAM, Server, environment, problem, raw, temporary_server, until
+from client import (KEY, PATIENCE, PROGRAM, Server, environment, problem, raw, store_of_its_own, temporary_server,
+                    until)
 
 
 def refused(*flags, **env):
@@ -52,6 +54,8 @@ def test_reference_names_every_command_and_problem(api):
     ([], {"ROWHOUSE_LOG_LEVEL": "loud"}, "log_level"),
     ([], {"ROWHOUSE_ADMIN_KEY": "short"}, "admin_key"),
     (["--config", "/no/such/file"], {}, "/no/such/file"),
+    (["--listen", "127.0.0.1:65536"], {}, "up to 65535"),
+    (["--listen", "127.0.0.1:http"], {}, "up to 65535"),
     (["--master-key", "zz"], {}, "MASTER_KEY"),
 ])
 def test_wrong_settings_are_refused(tmp_path, flags, env, wanted):
@@ -98,6 +102,17 @@ def test_first_start_makes_a_key_that_stays(tmp_path):
     assert not any("Administrator key" in line for line in server.lines)
     assert server.client(key).get("me").status_code == 200
     assert server.stop() == 0
+
+
+def test_a_first_start_that_fails_tells_its_key_all_the_same(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = subprocess.run([str(PROGRAM), "--listen", f"127.0.0.1:{taken.getsockname()[1]}", "--data",
+                               str(tmp_path / "data")], capture_output=True, text=True, timeout=PATIENCE,
+                              env=environment(**store_of_its_own()))
+    assert done.returncode == 1 and "cannot listen" in done.stderr
+    assert (tmp_path / "data" / "admin.key").read_text().strip() in done.stdout
 
 
 def test_health(server):
@@ -160,6 +175,7 @@ def test_methods_that_an_address_does_not_have(api):
     answer = api.put("apps")
     problem(answer, "method-not-allowed", 405)
     assert answer.headers["Allow"] == "GET, HEAD, POST, OPTIONS"
+    assert "PUT" in answer.json()["detail"] and answer.headers["Allow"] in answer.json()["hint"]
     answer = api.call("BREW", "apps")
     problem(answer, "method-not-allowed", 405)
     problem(api.call("TRACE", "nothing"), "unknown-route", 404)

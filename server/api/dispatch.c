@@ -232,6 +232,10 @@ static void refuse(void *context, struct rh_web_request *request, enum rh_web_re
     case RH_WEB_REFUSE_STORAGE:
         rh_fail(&error, RH_BUSY, "there is no room to keep the body");
         break;
+    case RH_WEB_REFUSE_FRAMING:
+        rh_fail(&error, RH_INVALID, "it is not clear where the body ends");
+        rh_error_hint(&error, "send either one Content-Length or \"Transfer-Encoding: chunked\"");
+        break;
     }
     rh_call_problem(&call, &error);
     end_call(&call);
@@ -281,11 +285,25 @@ static struct rh_text media_type_of(struct rh_call *call)
     return type.data ? rh_text_trim(rh_text_cut(&type, ';')) : type;
 }
 
+static int check_coding(struct rh_call *call, struct rh_error *error)
+{
+    struct rh_text coding = rh_web_request_header(call->http, "Content-Encoding");
+
+    if (call->body.len == 0 || coding.len == 0 || rh_text_is(coding, "identity"))
+        return RH_OK;
+    rh_fail(error, RH_INVALID, "bodies cannot be taken in the coding \"%.*s\"",
+            RH_TEXT_ARG(coding));
+    rh_error_code(error, "unsupported-media-type");
+    return rh_error_hint(error, "send the body as it is");
+}
+
 static int prepare(struct rh_call *call, struct rh_idempotency *once,
                    enum rh_idempotency_state *state, struct rh_error *error)
 {
     int rc = rh_parameters_take(call, &begun_of(call->http)->route, error);
 
+    if (rc == RH_OK)
+        rc = check_coding(call, error);
     if (rc == RH_OK && !(call->command->flags & RH_COMMAND_READ_ONLY))
         rc = rh_idempotency_begin(call, once, state, error);
     return rc;

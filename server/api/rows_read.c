@@ -258,7 +258,7 @@ static const struct rh_parameter LIST[] = {
     {"after", RH_IN_QUERY, false, RH_SCHEMA_TEXT, "Cursor: `page.next` of an earlier answer"},
     {"before", RH_IN_QUERY, false, RH_SCHEMA_TEXT, "Cursor: `page.prev` of an earlier answer"},
     {"count", RH_IN_QUERY, false, "{\"enum\":[\"none\",\"exact\",\"estimate\"]}",
-     "Whether to count all rows that match"},
+     "`exact` or `estimate`: count all rows that match"},
     {"and", RH_IN_QUERY, false, RH_SCHEMA_TEXT, "All hold: `(a.gt.1,b.eq.2)`"},
     {"or", RH_IN_QUERY, false, RH_SCHEMA_TEXT, "One holds: `(a.eq.1,b.lt.2)`"},
     {"not", RH_IN_QUERY, false, RH_SCHEMA_TEXT, "Does not hold"},
@@ -267,6 +267,8 @@ static const struct rh_parameter LIST[] = {
     {"having", RH_IN_QUERY, false, RH_SCHEMA_TEXT, "Condition on the groups"},
     {"distinct", RH_IN_QUERY, false, RH_SCHEMA_BOOL, "Only rows that differ"},
     {"search", RH_IN_QUERY, false, RH_SCHEMA_TEXT, "Text that a text column contains"},
+    {"collate", RH_IN_QUERY, false, "{\"enum\":[\"binary\",\"source\"]}",
+     "`binary`: text is ordered by code point"},
     FORMAT,
     NUMBERS,
 };
@@ -297,7 +299,7 @@ static const struct rh_parameter GET[] = {
     "\"type\":\"string\"},\"count\":{\"enum\":[\"none\",\"exact\",\"estimate\"]},\"group\":{"      \
     "\"type\":\"array\"},\"aggregate\":{\"type\":\"object\"},\"having\":{\"type\":\"object\"},"    \
     "\"distinct\":{\"type\":\"boolean\"},\"search\":{\"type\":\"string\"},\"collate\":{\"enum\":[" \
-    "\"binary\"]}},\"additionalProperties\":false}"
+    "\"binary\",\"source\"]}},\"additionalProperties\":false}"
 #define QUERY_EXAMPLE                                                                              \
     "{\"where\": {\"total\": {\"gte\": 100}}, \"order\": [\"-total\"], \"select\": [\"id\", "      \
     "\"total\"], \"limit\": 20}"

@@ -487,7 +487,7 @@ out:
 #define RETURNING                                                                                  \
     {                                                                                              \
         "returning", RH_IN_QUERY, false, "{\"enum\":[\"none\",\"keys\",\"rows\"]}",                \
-            "What of the written rows is answered; wins over `Prefer`"                             \
+            "`none`, `keys` or `rows`: what of the written rows is answered; wins over `Prefer`"   \
     }
 #define PREFER                                                                                     \
     {                                                                                              \
@@ -520,7 +520,8 @@ out:
      "Upsert: the columns by which a row is known, `a,b`; empty for the primary key"},             \
     {                                                                                              \
         "resolution", RH_IN_QUERY, false, "{\"enum\":[\"merge\",\"ignore\"]}",                     \
-            "Upsert: what happens to a row that exists; `merge` unless given"                      \
+            "Upsert: `merge` the given columns into a row that exists, as is done unless told "    \
+            "otherwise, or `ignore` the given row"                                                 \
     }
 #define TABLE_PATH RH_PARAMETER_APP, RH_PARAMETER_DATASOURCE, RH_PARAMETER_TABLE
 
@@ -536,7 +537,7 @@ static const struct rh_parameter IMPORT[] = {
     ON_CONFLICT,
     ATOMIC,
     {"format", RH_IN_QUERY, false, "{\"enum\":[\"csv\",\"ndjson\",\"json\"]}",
-     "Instead of Content-Type"},
+     "`csv`, `ndjson` or `json`, instead of Content-Type"},
     IDEMPOTENCY,
 };
 

@@ -243,6 +243,34 @@ def test_malformed_requests_do_not_hurt(server, api):
     assert api.get("me").status_code == 200
 
 
+@pytest.mark.parametrize("headers, body", [
+    ("Content-Length: 2\r\nContent-Length: 3\r\n", "{} "),
+    ("Content-Length: 0\r\nContent-Length: 40\r\n", "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ("Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", "2\r\n{}\r\n0\r\n\r\n"),
+    ("Transfer-Encoding: gzip\r\n", "{}"), ("Transfer-Encoding: gzip, chunked\r\n", "2\r\n{}\r\n0\r\n\r\n"),
+])
+def test_a_body_whose_end_is_not_clear(server, headers, body):
+    """A proxy in front might take a part of it for the next request."""
+    head = f"POST /api/v1/apps HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n{headers}\r\n"
+    answer = raw(server, (head + body).encode())
+    assert answer.startswith(b"HTTP/1.1 400 ") and answer.count(b"HTTP/1.1 ") == 1
+    assert b"invalid-request" in answer and b"Connection: close" in answer
+
+
+def test_compressed_bodies_are_refused(sqlite):
+    answer = sqlite.api.post(sqlite.path("orders", "/query"), data=b"{}", headers={"Content-Encoding": "gzip"})
+    problem(answer, "unsupported-media-type", 415)
+    answer = sqlite.api.post(sqlite.path("orders", "/query"), data=b"{}", headers={"Content-Encoding": "identity"})
+    assert answer.status_code == 200
+
+
+def test_addresses_in_absolute_form(server):
+    for address, status in (("http://any.example:80/health/live?", 200), ("http://any.example/health/live", 200),
+                            ("http://any.example", 404), ("nothing://", 404)):
+        answer = raw(server, f"GET {address} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        assert answer.startswith(b"HTTP/1.1 %d " % status), answer
+
+
 def test_pipelined_requests(server):
     one = f"GET /api/v1/me HTTP/1.1\r\nHost: x\r\nX-Request-Id: r%d\r\nAuthorization: Bearer {KEY}\r\n"
     data = (one % 1 + "\r\n" + one % 2 + "\r\n" + one % 3 + "Connection: close\r\n\r\n").encode()

@@ -13,6 +13,8 @@
 
 struct rh_read;
 
+#define RH_READ_MAX_LIMIT 10000 /* rows of a page; streams have no such bound */
+
 struct rh_read_options {
     bool stream;       /* no default limit, no page cursors, no count */
     bool push_nothing; /* the host does everything (oracle, explain) */

@@ -289,6 +289,16 @@ static int update(struct rh_call *call, struct rh_error *error)
     return rc;
 }
 
+static int read_if_none_match(struct rh_call *call, bool *ret_must_be_new, struct rh_error *error)
+{
+    struct rh_text tag = rh_text_trim(rh_web_request_header(call->http, "If-None-Match"));
+
+    *ret_must_be_new = rh_text_is(tag, "*");
+    return tag.len == 0 || *ret_must_be_new
+               ? RH_OK
+               : rh_fail(error, RH_INVALID, "If-None-Match of a write must be *");
+}
+
 static int put(struct rh_call *call, struct rh_error *error)
 {
     struct rh_json *body = NULL;
@@ -299,6 +309,8 @@ static int put(struct rh_call *call, struct rh_error *error)
     rc = rh_call_body(call, &body, error);
     if (rc == RH_OK)
         rc = keyed_options(call, &job, error);
+    if (rc == RH_OK)
+        rc = read_if_none_match(call, &job.options.must_be_new, error);
     if (rc == RH_OK)
         rc = open_job(&job, call, error);
     if (rc == RH_OK)
@@ -529,6 +541,17 @@ static const struct rh_parameter INSERT[] = {TABLE_PATH, RETURNING, ON_CONFLICT,
                                              NUMBERS,    PREFER,    IDEMPOTENCY};
 static const struct rh_parameter KEYED[] = {TABLE_PATH, RH_PARAMETER_KEY, RETURNING,  NUMBERS,
                                             PREFER,     IF_MATCH,         IDEMPOTENCY};
+static const struct rh_parameter PUT[] = {
+    TABLE_PATH,
+    RH_PARAMETER_KEY,
+    RETURNING,
+    NUMBERS,
+    PREFER,
+    IF_MATCH,
+    {"If-None-Match", RH_IN_HEADER, false, RH_SCHEMA_TEXT,
+     "`*`: the row must not exist. Otherwise 412"},
+    IDEMPOTENCY,
+};
 static const struct rh_parameter DELETE[] = {TABLE_PATH, RH_PARAMETER_KEY, IF_MATCH, IDEMPOTENCY};
 static const struct rh_parameter WHERE[] = {TABLE_PATH, RETURNING, ATOMIC,
                                             NUMBERS,    PREFER,    IDEMPOTENCY};
@@ -570,8 +593,10 @@ static const struct rh_command COMMANDS[] = {
      .method = "PUT",
      .path = "/api/v1/apps/{app}/data/{datasource}/{table}/{key}",
      .summary = "Put a whole row: it is made, or replaced",
-     .parameters = KEYED,
-     .n_parameters = RH_N(KEYED),
+     .help = "Columns that are left out become NULL; those that the source fills in by itself keep "
+             "their value in a row that exists.",
+     .parameters = PUT,
+     .n_parameters = RH_N(PUT),
      .permission = RH_WRITE,
      .body = ROW,
      .example = "{\"name\": \"Ada\", \"email\": \"ada@example.com\"}",

@@ -55,8 +55,11 @@ static int text_of(const struct step *step, const char *name, struct rh_text *re
 {
     const struct rh_json *member = rh_json_member(step->object, name);
 
-    if (member && member->kind != RH_JSON_STRING)
-        return wrong(step, name, "must be a text", error);
+    if (member && member->kind != RH_JSON_STRING) {
+        char message[64];
+        snprintf(message, sizeof(message), "%s must be a text", name);
+        return wrong(step, name, message, error);
+    }
     *ret_text = member ? member->text : (struct rh_text){NULL, 0};
     return RH_OK;
 }
@@ -105,7 +108,9 @@ static int key_of(const struct step *step, struct rh_value **ret_key, struct rh_
     if (!key)
         return RH_OK;
     if (key->kind != RH_JSON_STRING && key->kind != RH_JSON_NUMBER)
-        return wrong(step, "key", "key must be a text or a number", error);
+        return wrong(
+            step, "key",
+            "key must be a number or a text, as in a path: \"7\", or \"7,a\" for two parts", error);
     return rh_bind_key(step->call->arena, step->table, key->text, ret_key, error);
 }
 

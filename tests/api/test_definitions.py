@@ -305,3 +305,12 @@ def test_a_refused_connector_is_listed_with_its_reason(tmp_path):
         assert listed["sqlite"]["state"] == "ready"
         assert listed["broken"]["state"] == "refused" and "ELF" in listed["broken"]["reason"]
         problem(api.get("connectors/broken"), "connector-refused", 503)
+
+
+def test_a_name_that_is_taken_is_told_plainly(api, app, sqlite):
+    answer = problem(api.post("apps", json={"name": app}), "already-exists", 409)
+    assert answer["detail"] == f'there is an app "{app}" already' and answer["errors"][0]["pointer"] == "/name"
+    answer = problem(api.post(f"apps/{app}/datasources", json={
+        "name": sqlite.name, "connector": "sqlite", "config": {"path": "x.db"}}), "already-exists", 409)
+    assert answer["detail"] == f'there is a datasource "{sqlite.name}" in the app "{app}" already'
+    assert answer["errors"][0]["pointer"] == "/name"

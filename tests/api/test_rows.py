@@ -344,8 +344,14 @@ def test_put(source):
     problem(api.put(path, json={"name": "R", "email": "p"}, headers={"If-Match": made.headers["ETag"]}), "stale", 412)
     problem(api.put(source.path("customers", "/91"), json={"name": "R", "email": "r"}, headers={"If-Match": "*"}),
             "stale", 412)
+    problem(api.put(path, json={"name": "R", "email": "p"}, headers={"If-None-Match": "*"}), "stale", 412)
+    problem(api.put(path, json={"name": "R", "email": "p"}, headers={"If-None-Match": '"x"'}), "invalid-request", 400)
+    assert api.data("GET", path)["name"] == "Q"
     assert api.delete(path).status_code == 204
     problem(api.delete(path), "not-found", 404)
+    made = api.put(path, json={"name": "S", "email": "s@example.com"}, headers={"If-None-Match": "*"})
+    assert made.status_code == 201 and made.json()["data"]["name"] == "S"
+    assert api.delete(path).status_code == 204
 
 
 def test_by_condition(source):
@@ -481,6 +487,7 @@ def test_a_query_in_a_transaction_says_what_it_leaves_out(source):
     ([], "invalid-request", "/operations"), (None, "invalid-request", "/operations"),
     ([5], "invalid-request", "/operations/0"), ([{}], "invalid-request", "/operations/0"),
     ([{"insert": "customers"}], "invalid-request", "/operations/0/rows"),
+    ([{"upsert": "customers", "row": {}, "on_conflict": ["id"]}], "invalid-request", "/operations/0/on_conflict"),
     ([{"insert": "customers", "row": {}, "x": 1}], "invalid-request", "/operations/0/x"),
     ([{"update": "customers", "key": 1}], "invalid-request", "/operations/0/set"),
     ([{"update": "customers", "set": {"name": "x"}}], "unconditional-write", None),
@@ -602,3 +609,40 @@ def test_a_datasource_that_is_read_only(api, app, sqlite):
     problem(api.post(path + "/native", json={"text": "delete from orders", "read_only": False}), "read-only", 422)
     problem(api.post(path + "/tables", json={"name": "t", "columns": [{"name": "a", "type": "int"}]}), "read-only", 422)
     assert len(api.data("GET", f"apps/{app}/data/glass/customers")) == 4
+
+
+@pytest.mark.parametrize("change, pointer", [
+    ({"drop": ["id", "nothing"]}, "/drop/1"), ({"rename": {"nothing": "x"}}, "/rename"),
+    ({"alter": [{"name": "nothing", "type": "int"}]}, "/alter/0/name"),
+    ({"add_indexes": [{"name": "i", "columns": ["nothing"]}]}, "/add_indexes/0/columns/0"),
+])
+def test_changes_of_columns_that_are_not_there(source, change, pointer):
+    for rest in ("/orders", "/orders?dry_run=true"):
+        answer = problem(source.api.patch(source.tables(rest), json=change), "unknown-column", 400)
+        assert answer["errors"][0]["pointer"] == pointer
+
+
+def test_tables_that_cannot_be(sqlite):
+    columns = [{"name": "a", "type": "int"}, {"name": "b", "type": "int"}]
+    answer = problem(sqlite.api.post(sqlite.tables(), json={"name": "t", "columns": columns + columns[:1]}),
+                     "invalid-request", 400)
+    assert answer["errors"][0]["pointer"] == "/columns/2/name"
+    relation = {"columns": ["a"], "table": "nothing", "ref_columns": ["id"]}
+    answer = problem(sqlite.api.post(sqlite.tables(), json={"name": "t", "columns": columns, "relations": [relation]}),
+                     "unknown-table", 404)
+    assert answer["errors"][0]["pointer"] == "/relations/0/table"
+    relation["table"] = "t"
+    relation["ref_columns"] = ["b"]
+    made = sqlite.api.post(sqlite.tables(), json={"name": "t", "columns": columns, "key": ["b"], "relations": [relation]})
+    assert made.status_code == 201, made.text
+    answer = problem(sqlite.api.post(sqlite.tables(), json={"name": "t", "columns": columns}), "already-exists", 409)
+    assert "errors" not in answer
+    assert sqlite.api.delete(sqlite.tables("/t")).status_code == 204
+
+
+def test_an_aggregate_that_cannot_be_is_named(source):
+    body = {"aggregate": {"revenue": {"sum": "status"}}}
+    answer = problem(source.api.post(source.path("orders", "/query"), json=body), "invalid-query", 400)
+    for word in ("revenue", "status", "text"):
+        assert f'"{word}"' in answer["detail"] or word in answer["detail"]
+    assert "numbers" in answer["hint"]

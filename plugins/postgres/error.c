@@ -172,6 +172,17 @@ int rh_pg_fail_result(const PGresult *result, struct rh_error *error)
     return rc;
 }
 
+int rh_pg_blame_column(const struct rh_column *column, struct rh_error *error)
+{
+    struct rh_text name = column ? column->name : (struct rh_text){NULL, 0};
+
+    if (!error || !name.len)
+        return error ? error->error_class : RH_DATA;
+    if (name.len < sizeof error->column)
+        (void)snprintf(error->column, sizeof error->column, "%.*s", RH_TEXT_ARG(name));
+    return rh_error_prefix(error, "column \"%.*s\"", RH_TEXT_ARG(name));
+}
+
 /* ---- connecting ---- */
 
 /* libpq keeps no SQLSTATE of a connection that failed; with verbose messages it stands in the

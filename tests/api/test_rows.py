@@ -646,3 +646,19 @@ def test_an_aggregate_that_cannot_be_is_named(source):
     for word in ("revenue", "status", "text"):
         assert f'"{word}"' in answer["detail"] or word in answer["detail"]
     assert "numbers" in answer["hint"]
+
+
+@pytest.mark.parametrize("column, value", [("small", 40000), ("small", -32769), ("medium", 2147483648), ("short", 1e39)])
+def test_a_number_beyond_its_column_names_it(source, column, value):
+    if source.kind != "postgres":
+        pytest.skip("the column types are PostgreSQL's")
+    native(source, text="create table if not exists narrow (id int primary key, small smallint, medium int, short real)",
+           read_only=False)
+    source.api.post(f"apps/{source.app}/datasources/{source.name}/refresh")
+    path = source.path("narrow")
+    error = problem(source.api.post(path, json={"id": 1, column: value}), "invalid-value", 422)["errors"][0]
+    assert (error["column"], error["pointer"]) == (column, f"/{column}") and f'"{column}"' in error["detail"]
+    rows = [{"id": i, column: value if i == 777 else 1} for i in range(2000)]  # many go by COPY
+    error = problem(source.api.post(path + "?returning=none", json=rows), "invalid-value", 422)["errors"][0]
+    assert (error["column"], error["row"]) == (column, 777)
+    assert source.api.data("GET", path, params={column: f"gte.{value}"}) == []

@@ -662,3 +662,21 @@ def test_a_number_beyond_its_column_names_it(source, column, value):
     error = problem(source.api.post(path + "?returning=none", json=rows), "invalid-value", 422)["errors"][0]
     assert (error["column"], error["row"]) == (column, 777)
     assert source.api.data("GET", path, params={column: f"gte.{value}"}) == []
+
+
+def test_native_columns_of_one_name(sqlite):
+    answer = native(sqlite, text="select 1 as n, 2 as n, 3 as n_2, 4 as n").json()
+    assert answer["data"] == [{"n": 1, "n_2": 2, "n_2_2": 3, "n_3": 4}]
+    assert [c["name"] for c in answer["columns"]] == list(answer["data"][0])
+
+
+def test_an_import_names_the_line_at_fault(sqlite):
+    path, headers = sqlite.path("lines", "/import"), {"Content-Type": "text/csv"}
+    for body, line in ((b"order_id,line\n1,a\n1,\xff\n", 3), (b"\xff,line\n1,a\n", 1), (b"order_id,line\n1,\"a\n", 2)):
+        answer = problem(sqlite.api.post(path, data=body, headers=headers), "invalid-csv", 400)
+        assert answer["detail"].startswith(f"line {line}"), answer
+
+
+def test_a_row_that_is_none(source):
+    for body in ([5], [{"name": "x", "email": "x"}, []], "x"):
+        problem(source.api.post(source.path("customers"), json=body), "invalid-request", 400)

@@ -173,6 +173,13 @@ static void wait_for_end(struct rh_api *api, const sigset_t *signals, int n, cha
     }
 }
 
+static void announce_key(const struct rh_api *api)
+{
+    if (api->admin_key_made)
+        printf("Administrator key (shown once, kept in %s/admin.key): %s\n",
+               api->config.texts[RH_CONFIG_DATA], api->admin_key);
+}
+
 static void announce(struct rh_api *api, const struct rh_web_server *metrics)
 {
     const char *url = rh_web_server_url(api->server);
@@ -180,9 +187,7 @@ static void announce(struct rh_api *api, const struct rh_web_server *metrics)
     if (metrics)
         printf("Metrics are at %s/metrics\n", rh_web_server_url(metrics));
     printf("Rowhouse %s listens on %s\n", RH_VERSION, url);
-    if (api->admin_key_made)
-        printf("Administrator key (shown once, kept in %s/admin.key): %s\n",
-               api->config.texts[RH_CONFIG_DATA], api->admin_key);
+    announce_key(api);
     if (api->config.numbers[RH_CONFIG_DEMO])
         rh_demo_announce(api, url);
     fflush(stdout);
@@ -206,6 +211,7 @@ static int serve(struct rh_api *api, const char *temp_folder, const sigset_t *si
         rc = listen_for_requests(api, &handler, temp_folder, &error);
     if (rc != RH_OK) {
         (void)rh_web_server_stop(metrics, 0);
+        announce_key(api); /* the next start will not make it again */
         return complain(&error);
     }
     announce(api, metrics);

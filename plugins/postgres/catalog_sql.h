@@ -15,7 +15,8 @@
     " OR has_any_column_privilege(c.oid, 'SELECT, INSERT, UPDATE'))"
 
 /* Domains down to their base type; a type modifier of an inner domain counts. A domain that is NOT
- * NULL says nothing about a column: an outer join in a view makes NULLs of its type. */
+ * NULL says nothing about a column: an outer join in a view makes NULLs of its type. A table's column
+ * without a default has that of its domain. */
 static const char columns_sql[] =
     "WITH RECURSIVE d (domain, base, typmod) AS ("
     "SELECT oid, typbasetype, typtypmod FROM pg_type WHERE typtype = 'd'"
@@ -41,7 +42,7 @@ static const char columns_sql[] =
     " t.oid::text, (CASE WHEN base.base IS NULL THEN a.atttypmod ELSE base.typmod END)::text,"
     " t.typtype::text, t.typcategory::text, t.typname::text,"
     " a.attnotnull::text,"
-    " pg_get_expr(ad.adbin, ad.adrelid), a.attidentity::text, a.attgenerated::text,"
+    " coalesce(pg_get_expr(ad.adbin, ad.adrelid), own.typdefault), a.attidentity::text, a.attgenerated::text,"
     " cd.description, coalesce(coll.by_code_point, false)::text,"
     " coalesce(coll.exact, false)::text,"
     " (t.typtype IN ('e', 'r', 'm') OR t.typname = 'cidr' OR sortable.opcintype IS NOT "
@@ -51,6 +52,8 @@ static const char columns_sql[] =
     " LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
     " LEFT JOIN base ON base.domain = a.atttypid"
     " LEFT JOIN pg_type t ON t.oid = coalesce(base.base, a.atttypid)"
+    " LEFT JOIN pg_type own ON own.oid = a.atttypid AND own.typtype = 'd'"
+    " AND c.relkind IN ('r', 'p')"
     " LEFT JOIN pg_attrdef ad ON ad.adrelid = c.oid AND ad.adnum = a.attnum AND a.atthasdef"
     " LEFT JOIN pg_description cd ON cd.objoid = c.oid AND cd.classoid = 'pg_class'::regclass"
     " AND cd.objsubid = a.attnum"

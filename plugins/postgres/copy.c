@@ -113,10 +113,9 @@ static int add_row(struct rh_buf *to, const struct rh_write_spec *spec, uint64_t
         if (!rc)
             rc = rh_pg_encode(to, copy_oid(rh_pg_spec_column(spec, i)), &cells[i], error);
         if (rc) {
-            struct rh_text name = rh_pg_spec_column(spec, i)->name;
             if (error)
                 error->row = row;
-            return rh_error_prefix(error, "column %.*s", RH_TEXT_ARG(name));
+            return rh_pg_blame_column(rh_pg_spec_column(spec, i), error);
         }
         if (to->len - start_at - 4 > INT32_MAX)
             return rh_fail(error, RH_DATA, "a value is larger than 1 GiB");

@@ -1,6 +1,6 @@
 /*
- * See encode.h. A value that cannot be said in the column's type is an error of class DATA here, or
- * is sent in a wider type so that the server says so itself with the column's name.
+ * See encode.h. A value that cannot be said in the column's type is an error of class DATA here
+ * when it is written; to be compared with, it is sent in a wider type.
  */
 #include "encode.h"
 
@@ -8,6 +8,8 @@
 #include "connector/kit.h"
 #include "oid.h"
 
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 /* ---- which type ---- */
@@ -138,11 +140,22 @@ unsigned rh_pg_parameter_oid(const struct rh_column *column, enum rh_sql_form fo
 
 #define MAX_NAME_BYTES 63
 
+static int out_of_range(const struct rh_column *column, struct rh_error *error)
+{
+    return rh_fail(error, RH_DATA, "the number is out of the range of %.*s",
+                   RH_TEXT_ARG(column->native_type));
+}
+
 int rh_pg_check_cell(const struct rh_column *column, const struct rh_value *value,
                      struct rh_error *error)
 {
     uint32_t most = UINT32_MAX;
 
+    if (value->type == RH_TYPE_INT && !fits_integer(column->native_id, value))
+        return out_of_range(column, error);
+    if (value->type == RH_TYPE_FLOAT && column->native_id == PG_OID_FLOAT4 &&
+        isfinite(value->as.f) && fabs(value->as.f) > (double)FLT_MAX)
+        return out_of_range(column, error);
     if (value->type != RH_TYPE_TEXT)
         return RH_OK;
     if (column->native_id == PG_OID_CHAR)

@@ -78,6 +78,22 @@ static void set_state(struct rh_error *error, const char *state, const struct ma
     (void)snprintf(error->sqlstate, sizeof error->sqlstate, "%.5s", state);
     error->constraint = mapping->constraint;
     error->retry = mapping->retry;
+    if (strcmp(state, "25006") == 0)
+        rh_error_code(error, "read-only");
+    else if (strcmp(state, "53100") == 0)
+        rh_error_code(error, "datasource-full");
+}
+
+/* "Key (code, city)=(A1, Oslo) already exists": the first column, unless it is an expression or a
+ * quoted name. The words around it are in the server's language. */
+static void set_key_column(struct rh_error *error, const char *detail)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
+    const char *name = strchr(detail, '(');
+    size_t n = name ? strspn(++name, plain) : 0;
+
+    if (n && n < sizeof error->column && (name[n] == ',' || strncmp(name + n, ")=(", 3) == 0))
+        (void)snprintf(error->column, sizeof error->column, "%.*s", (int)n, name);
 }
 
 bool rh_pg_has_state(const PGresult *result, const char *sqlstate)
@@ -146,11 +162,25 @@ int rh_pg_fail_result(const PGresult *result, struct rh_error *error)
     hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
     if (hint)
         (void)rh_error_hint(error, "%.*s", length_of_sentence(hint), hint);
+    if (detail && (mapping->constraint == RH_CONSTRAINT_UNIQUE ||
+                   mapping->constraint == RH_CONSTRAINT_FOREIGN_KEY))
+        set_key_column(error, detail);
     column = PQresultErrorField(result, PG_DIAG_COLUMN_NAME);
     if (column && strlen(column) < sizeof error->column)
         (void)snprintf(error->column, sizeof error->column, "%s", column);
     set_copy_row(result, error);
     return rc;
+}
+
+int rh_pg_blame_column(const struct rh_column *column, struct rh_error *error)
+{
+    struct rh_text name = column ? column->name : (struct rh_text){NULL, 0};
+
+    if (!error || !name.len)
+        return error ? error->error_class : RH_DATA;
+    if (name.len < sizeof error->column)
+        (void)snprintf(error->column, sizeof error->column, "%.*s", RH_TEXT_ARG(name));
+    return rh_error_prefix(error, "column \"%.*s\"", RH_TEXT_ARG(name));
 }
 
 /* ---- connecting ---- */

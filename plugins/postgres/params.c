@@ -6,6 +6,7 @@
 
 #include "connector/kit.h"
 #include "encode.h"
+#include "error.h"
 #include "oid.h"
 
 #include <stdlib.h>
@@ -179,31 +180,13 @@ void rh_pg_params_seal(struct rh_pg_params *params)
     }
 }
 
-static void name_column(const struct rh_sql_parameter *parameter, struct rh_error *error)
-{
-    struct rh_text name = {NULL, 0};
-
-    if (!error || !parameter->column)
-        return;
-    name = parameter->column->name;
-    if (!name.len)
-        return;
-    (void)rh_error_prefix(error, "column %.*s", RH_TEXT_ARG(name));
-    if (name.len < sizeof error->column) {
-        memcpy(error->column, name.data, name.len);
-        error->column[name.len] = '\0';
-    }
-}
-
 int rh_pg_params_load(struct rh_pg_params *params, const struct rh_sql *sql, struct rh_error *error)
 {
     rh_pg_params_clear(params);
     for (uint32_t i = 0; i < sql->n_parameters; i++) {
         int rc = rh_pg_params_add(params, &sql->parameters[i], error);
         if (rc) {
-            if (rc == RH_DATA)
-                name_column(&sql->parameters[i], error);
-            return rc;
+            return rc == RH_DATA ? rh_pg_blame_column(sql->parameters[i].column, error) : rc;
         }
     }
     rh_pg_params_seal(params);

@@ -445,6 +445,12 @@ static bool is_refusal(const struct rh_error *error)
     return strcmp(error->sqlstate, "0A000") == 0 || strcmp(error->sqlstate, "42809") == 0;
 }
 
+/* An upsert by columns without a unique constraint: the host can complete it. */
+static bool has_no_arbiter(const struct rh_error *error)
+{
+    return strcmp(error->sqlstate, "42P10") == 0;
+}
+
 static int insert_rows(struct scope *scope, build_fn *how, struct rh_error *error)
 {
     const struct rh_write_spec *spec = scope->spec;
@@ -467,6 +473,8 @@ static int insert_rows(struct scope *scope, build_fn *how, struct rh_error *erro
     if ((rc == RH_CONSTRAINT || rc == RH_DATA) && chunk > 1 && spec->n_rows > 1 &&
         spec->n_rows <= RETRY_ROWS && first.row == RH_NO_ROW && !scope->conn->broken)
         return insert_in_chunks(scope, how, 1, error);
+    if (rc && how == rh_sql_upsert && has_no_arbiter(&first))
+        rc = first.error_class = RH_UNSUPPORTED;
     if (rc && error && !error->error_class)
         *error = first;
     return rc;

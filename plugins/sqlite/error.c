@@ -62,10 +62,16 @@ static int class_of_message(const char *message)
         const char *text;
         int error_class;
     } known[] = {
-        {"no such ", RH_NOT_FOUND},          {" already exists", RH_EXISTS},
-        {"there is already ", RH_EXISTS},    {"duplicate column", RH_EXISTS},
-        {"not authorized", RH_PERMISSION},   {"integer overflow", RH_DATA},
-        {"string or blob too big", RH_DATA}, {"authorizer", RH_PERMISSION},
+        {"no such ", RH_NOT_FOUND},
+        {" already exists", RH_EXISTS},
+        {"there is already ", RH_EXISTS},
+        {"duplicate column", RH_EXISTS},
+        {"not authorized", RH_PERMISSION},
+        {"integer overflow", RH_DATA},
+        {"string or blob too big", RH_DATA},
+        {"authorizer", RH_PERMISSION},
+        /* An upsert by columns without a unique constraint: the host can complete it. */
+        {"ON CONFLICT clause does not match", RH_UNSUPPORTED},
     };
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
@@ -133,6 +139,8 @@ int rh_sqlite_fail(struct rh_conn *conn, int code, struct rh_error *error)
     error->retry = mapping->retry;
     if (error_class == RH_CONSTRAINT)
         name_column(error, message);
+    if (primary == SQLITE_FULL)
+        rh_error_code(error, "datasource-full");
     if (error_class == RH_BUSY)
         rh_error_hint(error, "Another process holds the lock on the database file");
     return error_class;

@@ -56,9 +56,12 @@ static int check(struct running *running)
     int n = sqlite3_bind_parameter_count(running->stmt);
 
     if ((running->op->flags & RH_OP_READ_ONLY || running->conn->read_only) &&
-        !sqlite3_stmt_readonly(running->stmt))
-        return rh_fail(running->error, RH_PERMISSION,
-                       "the statement changes data, but the operation is read-only");
+        !sqlite3_stmt_readonly(running->stmt)) {
+        rh_fail(running->error, RH_PERMISSION, "the statement changes data, but the %s",
+                running->conn->read_only ? "database is opened read-only"
+                                         : "operation is read-only");
+        return rh_error_code(running->error, "read-only");
+    }
     if (n < 0 || (uint32_t)n != running->spec->n_parameters)
         return rh_fail(running->error, RH_INVALID, "the statement has %d parameters, %u were given",
                        n, running->spec->n_parameters);

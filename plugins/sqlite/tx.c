@@ -17,8 +17,10 @@ static int refuse(struct rh_conn *conn, const struct rh_op *op, struct rh_error 
 {
     if (op->flags & RH_OP_READ_ONLY)
         return rh_fail(error, RH_PERMISSION, "the operation is read-only");
-    if (conn->read_only)
-        return rh_fail(error, RH_PERMISSION, "the database is opened read-only");
+    if (conn->read_only) {
+        rh_fail(error, RH_PERMISSION, "the database is opened read-only");
+        return rh_error_code(error, "read-only");
+    }
     if (conn->tx_read_only)
         return rh_fail(error, RH_PERMISSION, "the transaction is read-only");
     return RH_OK;

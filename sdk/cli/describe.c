@@ -90,7 +90,7 @@ const struct rh_cli_command rh_cli_describe = {
         "Examples:\n"
         "  rowhouse describe openapi.json > shop.json\n"
         "  rowhouse describe --curl 'curl -H \"Authorization: Bearer …\" "
-        "https://api.example.com/v1/items'",
+        "https://api.example.com/v1/items'\n",
     .options = options,
     .run = run,
 };

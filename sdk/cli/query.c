@@ -202,8 +202,8 @@ static int tell_page(struct rh_read *read, bool all, uint64_t n_rows, struct rh_
         fprintf(stderr, "%lld rows in all\n", (long long)page.count);
     if (page.next.len)
         fprintf(stderr,
-                "there are more than these %llu rows: --limit N for more, --all for every one\n",
-                (unsigned long long)n_rows);
+                "there are more than %s %llu row%s: --limit N for more, --all for every one\n",
+                n_rows == 1 ? "this" : "these", (unsigned long long)n_rows, n_rows == 1 ? "" : "s");
     return RH_OK;
 }
 
@@ -247,6 +247,9 @@ static int read_table(struct rh_cli *cli, const struct rh_cli_words *words,
     int rc = make_spec(cli, words, &spec, error);
     if (rc != RH_OK)
         goto out;
+    if (spec->limit != RH_NO_LIMIT && spec->limit > RH_READ_MAX_LIMIT &&
+        !rh_cli_value(words, "count"))
+        read_options.stream = true;
     rc = rh_datasource_from_url(cli->registry, rh_text_of(words->operands[0]), &datasource, error);
     if (rc != RH_OK)
         goto out;

@@ -70,10 +70,16 @@ int rh_binder_no_relation(struct rh_binder *binder, struct rh_text name, const c
     struct rh_text shown = rh_near_clip(name), of = rh_near_clip(binder->table->name);
     rh_binder_fail(binder, "unknown-relation", pointer, "%.*s has no relation \"%.*s\"",
                    RH_TEXT_ARG(of), RH_TEXT_ARG(shown));
+    if (rh_text_is(name, "not"))
+        return rh_error_hint(binder->error, "\"not\" stands in front of the operator, as in "
+                                            "status=not.eq.open");
     struct rh_near near;
     rh_near_init(&near, name);
-    for (uint32_t i = 0; i < binder->table->n_columns; i++)
+    for (uint32_t i = 0; i < binder->table->n_columns; i++) {
+        if (rh_text_equal(binder->table->columns[i].name, name))
+            return rh_error_hint(binder->error, "\"%.*s\" is a column", RH_TEXT_ARG(shown));
         rh_near_add(&near, binder->table->columns[i].name);
+    }
     return rh_near_hint(&near, NULL, binder->error);
 }
 

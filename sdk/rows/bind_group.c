@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "base/type.h"
 #include "rows/near.h"
 
 /* Outputs are found by name one after the other, so there are not many of them. */
@@ -78,10 +79,18 @@ static int bind_group(struct rh_binder *b, const struct rh_group_item *item, str
 static int fail_function(struct rh_binder *b, const struct rh_aggregate_item *item,
                          const struct rh_column *column)
 {
-    struct rh_text shown = rh_near_clip(column->name);
-    return rh_binder_fail(b, "invalid-query", item->pointer,
-                          "the aggregate cannot be taken of column \"%.*s\" because of its type",
-                          RH_TEXT_ARG(shown));
+    static const char *const takes[] = {
+        [RH_AGG_COUNT] = "distinct values are not told apart in JSON columns",
+        [RH_AGG_SUM] = "sums are taken of numbers",
+        [RH_AGG_AVG] = "averages are taken of numbers",
+        [RH_AGG_MIN] = "it is for columns that can be ordered by",
+        [RH_AGG_MAX] = "it is for columns that can be ordered by",
+    };
+    struct rh_text name = rh_near_clip(item->name), shown = rh_near_clip(column->name);
+    rh_binder_fail(b, "invalid-query", item->pointer,
+                   "the aggregate \"%.*s\" cannot be taken of column \"%.*s\", which is of type %s",
+                   RH_TEXT_ARG(name), RH_TEXT_ARG(shown), rh_type_name(column->type));
+    return rh_error_hint(b->error, "%s", takes[item->function]);
 }
 
 /* Type of the result, or 0 when the function does not take this type. */

@@ -121,17 +121,33 @@ static int complete_grouped(struct order *order, uint32_t n_deciding, bool *ret_
 
 /* ---- Plain: keys are columns ------------------------------------------------------------- */
 
+/* "total.desc" is how others write it. */
+static int no_column(const struct order *order, const struct rh_order_item *item)
+{
+    struct rh_binder *b = order->binder;
+    struct rh_text name = item->name;
+    bool desc = rh_text_ends(name, ".desc");
+    uint32_t none;
+    if (!desc && !rh_text_ends(name, ".asc"))
+        return rh_binder_column(b, name, item->pointer, &none);
+    struct rh_text shown = rh_near_clip(name);
+    rh_binder_fail(b, "unknown-column", item->pointer, "column \"%.*s\" does not exist",
+                   RH_TEXT_ARG(shown));
+    name.len -= desc ? strlen(".desc") : strlen(".asc");
+    shown = rh_near_clip(name);
+    return rh_error_hint(b->error, "write %s%.*s", desc ? "-" : "", RH_TEXT_ARG(shown));
+}
+
 static int order_plain(struct order *order, const struct rh_spec *spec)
 {
     struct rh_binder *b = order->binder;
     for (uint32_t i = 0; i < spec->n_order; i++) {
         const struct rh_order_item *item = &spec->order[i];
-        uint32_t position = 0;
-        int r = rh_binder_column(b, item->name, item->pointer, &position);
-        if (r)
-            return r;
+        uint32_t position = rh_tableset_column(b->tables, b->table, item->name);
+        if (position == RH_NO_COLUMN)
+            return no_column(order, item);
         const struct rh_column *column = &b->table->columns[position];
-        r = check_key(order, item, column, position);
+        int r = check_key(order, item, column, position);
         if (r)
             return r;
         r = add(order, rh_binder_use(b, position),

@@ -64,6 +64,9 @@ static int misfit(const struct rh_column *column, const struct rh_literal *liter
     rh_error_code(error, "invalid-value");
     if (pointer)
         rh_error_pointer(error, pointer);
+    if (pointer && *pointer == '?' && literal->text.len &&
+        memchr(literal->text.data, ' ', literal->text.len))
+        return rh_error_hint(error, "in a URL + is a space: write it as %%2B");
     int64_t instant = 0;
     if (column->type == RH_TYPE_DATETIME && rh_civil_parse_timestamp(literal->text, &instant))
         return rh_error_hint(error, "the column has no time zone: leave out the \"Z\" or offset");

@@ -8,7 +8,8 @@
  *   pushed     what the source did: where(n/m) = n of the m conditions, group, having, distinct,
  *              order, offset, limit; "none"
  *   completed  what the host did: filter, group, having, distinct, sort, offset, limit; "none"
- *   scanned    rows that came from the source;  returned  rows that were answered
+ *   scanned    rows that came from the source;  returned  rows that were answered; both only when
+ *              the read has come to its end, and so not before a stream
  *   text-order=source|binary follows when the order has a text key
  *
  * The document is an object with the same facts per condition, the native text, and the time spent
@@ -105,8 +106,10 @@ void rh_read_plan_header(const struct rh_read *read, struct rh_buf *buf)
     list_pushed(read, &pushed);
     rh_buf_add_str(buf, pushed.n ? "; completed=" : "none; completed=");
     list_completed(read, &completed);
-    rh_buf_addf(buf, "%s; scanned=%llu; returned=%llu", completed.n ? "" : "none",
-                (unsigned long long)read->meter.scanned, (unsigned long long)read->meter.returned);
+    rh_buf_add_str(buf, completed.n ? "" : "none");
+    if (read->outcome == RH_END)
+        rh_buf_addf(buf, "; scanned=%llu; returned=%llu", (unsigned long long)read->meter.scanned,
+                    (unsigned long long)read->meter.returned);
     if (rh_read_text_order(read))
         rh_buf_addf(buf, "; text-order=%s", rh_read_text_order(read));
 }

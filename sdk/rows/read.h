@@ -13,6 +13,8 @@
 
 struct rh_read;
 
+#define RH_READ_MAX_LIMIT 10000 /* rows of a page; streams have no such bound */
+
 struct rh_read_options {
     bool stream;       /* no default limit, no page cursors, no count */
     bool push_nothing; /* the host does everything (oracle, explain) */
@@ -46,7 +48,8 @@ struct rh_page {
 };
 int rh_read_page(struct rh_read *read, struct rh_page *ret_page, struct rh_error *error);
 
-/* Writes the value of the Rowhouse-Plan header (one line: pushed=…; completed=…; scanned=n) and the
+/* Writes the value of the Rowhouse-Plan header (one line: pushed=…; completed=…, and behind the end
+ * scanned=n; returned=n) and the
  * explain document (JSON object: per condition its verdict and who does it, native text, order
  * collation, rows scanned and returned, milliseconds per stage). */
 void rh_read_plan_header(const struct rh_read *read, struct rh_buf *buf);

@@ -10,7 +10,6 @@
 #include "rows/strategy.h"
 
 #define RH_READ_DEFAULT_LIMIT 100
-#define RH_READ_MAX_LIMIT 10000
 #define RH_READ_MAX_STAGES 12
 
 enum rh_paging {

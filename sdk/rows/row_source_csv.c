@@ -206,8 +206,12 @@ int rh_row_source_csv(struct rh_arena *arena, struct rh_text body,
         .end = body.data + body.len,
         .line = 1,
     };
-    if (!rh_text_is_utf8(body))
+    if (!rh_text_is_utf8(body)) {
+        /* No line is cut within a character of a text that is sound. */
+        for (struct rh_text rest = body; rh_text_is_utf8(rh_text_cut(&rest, '\n'));)
+            s->line++;
         return fail(s, error, "the text is not UTF-8");
+    }
     int r = take_header(s, arena, error);
     if (r)
         return r;

@@ -119,8 +119,12 @@ static void fail_operator(struct rh_url_scan *scan, struct rh_text name, struct 
     char hint[256];
     struct rh_text column = rh_near_clip(name);
     struct rh_text value = rh_near_clip(rh_text_make(scan->at, (size_t)(scan->end - scan->at)));
-    snprintf(hint, sizeof(hint), "write %.*s=eq.%.*s", RH_TEXT_ARG(column), RH_TEXT_ARG(value));
-    if (has_dot && word.len) {
+    bool is_null = rh_text_is(value, "null") || rh_text_is(value, "is.null");
+    if (is_null)
+        snprintf(hint, sizeof(hint), "write %.*s=null.true", RH_TEXT_ARG(column));
+    else
+        snprintf(hint, sizeof(hint), "write %.*s=eq.%.*s", RH_TEXT_ARG(column), RH_TEXT_ARG(value));
+    if (has_dot && word.len && !is_null) {
         rh_operator_unknown(word, scan->pointer, hint, scan->builder->error);
         return;
     }
@@ -221,8 +225,11 @@ static struct rh_cond *parse_list(struct rh_url_scan *scan, enum rh_cond_kind ki
 {
     struct rh_cond *first = NULL, **link = &first;
     uint32_t n = 0;
-    if (rh_url_expect(scan, '('))
+    if (rh_url_expect(scan, '(')) {
+        rh_error_hint(scan->builder->error,
+                      "conditions stand in brackets: (a.gt.1) or (a.gt.1,b.eq.2)");
         return NULL;
+    }
     do {
         *link = parse_cond(scan, depth);
         if (!*link)

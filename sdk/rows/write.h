@@ -46,6 +46,7 @@ struct rh_write_options {
     struct rh_text conflict_columns; /* upsert: "a,b"; no text = the primary key */
     uint32_t resolution;             /* RH_RESOLVE_MERGE or IGNORE */
     struct rh_text if_match; /* update, delete, upsert of one row: its ETag; "*" = must exist */
+    bool must_be_new;        /* put: there must be no such row, else CONFLICT "stale" */
 };
 
 struct rh_write_counts {

@@ -196,28 +196,48 @@ static int insert(struct keyed *k, struct rh_error *error)
     return r ? r : call(k, RH_WRITE_INSERT, &spec, &n_affected, error);
 }
 
-/* Changes the row that is there; a table of nothing but its key has nothing to change. */
-static int change(struct keyed *k, bool *ret_found, struct rh_error *error)
+static int look(struct keyed *k, bool *ret_found, struct rh_error *error)
 {
-    uint64_t n_affected = 0;
     struct rh_value *cells = NULL;
     struct rh_error missing = RH_ERROR_INIT;
-    int r = 0;
-    if (k->set.n_columns) {
-        r = update(k, &n_affected, error);
-        *ret_found = n_affected > 0;
-        return r;
-    }
-    r = rh_read_row(k->writer.session, k->writer.table, k->key, false, &cells, &missing);
+    int r = rh_read_row(k->writer.session, k->writer.table, k->key, false, &cells, &missing);
     *ret_found = r == 0;
     if (r && r != RH_NOT_FOUND)
         *error = missing;
     return r == RH_NOT_FOUND ? 0 : r;
 }
 
+/* Changes the row that is there; a table of nothing but its key has nothing to change. */
+static int change(struct keyed *k, bool *ret_found, struct rh_error *error)
+{
+    uint64_t n_affected = 0;
+    if (!k->set.n_columns)
+        return look(k, ret_found, error);
+    int r = update(k, &n_affected, error);
+    *ret_found = n_affected > 0;
+    return r;
+}
+
+/* Who is faster than the insert makes it a broken constraint. */
+static int put_new(struct keyed *k, bool *ret_created, struct rh_error *error)
+{
+    bool found = false;
+    int r = look(k, &found, error);
+    if (found) {
+        struct rh_text shown = rh_near_clip(k->writer.table->name);
+        rh_fail(error, RH_CONFLICT, "\"%.*s\" has a row with this key already", RH_TEXT_ARG(shown));
+        return rh_error_code(error, "stale");
+    }
+    r = r ? r : insert(k, error);
+    *ret_created = !r;
+    return r;
+}
+
 /* Update, else insert, else (somebody was faster) update. Each is one statement. */
 static int put(struct keyed *k, bool *ret_created, struct rh_error *error)
 {
+    if (k->writer.options->must_be_new)
+        return put_new(k, ret_created, error);
     bool found = false;
     int r = change(k, &found, error);
     *ret_created = false;

@@ -318,7 +318,6 @@ int rh_rows_add(struct rh_rows *rows, const struct rh_json *object, uint64_t num
     if (object->kind != RH_JSON_OBJECT) {
         rh_fail(error, RH_INVALID, "a row is an object, not %s %s",
                 object->kind == RH_JSON_ARRAY ? "an" : "a", rh_json_kind_name(object->kind));
-        rh_error_code(error, "invalid-json");
         return rh_rows_blame(rows, number, (struct rh_text){0}, error);
     }
     if (!grow(rows, rows->n_columns))

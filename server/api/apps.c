@@ -60,6 +60,11 @@ static int store_new(struct rh_call *call, json_t *object, struct rh_error *erro
     json_object_set_new(object, "updated_at", json_string(now));
     rh_definition_app_key(key, name);
     rc = rh_store_put(call->api->store, &call->op, key, object, RH_STORE_NEW, &revision, error);
+    if (rc == RH_EXISTS) {
+        rh_error_clear(error);
+        rh_fail(error, RH_EXISTS, "there is an app \"%.*s\" already", RH_TEXT_ARG(name));
+        return rh_error_pointer(error, "/name");
+    }
     if (rc == RH_OK) /* what an app of this name left behind, if its deletion was interrupted */
         rc = rh_home_drop(call->api->home, &call->op, name, error);
     if (rc != RH_OK)
@@ -84,8 +89,6 @@ static int create(struct rh_call *call, struct rh_error *error)
         rc = check_texts(object, error);
     if (rc == RH_OK)
         rc = store_new(call, object, error);
-    if (rc == RH_EXISTS)
-        rh_error_pointer(error, "/name");
     json_decref(object);
     return rc;
 }

@@ -133,6 +133,12 @@ static int store(struct rh_call *call, json_t *definition, const json_t *old, in
     rh_definition_datasource_key(key, app,
                                  rh_text_of(json_string_value(json_object_get(sealed, "name"))));
     rc = rh_store_put(call->api->store, &call->op, key, sealed, expected, ret_revision, error);
+    if (rc == RH_EXISTS) {
+        rh_error_clear(error);
+        rh_fail(error, RH_EXISTS, "there is a datasource \"%s\" in the app \"%.*s\" already",
+                json_string_value(json_object_get(sealed, "name")), RH_TEXT_ARG(app));
+        rh_error_pointer(error, "/name");
+    }
     if (rc != RH_OK)
         goto out;
     *ret_sealed = sealed;
@@ -196,7 +202,7 @@ static int create(struct rh_call *call, struct rh_error *error)
     json_object_set_new(object, "updated_at", json_string(now));
     rc = store(call, object, NULL, RH_STORE_NEW, &sealed, &revision, error);
     if (rc != RH_OK)
-        return rc == RH_EXISTS ? rh_error_pointer(error, "/name") : rc;
+        return rc;
     drop_cached(call, sealed);
     snprintf(location, sizeof(location), "/api/v1/apps/%.*s/datasources/%s", RH_TEXT_ARG(app),
              json_string_value(json_object_get(sealed, "name")));
@@ -393,6 +399,7 @@ static int test(struct rh_call *call, struct rh_error *error)
     struct rh_datasource *datasource = NULL;
     struct rh_lease lease = {0};
     uint64_t began_us = rh_clock_us();
+    struct rh_buf *buf;
     int rc;
 
     rc = rh_call_datasource(call, &datasource, error);
@@ -404,10 +411,10 @@ static int test(struct rh_call *call, struct rh_error *error)
     rh_pool_return(&lease, rc);
     if (rc != RH_OK)
         return rc;
-    return rh_call_reply_json(call, 200,
-                              json_pack("{s:b, s:f}", "ok", 1, "milliseconds",
-                                        (double)(rh_clock_us() - began_us) / 1000.0),
-                              error);
+    buf = rh_call_reply(call, 200);
+    rh_buf_addf(buf, "{\"data\":{\"ok\":true,\"milliseconds\":%.3f}}",
+                (double)(rh_clock_us() - began_us) / 1000.0);
+    return RH_OK;
 }
 
 static int refresh(struct rh_call *call, struct rh_error *error)

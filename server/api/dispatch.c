@@ -87,20 +87,25 @@ static void end_call(struct rh_call *call)
 
 /* ---- On the epoll thread ----------------------------------------------------------------- */
 
+static void list_methods(unsigned allowed, struct rh_buf *text)
+{
+    for (unsigned i = 0; i < RH_WEB_OTHER; i++) {
+        if (!(allowed & (1u << i)))
+            continue;
+        rh_buf_add_str(text, text->len ? ", " : "");
+        rh_buf_add_str(text, rh_web_method_name((enum rh_web_method)i));
+        if (i == RH_WEB_GET)
+            rh_buf_add_str(text, ", HEAD");
+    }
+    rh_buf_add_str(text, text->len ? ", OPTIONS" : "OPTIONS");
+}
+
 static void add_allow(struct rh_call *call, const char *header, unsigned allowed)
 {
     struct rh_buf text;
 
     rh_buf_init(&text, 256);
-    for (unsigned i = 0; i < RH_WEB_OTHER; i++) {
-        if (!(allowed & (1u << i)))
-            continue;
-        rh_buf_add_str(&text, text.len ? ", " : "");
-        rh_buf_add_str(&text, rh_web_method_name((enum rh_web_method)i));
-        if (i == RH_WEB_GET)
-            rh_buf_add_str(&text, ", HEAD");
-    }
-    rh_buf_add_str(&text, text.len ? ", OPTIONS" : "OPTIONS");
+    list_methods(allowed, &text);
     rh_web_reply_header(call->http, header, rh_buf_text(&text));
     rh_buf_free(&text);
 }
@@ -118,6 +123,23 @@ static void answer_options(struct rh_call *call, unsigned allowed)
     rh_web_reply_header(call->http, "Access-Control-Max-Age", RH_TEXT("600"));
 }
 
+static void answer_wrong_method(struct rh_call *call, unsigned allowed)
+{
+    enum rh_web_method method = call->http->method;
+    struct rh_error error = RH_ERROR_INIT;
+    struct rh_buf text;
+
+    rh_buf_init(&text, 256);
+    list_methods(allowed, &text);
+    rh_fail(&error, RH_INVALID, "%.*s does not take %s", RH_TEXT_ARG(call->http->path),
+            method == RH_WEB_OTHER ? "this method" : rh_web_method_name(method));
+    rh_error_hint(&error, "it takes %.*s", RH_TEXT_ARG(rh_buf_text(&text)));
+    rh_error_code(&error, "method-not-allowed");
+    rh_buf_free(&text);
+    rh_call_problem(call, &error);
+    add_allow(call, "Allow", allowed);
+}
+
 static void answer_no_command(struct rh_call *call, unsigned allowed)
 {
     struct rh_error error = RH_ERROR_INIT;
@@ -133,10 +155,7 @@ static void answer_no_command(struct rh_call *call, unsigned allowed)
         answer_options(call, allowed);
         return;
     }
-    rh_fail(&error, RH_INVALID, "%.*s cannot be used like this", RH_TEXT_ARG(call->http->path));
-    rh_error_code(&error, "method-not-allowed");
-    rh_call_problem(call, &error);
-    add_allow(call, "Allow", allowed);
+    answer_wrong_method(call, allowed);
 }
 
 static uint64_t body_bound(const struct rh_api *api, const struct rh_command *command)
@@ -213,6 +232,10 @@ static void refuse(void *context, struct rh_web_request *request, enum rh_web_re
     case RH_WEB_REFUSE_STORAGE:
         rh_fail(&error, RH_BUSY, "there is no room to keep the body");
         break;
+    case RH_WEB_REFUSE_FRAMING:
+        rh_fail(&error, RH_INVALID, "it is not clear where the body ends");
+        rh_error_hint(&error, "send either one Content-Length or \"Transfer-Encoding: chunked\"");
+        break;
     }
     rh_call_problem(&call, &error);
     end_call(&call);
@@ -262,11 +285,25 @@ static struct rh_text media_type_of(struct rh_call *call)
     return type.data ? rh_text_trim(rh_text_cut(&type, ';')) : type;
 }
 
+static int check_coding(struct rh_call *call, struct rh_error *error)
+{
+    struct rh_text coding = rh_web_request_header(call->http, "Content-Encoding");
+
+    if (call->body.len == 0 || coding.len == 0 || rh_text_is(coding, "identity"))
+        return RH_OK;
+    rh_fail(error, RH_INVALID, "bodies cannot be taken in the coding \"%.*s\"",
+            RH_TEXT_ARG(coding));
+    rh_error_code(error, "unsupported-media-type");
+    return rh_error_hint(error, "send the body as it is");
+}
+
 static int prepare(struct rh_call *call, struct rh_idempotency *once,
                    enum rh_idempotency_state *state, struct rh_error *error)
 {
     int rc = rh_parameters_take(call, &begun_of(call->http)->route, error);
 
+    if (rc == RH_OK)
+        rc = check_coding(call, error);
     if (rc == RH_OK && !(call->command->flags & RH_COMMAND_READ_ONLY))
         rc = rh_idempotency_begin(call, once, state, error);
     return rc;

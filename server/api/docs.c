@@ -5,6 +5,13 @@
 #include "server/api/openapi.h"
 #include "server/api/problem.h"
 
+/* Answered by libmicrohttpd itself, which has no way to be told how. */
+#define OUTSIDE                                                                                    \
+    "What is no well-formed HTTP, and request lines and headers of more than 32 KiB together, "    \
+    "are "                                                                                         \
+    "answered in HTML before they come here: 400, 413, 414, 431, 505. Long queries are sent as a " \
+    "body: `POST …/query`."
+
 static const char *const PLACES[] = {"path", "query", "header"};
 static const char *const PERMISSIONS[] = {"none", "any", "read", "write", "build", "admin"};
 
@@ -107,7 +114,9 @@ void rh_docs_write_html(struct rh_buf *buf)
         add_escaped(buf, problem->title);
         rh_buf_add_str(buf, "</td></tr>");
     }
-    rh_buf_add_str(buf, "</table></html>");
+    rh_buf_add_str(buf, "</table><p>");
+    add_escaped(buf, OUTSIDE);
+    rh_buf_add_str(buf, "</p></html>");
 }
 
 /* ---- Markdown ---------------------------------------------------------------------------- */
@@ -156,4 +165,5 @@ void rh_docs_write_markdown(struct rh_buf *buf)
                         "| code | status | title |\n|---|---|---|\n");
     for (unsigned i = 0; (problem = rh_problem_at(i)); i++)
         rh_buf_addf(buf, "| `%s` | %u | %s |\n", problem->code, problem->status, problem->title);
+    rh_buf_add_str(buf, "\n" OUTSIDE "\n");
 }

@@ -133,6 +133,36 @@ static int read_request(struct rh_call *call, struct request *request, struct rh
 
 /* ---- The answer -------------------------------------------------------------------------- */
 
+static bool is_taken(const struct rh_column *columns, uint32_t n, struct rh_text name)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (rh_text_equal(columns[i].name, name))
+            return true;
+    return false;
+}
+
+/* A JSON object has no name twice: of `select 1 as n, 2 as n` the second is called n_2. */
+static int tell_apart(struct rh_call *call, struct rh_native_result *result, struct rh_error *error)
+{
+    uint32_t n = result->n_columns;
+    struct rh_column *columns = rh_arena_array(call->arena, n, sizeof(*columns));
+
+    if (!columns)
+        return rh_fail_nomem(error);
+    for (uint32_t i = 0; i < n; i++) {
+        struct rh_text name = result->columns[i].name;
+        columns[i] = result->columns[i];
+        for (uint32_t k = 2; is_taken(columns, i, columns[i].name); k++) {
+            char *made = rh_arena_printf(call->arena, "%.*s_%u", RH_TEXT_ARG(name), k);
+            if (!made)
+                return rh_fail_nomem(error);
+            columns[i].name = rh_text_of(made);
+        }
+    }
+    result->columns = columns;
+    return RH_OK;
+}
+
 static void add_columns(struct rh_buf *buf, const struct rh_native_result *result)
 {
     rh_buf_add_str(buf, ",\"columns\":[");
@@ -218,7 +248,9 @@ static int run_native(struct rh_call *call, struct rh_session *session,
                     (unsigned long long)result.n_affected);
         return RH_OK;
     }
-    rc = answer_rows(call, session, &result, request->limit, format, error);
+    rc = tell_apart(call, &result, error);
+    if (rc == RH_OK)
+        rc = answer_rows(call, session, &result, request->limit, format, error);
     connector->finish(result.cursor);
     return rc;
 }

@@ -200,3 +200,33 @@ int rh_rows_out_close(struct rh_rows_out *out, int rc, const struct rh_error *er
     out->stream = NULL;
     return rc;
 }
+
+/* ---- Pages ------------------------------------------------------------------------------- */
+
+static void add_cursor(struct rh_buf *buf, const char *name, struct rh_text cursor)
+{
+    rh_json_add_key(buf, name);
+    if (cursor.data)
+        rh_json_add_string(buf, cursor);
+    else
+        rh_buf_add_str(buf, "null");
+}
+
+void rh_rows_add_page(struct rh_buf *buf, const struct rh_page *page)
+{
+    rh_buf_add_str(buf, ",\"page\":{");
+    add_cursor(buf, "next", page->next);
+    rh_buf_add_char(buf, ',');
+    add_cursor(buf, "prev", page->prev);
+    if (page->count >= 0) {
+        rh_buf_add_str(buf, ",\"count\":");
+        rh_buf_add_i64(buf, page->count);
+        if (page->count_is_estimate)
+            rh_buf_add_str(buf, ",\"estimate\":true");
+    }
+    if (!page->stable)
+        rh_buf_add_str(buf, ",\"stable\":false");
+    rh_buf_add_char(buf, '}');
+    if (page->text_order)
+        rh_buf_addf(buf, ",\"meta\":{\"order\":\"%s\"}", page->text_order);
+}

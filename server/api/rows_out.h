@@ -5,6 +5,7 @@
 #pragma once
 
 #include "rows/encode.h"
+#include "rows/read.h"
 #include "server/api/call.h"
 #include "server/http/stream.h"
 
@@ -32,3 +33,7 @@ int rh_rows_out_add(struct rh_rows_out *out, const struct rh_batch *batch, struc
 /* Ends the rows. rc and error: how they ended. A JSON page is left open behind its `]` for the
  * caller; a stream is ended well, with an error line (NDJSON) or broken (CSV). Returns rc. */
 int rh_rows_out_close(struct rh_rows_out *out, int rc, const struct rh_error *error);
+
+/* Writes `,"page":{…}`: the cursors, the count where it was asked for; and `,"meta":{"order":…}`
+ * where text is ordered by. */
+void rh_rows_add_page(struct rh_buf *buf, const struct rh_page *page);

@@ -20,32 +20,6 @@ static void add_plan_header(struct rh_call *call, const struct rh_read *read)
     rh_buf_free(&text);
 }
 
-static void add_cursor(struct rh_buf *buf, const char *name, struct rh_text cursor)
-{
-    rh_json_add_key(buf, name);
-    if (cursor.data)
-        rh_json_add_string(buf, cursor);
-    else
-        rh_buf_add_str(buf, "null");
-}
-
-static void add_page(struct rh_buf *buf, const struct rh_page *page)
-{
-    rh_buf_add_str(buf, ",\"page\":{");
-    add_cursor(buf, "next", page->next);
-    rh_buf_add_char(buf, ',');
-    add_cursor(buf, "prev", page->prev);
-    if (page->count >= 0) {
-        rh_buf_add_str(buf, ",\"count\":");
-        rh_buf_add_i64(buf, page->count);
-        if (page->count_is_estimate)
-            rh_buf_add_str(buf, ",\"estimate\":true");
-    }
-    if (!page->stable)
-        rh_buf_add_str(buf, ",\"stable\":false");
-    rh_buf_add_str(buf, "}}");
-}
-
 static int numbers_of(struct rh_call *call, bool *ret_text, struct rh_error *error)
 {
     struct rh_text numbers = rh_call_value(call, "numbers");
@@ -96,7 +70,8 @@ static int answer(struct rh_call *call, struct rh_read *read, enum rh_format for
     if (rc != RH_OK)
         return rc;
     add_plan_header(call, read);
-    add_page(out.buf, &page);
+    rh_rows_add_page(out.buf, &page);
+    rh_buf_add_char(out.buf, '}');
     return RH_OK;
 }
 
@@ -278,7 +253,7 @@ static const struct rh_parameter LIST[] = {
     {"after", RH_IN_QUERY, false, RH_SCHEMA_TEXT, "Cursor: `page.next` of an earlier answer"},
     {"before", RH_IN_QUERY, false, RH_SCHEMA_TEXT, "Cursor: `page.prev` of an earlier answer"},
     {"count", RH_IN_QUERY, false, "{\"enum\":[\"none\",\"exact\",\"estimate\"]}",
-     "Whether to count all rows that match"},
+     "`exact` or `estimate`: count all rows that match"},
     {"and", RH_IN_QUERY, false, RH_SCHEMA_TEXT, "All hold: `(a.gt.1,b.eq.2)`"},
     {"or", RH_IN_QUERY, false, RH_SCHEMA_TEXT, "One holds: `(a.eq.1,b.lt.2)`"},
     {"not", RH_IN_QUERY, false, RH_SCHEMA_TEXT, "Does not hold"},
@@ -287,6 +262,8 @@ static const struct rh_parameter LIST[] = {
     {"having", RH_IN_QUERY, false, RH_SCHEMA_TEXT, "Condition on the groups"},
     {"distinct", RH_IN_QUERY, false, RH_SCHEMA_BOOL, "Only rows that differ"},
     {"search", RH_IN_QUERY, false, RH_SCHEMA_TEXT, "Text that a text column contains"},
+    {"collate", RH_IN_QUERY, false, "{\"enum\":[\"binary\",\"source\"]}",
+     "`binary`: text is ordered by code point"},
     FORMAT,
     RH_PARAMETER_NUMBERS,
 };
@@ -317,7 +294,7 @@ static const struct rh_parameter GET[] = {
     "\"type\":\"string\"},\"count\":{\"enum\":[\"none\",\"exact\",\"estimate\"]},\"group\":{"      \
     "\"type\":\"array\"},\"aggregate\":{\"type\":\"object\"},\"having\":{\"type\":\"object\"},"    \
     "\"distinct\":{\"type\":\"boolean\"},\"search\":{\"type\":\"string\"},\"collate\":{\"enum\":[" \
-    "\"binary\"]}},\"additionalProperties\":false}"
+    "\"binary\",\"source\"]}},\"additionalProperties\":false}"
 #define QUERY_EXAMPLE                                                                              \
     "{\"where\": {\"total\": {\"gte\": 100}}, \"order\": [\"-total\"], \"select\": [\"id\", "      \
     "\"total\"], \"limit\": 20}"

@@ -119,6 +119,16 @@ static int update(struct rh_call *call, struct rh_error *error)
     return rc;
 }
 
+static int read_if_none_match(struct rh_call *call, bool *ret_must_be_new, struct rh_error *error)
+{
+    struct rh_text tag = rh_text_trim(rh_web_request_header(call->http, "If-None-Match"));
+
+    *ret_must_be_new = rh_text_is(tag, "*");
+    return tag.len == 0 || *ret_must_be_new
+               ? RH_OK
+               : rh_fail(error, RH_INVALID, "If-None-Match of a write must be *");
+}
+
 static int put(struct rh_call *call, struct rh_error *error)
 {
     struct rh_json *body = NULL;
@@ -129,6 +139,8 @@ static int put(struct rh_call *call, struct rh_error *error)
     rc = rh_call_body(call, &body, error);
     if (rc == RH_OK)
         rc = keyed_options(call, &write, error);
+    if (rc == RH_OK)
+        rc = read_if_none_match(call, &write.options.must_be_new, error);
     if (rc == RH_OK)
         rc = rh_row_write_open(&write, call, error);
     if (rc == RH_OK)
@@ -319,7 +331,7 @@ out:
 #define RETURNING                                                                                  \
     {                                                                                              \
         "returning", RH_IN_QUERY, false, "{\"enum\":[\"none\",\"keys\",\"rows\"]}",                \
-            "What of the written rows is answered; wins over `Prefer`"                             \
+            "`none`, `keys` or `rows`: what of the written rows is answered; wins over `Prefer`"   \
     }
 #define PREFER                                                                                     \
     {                                                                                              \
@@ -342,7 +354,8 @@ out:
      "Upsert: the columns by which a row is known, `a,b`; empty for the primary key"},             \
     {                                                                                              \
         "resolution", RH_IN_QUERY, false, "{\"enum\":[\"merge\",\"ignore\"]}",                     \
-            "Upsert: what happens to a row that exists; `merge` unless given"                      \
+            "Upsert: `merge` the given columns into a row that exists, as is done unless told "    \
+            "otherwise, or `ignore` the given row"                                                 \
     }
 #define TABLE_PATH RH_PARAMETER_APP, RH_PARAMETER_DATASOURCE, RH_PARAMETER_TABLE
 
@@ -360,6 +373,17 @@ static const struct rh_parameter KEYED[] = {TABLE_PATH,
                                             PREFER,
                                             IF_MATCH,
                                             RH_PARAMETER_IDEMPOTENCY("write")};
+static const struct rh_parameter PUT[] = {
+    TABLE_PATH,
+    RH_PARAMETER_KEY,
+    RETURNING,
+    RH_PARAMETER_NUMBERS,
+    PREFER,
+    IF_MATCH,
+    {"If-None-Match", RH_IN_HEADER, false, RH_SCHEMA_TEXT,
+     "`*`: the row must not exist. Otherwise 412"},
+    RH_PARAMETER_IDEMPOTENCY("write"),
+};
 static const struct rh_parameter DELETE[] = {TABLE_PATH, RH_PARAMETER_KEY, IF_MATCH,
                                              RH_PARAMETER_IDEMPOTENCY("write")};
 static const struct rh_parameter WHERE[] = {
@@ -369,7 +393,7 @@ static const struct rh_parameter IMPORT[] = {
     ON_CONFLICT,
     ATOMIC,
     {"format", RH_IN_QUERY, false, "{\"enum\":[\"csv\",\"ndjson\",\"json\"]}",
-     "Instead of Content-Type"},
+     "`csv`, `ndjson` or `json`, instead of Content-Type"},
     RH_PARAMETER_IDEMPOTENCY("write"),
 };
 
@@ -402,8 +426,10 @@ static const struct rh_command COMMANDS[] = {
      .method = "PUT",
      .path = "/api/v1/apps/{app}/data/{datasource}/{table}/{key}",
      .summary = "Put a whole row: it is made, or replaced",
-     .parameters = KEYED,
-     .n_parameters = RH_N(KEYED),
+     .help = "Columns that are left out become NULL; those that the source fills in by itself keep "
+             "their value in a row that exists.",
+     .parameters = PUT,
+     .n_parameters = RH_N(PUT),
      .permission = RH_WRITE,
      .body = ROW,
      .example = "{\"name\": \"Ada\", \"email\": \"ada@example.com\"}",

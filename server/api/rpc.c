@@ -19,6 +19,14 @@ static void add_encoded(struct rh_buf *buf, struct rh_text text)
         rh_buf_addf(buf, "%%%02X", (unsigned char)text.data[i]);
 }
 
+/* What is not JSON by itself (an import) comes as a string. */
+static struct rh_text body_of(const struct rh_command *command, const struct rh_json *member)
+{
+    bool any_type = command->flags & RH_COMMAND_LARGE_BODY;
+
+    return any_type && member->kind == RH_JSON_STRING ? member->text : member->source;
+}
+
 /* Parameters that are not declared are column conditions where the command takes such. */
 static int take_member(struct rh_call *call, const struct rh_json *member, struct rh_buf *query,
                        struct rh_error *error)
@@ -54,7 +62,7 @@ static int take_parameters(struct rh_call *call, const struct rh_json *body, str
     rh_buf_init(&query, (size_t)1 << 20);
     for (const struct rh_json *member = body->child; member && rc == RH_OK; member = member->next) {
         if (rh_text_is(member->key, "body"))
-            call->body = member->source;
+            call->body = body_of(call->command, member);
         else
             rc = take_member(call, member, &query, error);
     }
@@ -115,7 +123,7 @@ static const struct rh_command COMMANDS[] = {
      .summary = "Run any command by name",
      .help =
          "The body is an object with the command's parameters, whatever their place, and its body "
-         "as the member `body`. The answer is that of the command.",
+         "as the member `body` (a string when it is not JSON). The answer is that of the command.",
      .parameters = PARAMETERS,
      .n_parameters = RH_N(PARAMETERS),
      .permission = RH_PUBLIC,

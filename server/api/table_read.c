@@ -197,12 +197,31 @@ static int read_columns(struct rh_arena *arena, const struct rh_json *list, cons
     for (const struct rh_json *item = list ? list->child : NULL; item; item = item->next) {
         int rc;
         snprintf(at, sizeof(at), "%s/%u", pointer, n);
-        rc = read_column(arena, item, at, &columns[n++], error);
+        rc = read_column(arena, item, at, &columns[n], error);
+        for (uint32_t i = 0; rc == RH_OK && i < n; i++)
+            if (rh_text_equal(columns[i].name, columns[n].name))
+                rc = wrong(at, "name", "unlike the names before it", error);
         if (rc != RH_OK)
             return rc;
+        n++;
     }
     *ret_columns = columns;
     return RH_OK;
+}
+
+static uint32_t find_column(const struct rh_table *table, struct rh_text name)
+{
+    for (uint32_t i = 0; i < table->n_columns; i++)
+        if (rh_text_equal(table->columns[i].name, name))
+            return i;
+    return RH_NO_COLUMN;
+}
+
+static int no_column(struct rh_text name, const char *pointer, struct rh_error *error)
+{
+    rh_fail(error, RH_INVALID, "there is no column \"%.*s\"", RH_TEXT_ARG(name));
+    rh_error_pointer(error, pointer);
+    return rh_error_code(error, "unknown-column");
 }
 
 /* Positions of the columns that a list names. */
@@ -225,17 +244,12 @@ static int read_positions(struct rh_arena *arena, const struct rh_json *object, 
     if (!positions)
         return rh_fail_nomem(error);
     for (uint32_t i = 0; i < *ret_n; i++) {
-        uint32_t k = 0;
-        while (k < table->n_columns && !rh_text_equal(table->columns[k].name, names[i]))
-            k++;
-        if (k == table->n_columns) {
+        positions[i] = find_column(table, names[i]);
+        if (positions[i] == RH_NO_COLUMN) {
             char at[POINTER_SIZE];
             snprintf(at, sizeof(at), "%s/%s/%u", pointer, name, i);
-            rh_fail(error, RH_INVALID, "there is no column \"%.*s\"", RH_TEXT_ARG(names[i]));
-            rh_error_pointer(error, at);
-            return rh_error_code(error, "unknown-column");
+            return no_column(names[i], at, error);
         }
-        positions[i] = k;
     }
     *ret_positions = positions;
     return RH_OK;
@@ -395,6 +409,18 @@ static struct rh_ddl_change *next_change(struct changes *changes, uint32_t kind)
     return change;
 }
 
+/* Whether the table has the column, or has it by the changes so far. */
+static bool has_column(const struct changes *changes, struct rh_text name)
+{
+    for (uint32_t i = 0; i < changes->n; i++) {
+        const struct rh_ddl_change *change = &changes->items[i];
+        if ((change->kind == RH_DDL_ADD_COLUMN && rh_text_equal(change->column->name, name)) ||
+            (change->kind == RH_DDL_RENAME_COLUMN && rh_text_equal(change->new_name, name)))
+            return true;
+    }
+    return find_column(changes->table, name) != RH_NO_COLUMN;
+}
+
 static int too_many(struct rh_error *error)
 {
     return rh_fail(error, RH_INVALID, "more than %d changes at once", MAX_CHANGES);
@@ -405,7 +431,7 @@ static int add_columns(struct changes *changes, const struct rh_json *body, cons
 {
     const struct rh_json *list = NULL;
     struct rh_column *columns = NULL;
-    char pointer[32];
+    char pointer[48];
     int rc;
 
     snprintf(pointer, sizeof(pointer), "/%s", member);
@@ -413,9 +439,13 @@ static int add_columns(struct changes *changes, const struct rh_json *body, cons
     if (rc == RH_OK)
         rc = read_columns(changes->arena, list, pointer, &columns, error);
     for (uint32_t i = 0; rc == RH_OK && list && i < list->n; i++) {
+        bool known = kind == RH_DDL_ADD_COLUMN || has_column(changes, columns[i].name);
         struct rh_ddl_change *change = next_change(changes, kind);
         if (!change)
             return too_many(error);
+        snprintf(pointer, sizeof(pointer), "/%s/%u/name", member, i);
+        if (!known)
+            return no_column(columns[i].name, pointer, error);
         change->column = &columns[i];
     }
     return rc;
@@ -426,16 +456,21 @@ static int add_named(struct changes *changes, const struct rh_json *body, const 
 {
     const struct rh_json *list = NULL;
     struct rh_text *names = NULL;
+    char pointer[48];
     int rc;
 
     rc = read_list(body, member, "", &list, error);
     if (rc == RH_OK)
         rc = read_texts(changes->arena, list, "", member, &names, error);
     for (uint32_t i = 0; rc == RH_OK && list && i < list->n; i++) {
+        bool known = kind == RH_DDL_DROP_INDEX || has_column(changes, names[i]);
         struct rh_ddl_change *change = next_change(changes, kind);
         struct rh_column *column = rh_arena_alloc(changes->arena, sizeof(*column));
         if (!change || !column)
             return change ? rh_fail_nomem(error) : too_many(error);
+        snprintf(pointer, sizeof(pointer), "/%s/%u", member, i);
+        if (!known)
+            return no_column(names[i], pointer, error);
         column->name = names[i];
         change->column = column;
         if (kind == RH_DDL_DROP_INDEX)
@@ -451,12 +486,15 @@ static int add_renames(struct changes *changes, const struct rh_json *body, stru
     if (object && object->kind != RH_JSON_OBJECT)
         return wrong("", "rename", "an object of old and new names", error);
     for (const struct rh_json *item = object ? object->child : NULL; item; item = item->next) {
+        bool known = has_column(changes, item->key);
         struct rh_ddl_change *change = next_change(changes, RH_DDL_RENAME_COLUMN);
         struct rh_column *column = rh_arena_alloc(changes->arena, sizeof(*column));
         if (!change || !column)
             return change ? rh_fail_nomem(error) : too_many(error);
         if (item->kind != RH_JSON_STRING || item->text.len == 0)
             return wrong("", "rename", "an object of old and new names", error);
+        if (!known)
+            return no_column(item->key, "/rename", error);
         column->name = item->key;
         change->column = column;
         change->new_name = item->text;

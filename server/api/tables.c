@@ -85,8 +85,10 @@ static int apply(struct rh_call *call, struct rh_session *session,
                                                                  changes, n, sizeof(changes[0]),
                                                                  dry_run ? RH_DDL_DRY_RUN : 0,
                                                                  &native, error));
-    if (rc != RH_OK)
+    if (rc != RH_OK) {
+        error->row = RH_NO_ROW; /* which change it was; there are no rows */
         return rc;
+    }
     *ret_done = !dry_run;
     if (dry_run) {
         buf = rh_call_reply(call, 200);
@@ -120,6 +122,25 @@ static struct rh_text full_name(struct rh_call *call, struct rh_text schema, str
     return full ? rh_text_of(full) : name;
 }
 
+/* SQLite would make a relation to a table that is not there, and then refuse every row. */
+static int check_relations(struct rh_call *call, const struct rh_session *session,
+                           const struct rh_table *table, struct rh_error *error)
+{
+    for (uint32_t i = 0; i < table->n_foreign_keys; i++) {
+        const struct rh_foreign_key *key = &table->foreign_keys[i];
+        const struct rh_table *there = NULL;
+        char at[64];
+        if (!key->schema.len && rh_text_equal(key->table, table->name))
+            continue;
+        if (rh_tableset_find(session->tables, full_name(call, key->schema, key->table), &there,
+                             error) == RH_OK)
+            continue;
+        snprintf(at, sizeof(at), "/relations/%u/table", i);
+        return rh_error_pointer(error, at);
+    }
+    return RH_OK;
+}
+
 static int create(struct rh_call *call, struct rh_error *error)
 {
     struct rh_session session = {0};
@@ -137,8 +158,11 @@ static int create(struct rh_call *call, struct rh_error *error)
         rc = open_session(call, &session, error);
     if (rc != RH_OK)
         return rc;
-    rc = apply(call, &session, &(struct rh_ddl_change){.kind = RH_DDL_CREATE_TABLE, .table = table},
-               1, &done, error);
+    rc = check_relations(call, &session, table, error);
+    if (rc == RH_OK)
+        rc = apply(call, &session,
+                   &(struct rh_ddl_change){.kind = RH_DDL_CREATE_TABLE, .table = table}, 1, &done,
+                   error);
     rh_session_close(&session);
     if (rc != RH_OK || !done)
         return rc;

@@ -13,6 +13,7 @@
 #include "rows/encode.h"
 #include "rows/write.h"
 #include "server/api/call.h"
+#include "server/api/rows_out.h"
 #include "server/api/rows_written.h"
 
 #include <stdio.h>
@@ -54,8 +55,11 @@ static int text_of(const struct step *step, const char *name, struct rh_text *re
 {
     const struct rh_json *member = rh_json_member(step->object, name);
 
-    if (member && member->kind != RH_JSON_STRING)
-        return wrong(step, name, "must be a text", error);
+    if (member && member->kind != RH_JSON_STRING) {
+        char message[64];
+        snprintf(message, sizeof(message), "%s must be a text", name);
+        return wrong(step, name, message, error);
+    }
     *ret_text = member ? member->text : (struct rh_text){NULL, 0};
     return RH_OK;
 }
@@ -104,7 +108,9 @@ static int key_of(const struct step *step, struct rh_value **ret_key, struct rh_
     if (!key)
         return RH_OK;
     if (key->kind != RH_JSON_STRING && key->kind != RH_JSON_NUMBER)
-        return wrong(step, "key", "key must be a text or a number", error);
+        return wrong(
+            step, "key",
+            "key must be a number or a text, as in a path: \"7\", or \"7,a\" for two parts", error);
     return rh_bind_key(step->call->arena, step->table, key->text, ret_key, error);
 }
 
@@ -278,6 +284,7 @@ static struct rh_json *query_part(const struct step *step)
 static int pull(struct step *step, struct rh_read *read, struct rh_error *error)
 {
     struct rh_batch batch = {.struct_size = sizeof(batch)};
+    struct rh_page page = {.count = -1};
     struct rh_encoder *encoder;
     uint32_t n_columns = 0;
     const struct rh_column *columns = rh_read_columns(read, &n_columns);
@@ -291,8 +298,15 @@ static int pull(struct step *step, struct rh_read *read, struct rh_error *error)
     rh_encoder_begin(encoder, step->out);
     while ((rc = rh_read_next(read, &batch, error)) == RH_OK)
         rh_encoder_rows(encoder, step->out, &batch);
-    rh_buf_add_str(step->out, "]}");
-    return rc == RH_END ? RH_OK : rc;
+    if (rc != RH_END)
+        return rc;
+    rc = rh_read_page(read, &page, error);
+    if (rc != RH_OK)
+        return rc;
+    rh_buf_add_char(step->out, ']');
+    rh_rows_add_page(step->out, &page);
+    rh_buf_add_char(step->out, '}');
+    return RH_OK;
 }
 
 static int query(struct step *step, struct rh_error *error)

@@ -19,9 +19,15 @@ static int split(const char *address, char **ret_host, char **ret_port, struct r
     const char *colon = strrchr(address, ':');
     const char *host = address;
     size_t host_len = colon ? (size_t)(colon - address) : 0;
+    uint64_t port = 0;
 
     if (!colon || colon[1] == '\0')
         return rh_fail(error, RH_CONFIG, "\"%s\" is no address to listen on: want host:port",
+                       address);
+    /* getaddrinfo would take the number modulo 65536. */
+    if (!rh_text_to_u64(rh_text_of(colon + 1), &port) || port > UINT16_MAX)
+        return rh_fail(error, RH_CONFIG,
+                       "\"%s\" is no address to listen on: the port is a number up to 65535",
                        address);
     if (host_len >= 2 && host[0] == '[' && host[host_len - 1] == ']') {
         host++;

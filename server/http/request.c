@@ -110,10 +110,22 @@ static struct rh_web_request *take(struct rh_web_requests *requests)
     return request;
 }
 
-static bool set_uri(struct rh_web_request *request, const char *uri)
+/* Behind "http://host" of the absolute form, which proxies may send. */
+static const char *skip_authority(const char *uri)
 {
+    const char *behind = *uri == '/' ? NULL : strstr(uri, "://");
+
+    if (!behind)
+        return uri;
+    behind += strlen("://");
+    behind += strcspn(behind, "/?");
+    return *behind == '/' ? behind : "/";
+}
+
+static bool set_uri(struct rh_web_request *request, const char *whole)
+{
+    const char *uri = skip_authority(whole), *query;
     size_t size = strlen(uri) + 1;
-    const char *query;
 
     if (size > request->uri_cap) {
         char *grown = realloc(request->uri, size + 256);

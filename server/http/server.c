@@ -18,6 +18,7 @@
 
 #include <microhttpd.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -69,12 +70,17 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     rh_web_request_unref(server->requests, request);
 }
 
-static enum MHD_Result send_reply(struct rh_web_request *request)
+static enum MHD_Result send_last_reply(struct rh_web_request *request, bool last)
 {
-    bool sent = rh_web_reply_send(request, atomic_load(&request->server->stopping));
+    bool sent = rh_web_reply_send(request, last);
 
     request->phase = RH_WEB_SENT;
     return sent ? MHD_YES : MHD_NO;
+}
+
+static enum MHD_Result send_reply(struct rh_web_request *request)
+{
+    return send_last_reply(request, atomic_load(&request->server->stopping));
 }
 
 static void refuse(struct rh_web_request *request, enum rh_web_refusal why)
@@ -83,6 +89,37 @@ static void refuse(struct rh_web_request *request, enum rh_web_refusal why)
 
     handler->refuse(handler->context, request, why);
     request->replied = true;
+}
+
+/* What is said about where the body ends. A proxy in front that took the other of two answers would
+ * let one client's body pass for another's request. */
+struct framing {
+    unsigned n_lengths, n_codings;
+    bool chunked;
+};
+
+static enum MHD_Result look_at_framing(void *context, enum MHD_ValueKind kind, const char *name,
+                                       const char *value)
+{
+    struct framing *framing = context;
+
+    (void)kind;
+    if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0) {
+        framing->n_lengths++;
+    } else if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
+        framing->n_codings++;
+        framing->chunked = value && strcasecmp(value, "chunked") == 0;
+    }
+    return MHD_YES;
+}
+
+static bool is_framed_once(struct MHD_Connection *connection)
+{
+    struct framing framing = {0};
+
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, look_at_framing, &framing);
+    return framing.n_lengths + framing.n_codings <= 1 &&
+           (framing.n_codings == 0 || framing.chunked);
 }
 
 static enum MHD_Result on_headers(struct rh_web_request *request, const char *method)
@@ -100,6 +137,11 @@ static enum MHD_Result on_headers(struct rh_web_request *request, const char *me
     if (length.data && !rh_text_to_u64(length, &announced))
         announced = UINT64_MAX;
     request->replied = !handler->begin(handler->context, request);
+    if (!is_framed_once(request->connection)) {
+        if (!request->replied)
+            refuse(request, RH_WEB_REFUSE_FRAMING);
+        return send_last_reply(request, true);
+    }
     if (!request->replied && announced > request->max_body)
         refuse(request, RH_WEB_REFUSE_TOO_LARGE);
     /* An answer before the body closes the connection, so it is given only when reading the body

@@ -18,6 +18,7 @@ enum rh_web_refusal {
     RH_WEB_REFUSE_BUSY,      /* the queue is full */
     RH_WEB_REFUSE_TOO_LARGE, /* the body is above max_body */
     RH_WEB_REFUSE_STORAGE,   /* the body could not be kept */
+    RH_WEB_REFUSE_FRAMING,   /* it is not clear where the body ends */
 };
 
 struct rh_web_handler {

@@ -270,6 +270,13 @@ def test_commands_by_name(api, app, sqlite):
     assert made.status_code == 201
     assert api.post("/api/rpc/apps.delete", json={"app": "by-name"}).status_code == 204
     assert api.post("/api/rpc/health.live").status_code == 200
+    where["table"] = "lines"
+    report = api.data("POST", "/api/rpc/rows.import",
+                      json={**where, "format": "csv", "body": "order_id,line\n900,rpc\n"})
+    assert report["written"] == 1
+    assert api.data("POST", "/api/rpc/rows.get", json={**where, "key": "900,rpc"})["note"] is None
+    report = api.data("POST", "/api/rpc/rows.import", json={**where, "body": [{"order_id": 901, "line": "rpc"}]})
+    assert report["written"] == 1
 
 
 def test_wrong_calls_by_name(api, app):
@@ -298,3 +305,12 @@ def test_a_refused_connector_is_listed_with_its_reason(tmp_path):
         assert listed["sqlite"]["state"] == "ready"
         assert listed["broken"]["state"] == "refused" and "ELF" in listed["broken"]["reason"]
         problem(api.get("connectors/broken"), "connector-refused", 503)
+
+
+def test_a_name_that_is_taken_is_told_plainly(api, app, sqlite):
+    answer = problem(api.post("apps", json={"name": app}), "already-exists", 409)
+    assert answer["detail"] == f'there is an app "{app}" already' and answer["errors"][0]["pointer"] == "/name"
+    answer = problem(api.post(f"apps/{app}/datasources", json={
+        "name": sqlite.name, "connector": "sqlite", "config": {"path": "x.db"}}), "already-exists", 409)
+    assert answer["detail"] == f'there is a datasource "{sqlite.name}" in the app "{app}" already'
+    assert answer["errors"][0]["pointer"] == "/name"

@@ -85,6 +85,17 @@ def test_pointers_name_the_place(source, body, pointer):
     assert answer.json()["errors"][0]["pointer"].startswith(pointer), answer.text
 
 
+@pytest.mark.parametrize("query, hint", [
+    ("order=total.desc", "write -total"), ("order=total.asc", "write total"), ("status=null", "write status=null.true"),
+    ("status=is.null", "write status=null.true"), ("not.status=eq.open", "status=not.eq.open"),
+    ("not=status.eq.open", "(a.gt.1)"), ("group=status&aggregate=n:count(*)&having=n.gt.1", "(a.gt.1)"),
+    ("created_at=gte.2024-01-01T00:00:00+01:00", "write it as %2B"), ("status=open", "write status=eq.open"), ("total.x=eq.1", '"total" is a column'),
+])
+def test_slips_are_told_what_to_write(sqlite, query, hint):
+    answer = sqlite.api.get(sqlite.path("orders", "?" + query))
+    assert answer.status_code in (400, 422) and hint in answer.json()["hint"], answer.text
+
+
 def test_noise_in_the_url(source):
     rng = random.Random(7)
     words = ["id", "total", "status", "eq", "gt", "in", "and", "or", "not", "(", ")", ",", ".", "=", "&", "%", "%28", "\"",

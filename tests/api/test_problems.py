@@ -1,5 +1,6 @@
 """Every problem code that the server lists is provoked here, or it says why it cannot be."""
 import json
+import re
 import socket
 import threading
 
@@ -18,6 +19,8 @@ UNREACHABLE = {
     "datasource-protocol": "libpq tells a malformed answer by closing the connection",
     "unknown-outcome": "a commit whose answer is lost cannot be timed; the connector's own tests cut the wire",
     "out-of-memory": "needs a machine without memory",
+    "needs-index": "none of these sources refuses for want of an index",
+    "egress-forbidden": "the host's HTTP tests ask for such an address",
     "spill-failed": "needs a full disk",
     "connector-contract": "none of these connectors breaks its contract; the row SDK's unit tests have some that do",
     "no-transactions": "all of these connectors have transactions",
@@ -75,6 +78,8 @@ simple("unknown-operator", lambda w: w.api.get(w.orders("?id=foo.1")))
 simple("unknown-column", lambda w: w.api.get(w.orders("?nothing=eq.1")))
 simple("unknown-parameter", lambda w: w.api.get("apps?x=1"))
 simple("missing-parameter", lambda w: w.api.post("/api/rpc/apps.get"))
+simple("unknown-relation", lambda w: w.api.get(w.orders("?customer.name=eq.Ada")))
+simple("internal-datasource", lambda w: w.api.delete(f"apps/{w.app}/datasources/internal"))
 simple("unconditional-write", lambda w: w.api.delete(w.orders(), json={}))
 simple("unauthorized", lambda w: w.server.client("another-key-altogether").get("me"))
 simple("unknown-route", lambda w: w.api.get("nothing"))
@@ -141,6 +146,13 @@ def _(w):
     path = w.postgres("permission")
     return w.api.post(path + "/native", json={
         "text": "do $$ begin raise insufficient_privilege using message = 'not yours'; end $$", "read_only": False})
+
+
+@provokes("datasource-full")
+def _(w):
+    path = w.postgres("full")
+    return w.api.post(path + "/native", json={
+        "text": "do $$ begin raise disk_full using message = 'no space left on device'; end $$", "read_only": False})
 
 
 @provokes("conflict")
@@ -272,6 +284,16 @@ def test_every_code_is_dealt_with():
     codes = set(listed())
     assert codes == set(PROVOKE) | set(UNREACHABLE)
     assert not set(PROVOKE) & set(UNREACHABLE)
+
+
+def test_every_code_in_the_sources_is_listed():
+    """A code is the literal that one of these functions is given."""
+    from client import ROOT
+    given = re.compile(r'(?:rh_error_code|rh_binder_fail|rh_spec_fail|rh_url_fail)\([^"();]*"([a-z-]+)"')
+    codes = {code for folder in ("core", "sdk/rows", "server", "plugins") for path in (ROOT / folder).rglob("*.c")
+             for code in given.findall(path.read_text())}
+    assert len(codes) > 30
+    assert codes - set(listed()) <= {"feed-gone"}  # there are no feeds over HTTP
 
 
 def test_the_list_is_in_the_document(api):

@@ -68,6 +68,15 @@ def test_a_page(source):
     assert int(answer.headers["Content-Length"]) == len(answer.content)
 
 
+def test_a_page_tells_how_text_is_ordered(source):
+    def order(query):
+        return source.api.get(source.path("customers", query)).json().get("meta", {}).get("order")
+
+    assert order("?order=name&collate=binary") == "binary"
+    assert order("?order=name") == ("source" if source.kind == "postgres" else "binary")
+    assert order("?order=id") is None
+
+
 def test_numbers_as_text(source):
     row = source.api.data("GET", source.path("orders", "?id=eq.1&numbers=string"))[0]
     assert row["total"] == ORDERS[0]["total"] and row["id"] == "1"
@@ -133,6 +142,13 @@ def test_explain(source):
 
 
 # ---- Formats ---------------------------------------------------------------------------------
+
+def test_a_stream_does_not_tell_what_it_has_not_read_yet(source):
+    for form in ("csv", "ndjson"):
+        plan = source.api.get(source.path("orders", "?format=" + form)).headers["Rowhouse-Plan"]
+        assert plan.startswith("pushed=") and "scanned=" not in plan
+    assert "scanned=" in source.api.get(source.path("orders", "?limit=1")).headers["Rowhouse-Plan"]
+
 
 def test_formats(source):
     api = source.api
@@ -275,6 +291,33 @@ def test_upsert(source):
     assert api.patch(path + "/1", json={"name": "Ada"}).status_code == 200
 
 
+def test_upsert_by_columns_without_a_unique_constraint(source):
+    """What the source cannot do itself is completed: a look, then updates by key and inserts."""
+    api, path = source.api, source.path("customers")
+    body = [{"name": "Ada", "email": "changed@example.com"}, {"name": "Fresh", "email": "fresh@example.com"}]
+    answer = api.post(path + "?on_conflict=name", json=body)
+    assert answer.status_code == 200, answer.text
+    rows = api.data("GET", path + "?name=in.(Ada,Fresh)&order=name")
+    assert [(row["name"], row["email"]) for row in rows] == [(row["name"], row["email"]) for row in body]
+    steps = [{"update": "customers", "key": 2, "set": {"country": "SE"}},
+             {"upsert": "customers", "rows": [{"name": "Ada", "email": "ada@example.com"}], "on_conflict": "name"}]
+    done = api.data("POST", f"apps/{source.app}/transaction", json={"datasource": source.name, "operations": steps})
+    assert [step["affected"] for step in done] == [1, 1]
+    assert api.data("GET", path + "/2")["country"] == "SE"
+    assert api.delete(path, json={"where": {"name": "Fresh"}}).json()["meta"]["affected"] == 1
+    assert api.patch(path + "/2", json={"country": "NO"}).status_code == 200
+    assert api.data("GET", path + "/1")["email"] == "ada@example.com"
+
+
+def test_a_duplicate_names_its_column(source):
+    if source.kind == "memory":
+        pytest.skip("it has no unique indexes")
+    answer = source.api.post(source.path("customers"), json=[{"name": "x", "email": "x"},
+                                                             {"name": "y", "email": "ada@example.com"}])
+    error = problem(answer, "constraint", 409)["errors"][0]
+    assert (error["pointer"], error["column"], error["row"]) == ("/1/email", "email", 1)
+
+
 def test_update_one(source):
     api, path = source.api, source.path("orders", "/9")
     before = api.get(path)
@@ -301,8 +344,14 @@ def test_put(source):
     problem(api.put(path, json={"name": "R", "email": "p"}, headers={"If-Match": made.headers["ETag"]}), "stale", 412)
     problem(api.put(source.path("customers", "/91"), json={"name": "R", "email": "r"}, headers={"If-Match": "*"}),
             "stale", 412)
+    problem(api.put(path, json={"name": "R", "email": "p"}, headers={"If-None-Match": "*"}), "stale", 412)
+    problem(api.put(path, json={"name": "R", "email": "p"}, headers={"If-None-Match": '"x"'}), "invalid-request", 400)
+    assert api.data("GET", path)["name"] == "Q"
     assert api.delete(path).status_code == 204
     problem(api.delete(path), "not-found", 404)
+    made = api.put(path, json={"name": "S", "email": "s@example.com"}, headers={"If-None-Match": "*"})
+    assert made.status_code == 201 and made.json()["data"]["name"] == "S"
+    assert api.delete(path).status_code == 204
 
 
 def test_by_condition(source):
@@ -413,7 +462,7 @@ def test_a_transaction(source):
     results = api.data("POST", path, json={"datasource": source.name, "operations": steps})
     assert results[0] == {"affected": 1, "rows": [{"id": 80}]}
     assert results[1]["rows"][0]["country"] == "SE"
-    assert results[3] == {"rows": [{"name": "U", "country": "SE"}]}
+    assert results[3]["rows"] == [{"name": "U", "country": "SE"}]
     assert results[4]["affected"] == 2 and results[5] == {"affected": 1}
     steps = [{"update": "orders", "where": {"id": {"lte": 2}}, "set": {"qty": 1}},
              {"insert": "customers", "row": {"id": 1, "name": "T", "email": "t"}}]
@@ -423,10 +472,22 @@ def test_a_transaction(source):
     source.restore("orders", ORDERS)
 
 
+def test_a_query_in_a_transaction_says_what_it_leaves_out(source):
+    body = {"datasource": source.name, "operations": [
+        {"query": "orders", "select": ["id"], "count": "exact"},
+        {"query": "orders", "select": ["id"], "where": {"id": {"gt": 198}}}]}
+    whole, rest = source.api.data("POST", f"apps/{source.app}/transaction", json=body)
+    assert len(whole["rows"]) == 100 and whole["page"]["count"] == 200
+    after = source.api.get(source.path("orders", f"?select=id&after={whole['page']['next']}"))
+    assert [row["id"] for row in after.json()["data"]] == list(range(101, 201))
+    assert len(rest["rows"]) == 2 and rest["page"]["next"] is None
+
+
 @pytest.mark.parametrize("steps, code, pointer", [
     ([], "invalid-request", "/operations"), (None, "invalid-request", "/operations"),
     ([5], "invalid-request", "/operations/0"), ([{}], "invalid-request", "/operations/0"),
     ([{"insert": "customers"}], "invalid-request", "/operations/0/rows"),
+    ([{"upsert": "customers", "row": {}, "on_conflict": ["id"]}], "invalid-request", "/operations/0/on_conflict"),
     ([{"insert": "customers", "row": {}, "x": 1}], "invalid-request", "/operations/0/x"),
     ([{"update": "customers", "key": 1}], "invalid-request", "/operations/0/set"),
     ([{"update": "customers", "set": {"name": "x"}}], "unconditional-write", None),
@@ -538,3 +599,84 @@ def test_tables_that_make_no_sense(sqlite, body, pointer):
     answer = sqlite.api.post(sqlite.tables(), json=body)
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+def test_a_datasource_that_is_read_only(api, app, sqlite):
+    api.data("POST", f"apps/{app}/datasources", 201, json={
+        "name": "glass", "connector": "sqlite", "config": {**sqlite.made["config"], "read_only": True}})
+    path = f"apps/{app}/datasources/glass"
+    problem(api.post(f"apps/{app}/data/glass/customers", json={"name": "x", "email": "x"}), "read-only", 422)
+    problem(api.post(path + "/native", json={"text": "delete from orders", "read_only": False}), "read-only", 422)
+    problem(api.post(path + "/tables", json={"name": "t", "columns": [{"name": "a", "type": "int"}]}), "read-only", 422)
+    assert len(api.data("GET", f"apps/{app}/data/glass/customers")) == 4
+
+
+@pytest.mark.parametrize("change, pointer", [
+    ({"drop": ["id", "nothing"]}, "/drop/1"), ({"rename": {"nothing": "x"}}, "/rename"),
+    ({"alter": [{"name": "nothing", "type": "int"}]}, "/alter/0/name"),
+    ({"add_indexes": [{"name": "i", "columns": ["nothing"]}]}, "/add_indexes/0/columns/0"),
+])
+def test_changes_of_columns_that_are_not_there(source, change, pointer):
+    for rest in ("/orders", "/orders?dry_run=true"):
+        answer = problem(source.api.patch(source.tables(rest), json=change), "unknown-column", 400)
+        assert answer["errors"][0]["pointer"] == pointer
+
+
+def test_tables_that_cannot_be(sqlite):
+    columns = [{"name": "a", "type": "int"}, {"name": "b", "type": "int"}]
+    answer = problem(sqlite.api.post(sqlite.tables(), json={"name": "t", "columns": columns + columns[:1]}),
+                     "invalid-request", 400)
+    assert answer["errors"][0]["pointer"] == "/columns/2/name"
+    relation = {"columns": ["a"], "table": "nothing", "ref_columns": ["id"]}
+    answer = problem(sqlite.api.post(sqlite.tables(), json={"name": "t", "columns": columns, "relations": [relation]}),
+                     "unknown-table", 404)
+    assert answer["errors"][0]["pointer"] == "/relations/0/table"
+    relation["table"] = "t"
+    relation["ref_columns"] = ["b"]
+    made = sqlite.api.post(sqlite.tables(), json={"name": "t", "columns": columns, "key": ["b"], "relations": [relation]})
+    assert made.status_code == 201, made.text
+    answer = problem(sqlite.api.post(sqlite.tables(), json={"name": "t", "columns": columns}), "already-exists", 409)
+    assert "errors" not in answer
+    assert sqlite.api.delete(sqlite.tables("/t")).status_code == 204
+
+
+def test_an_aggregate_that_cannot_be_is_named(source):
+    body = {"aggregate": {"revenue": {"sum": "status"}}}
+    answer = problem(source.api.post(source.path("orders", "/query"), json=body), "invalid-query", 400)
+    for word in ("revenue", "status", "text"):
+        assert f'"{word}"' in answer["detail"] or word in answer["detail"]
+    assert "numbers" in answer["hint"]
+
+
+@pytest.mark.parametrize("column, value", [("small", 40000), ("small", -32769), ("medium", 2147483648), ("short", 1e39)])
+def test_a_number_beyond_its_column_names_it(source, column, value):
+    if source.kind != "postgres":
+        pytest.skip("the column types are PostgreSQL's")
+    native(source, text="create table if not exists narrow (id int primary key, small smallint, medium int, short real)",
+           read_only=False)
+    source.api.post(f"apps/{source.app}/datasources/{source.name}/refresh")
+    path = source.path("narrow")
+    error = problem(source.api.post(path, json={"id": 1, column: value}), "invalid-value", 422)["errors"][0]
+    assert (error["column"], error["pointer"]) == (column, f"/{column}") and f'"{column}"' in error["detail"]
+    rows = [{"id": i, column: value if i == 777 else 1} for i in range(2000)]  # many go by COPY
+    error = problem(source.api.post(path + "?returning=none", json=rows), "invalid-value", 422)["errors"][0]
+    assert (error["column"], error["row"]) == (column, 777)
+    assert source.api.data("GET", path, params={column: f"gte.{value}"}) == []
+
+
+def test_native_columns_of_one_name(sqlite):
+    answer = native(sqlite, text="select 1 as n, 2 as n, 3 as n_2, 4 as n").json()
+    assert answer["data"] == [{"n": 1, "n_2": 2, "n_2_2": 3, "n_3": 4}]
+    assert [c["name"] for c in answer["columns"]] == list(answer["data"][0])
+
+
+def test_an_import_names_the_line_at_fault(sqlite):
+    path, headers = sqlite.path("lines", "/import"), {"Content-Type": "text/csv"}
+    for body, line in ((b"order_id,line\n1,a\n1,\xff\n", 3), (b"\xff,line\n1,a\n", 1), (b"order_id,line\n1,\"a\n", 2)):
+        answer = problem(sqlite.api.post(path, data=body, headers=headers), "invalid-csv", 400)
+        assert answer["detail"].startswith(f"line {line}"), answer
+
+
+def test_a_row_that_is_none(source):
+    for body in ([5], [{"name": "x", "email": "x"}, []], "x"):
+        problem(source.api.post(source.path("customers"), json=body), "invalid-request", 400)

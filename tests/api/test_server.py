@@ -1,6 +1,7 @@
 """The server itself: starting, settings, health, credentials, addresses, stopping."""
 import os
 import signal
+import socket
 import stat
 import subprocess
 import threading
@@ -8,7 +9,8 @@ import threading
 import pytest
 import requests
 
-from client import KEY, PATIENCE, PROGRAM, Server, environment, problem, raw, temporary_server, until
+from client import (KEY, PATIENCE, PROGRAM, Server, environment, problem, raw, store_of_its_own, temporary_server,
+                    until)
 
 
 def refused(*flags, **env):
@@ -52,6 +54,8 @@ def test_reference_names_every_command_and_problem(api):
     ([], {"ROWHOUSE_LOG_LEVEL": "loud"}, "log_level"),
     ([], {"ROWHOUSE_ADMIN_KEY": "short"}, "admin_key"),
     (["--config", "/no/such/file"], {}, "/no/such/file"),
+    (["--listen", "127.0.0.1:65536"], {}, "up to 65535"),
+    (["--listen", "127.0.0.1:http"], {}, "up to 65535"),
     (["--master-key", "zz"], {}, "MASTER_KEY"),
 ])
 def test_wrong_settings_are_refused(tmp_path, flags, env, wanted):
@@ -98,6 +102,17 @@ def test_first_start_makes_a_key_that_stays(tmp_path):
     assert not any("Administrator key" in line for line in server.lines)
     assert server.client(key).get("me").status_code == 200
     assert server.stop() == 0
+
+
+def test_a_first_start_that_fails_tells_its_key_all_the_same(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = subprocess.run([str(PROGRAM), "--listen", f"127.0.0.1:{taken.getsockname()[1]}", "--data",
+                               str(tmp_path / "data")], capture_output=True, text=True, timeout=PATIENCE,
+                              env=environment(**store_of_its_own()))
+    assert done.returncode == 1 and "cannot listen" in done.stderr
+    assert (tmp_path / "data" / "admin.key").read_text().strip() in done.stdout
 
 
 def test_health(server):
@@ -160,6 +175,7 @@ def test_methods_that_an_address_does_not_have(api):
     answer = api.put("apps")
     problem(answer, "method-not-allowed", 405)
     assert answer.headers["Allow"] == "GET, HEAD, POST, OPTIONS"
+    assert "PUT" in answer.json()["detail"] and answer.headers["Allow"] in answer.json()["hint"]
     answer = api.call("BREW", "apps")
     problem(answer, "method-not-allowed", 405)
     problem(api.call("TRACE", "nothing"), "unknown-route", 404)
@@ -225,6 +241,34 @@ def test_malformed_requests_do_not_hurt(server, api):
         except OSError:
             pass
     assert api.get("me").status_code == 200
+
+
+@pytest.mark.parametrize("headers, body", [
+    ("Content-Length: 2\r\nContent-Length: 3\r\n", "{} "),
+    ("Content-Length: 0\r\nContent-Length: 40\r\n", "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ("Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", "2\r\n{}\r\n0\r\n\r\n"),
+    ("Transfer-Encoding: gzip\r\n", "{}"), ("Transfer-Encoding: gzip, chunked\r\n", "2\r\n{}\r\n0\r\n\r\n"),
+])
+def test_a_body_whose_end_is_not_clear(server, headers, body):
+    """A proxy in front might take a part of it for the next request."""
+    head = f"POST /api/v1/apps HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n{headers}\r\n"
+    answer = raw(server, (head + body).encode())
+    assert answer.startswith(b"HTTP/1.1 400 ") and answer.count(b"HTTP/1.1 ") == 1
+    assert b"invalid-request" in answer and b"Connection: close" in answer
+
+
+def test_compressed_bodies_are_refused(sqlite):
+    answer = sqlite.api.post(sqlite.path("orders", "/query"), data=b"{}", headers={"Content-Encoding": "gzip"})
+    problem(answer, "unsupported-media-type", 415)
+    answer = sqlite.api.post(sqlite.path("orders", "/query"), data=b"{}", headers={"Content-Encoding": "identity"})
+    assert answer.status_code == 200
+
+
+def test_addresses_in_absolute_form(server):
+    for address, status in (("http://any.example:80/health/live?", 200), ("http://any.example/health/live", 200),
+                            ("http://any.example", 404), ("nothing://", 404)):
+        answer = raw(server, f"GET {address} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        assert answer.startswith(b"HTTP/1.1 %d " % status), answer
 
 
 def test_pipelined_requests(server):

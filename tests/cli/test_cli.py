@@ -264,3 +264,24 @@ def test_postgres():
                    check=True)
     rows = json.loads(rowhouse("query", url, "cli_rows", "--where", "v=gt.1", "--format", "json").stdout)
     assert [r["id"] for r in rows] == [5, 6, 7]
+
+
+def test_limits_beyond_a_page(tmp_path):
+    path = tmp_path / "many.db"
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE n (i INTEGER PRIMARY KEY)")
+    db.execute("INSERT INTO n WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 10005) SELECT i FROM c")
+    db.commit()
+    db.close()
+    lines = rowhouse("query", str(path), "n", "--limit", "10003", "--format", "csv").stdout.split()
+    assert lines == ["i", *(str(i) for i in range(1, 10004))]
+    assert len(json.loads(rowhouse("query", str(path), "n", "--limit", "10001", "--format", "json").stdout)) == 10001
+    assert "more than this 1 row:" in rowhouse("query", str(path), "n", "--limit", "1").stderr
+
+
+def test_every_help_ends_its_line():
+    for words in (["--help"], ["connector", "--help"], *([w, "--help"] for w in ("query", "tables", "connectors", "describe")),
+                  *(["connector", w, "--help"] for w in
+                    ("new", "check", "keygen", "sign", "verify", "install", "list", "remove"))):
+        text = rowhouse(*words).stdout
+        assert text.startswith("Usage: rowhouse ") and text.endswith("\n"), words

@@ -15,8 +15,8 @@ ROOTS = ["core/include", "core", "sdk", ".", "tests"]
 PACKAGES = ["libmicrohttpd", "libpq", "jansson", "sqlite3", "libsodium", "libpcre2-8", "libutf8proc",
             "zlib", "libzstd", "check", "libcurl", "libcrypto", "libmariadb", "odbc", "hiredis",
             "libmongoc-1.0"]
-FLAGS = ["-std=gnu17", "-D_GNU_SOURCE", '-DRH_VERSION="0"', "-Wall", "-Wextra", "-Wno-unused-parameter",
-         "-Werror", "-fsyntax-only"]
+FLAGS = ["-std=gnu17", "-D_GNU_SOURCE", '-DRH_VERSION="0"', '-DRH_TESTS="tests"', "-Wall", "-Wextra",
+         "-Wno-unused-parameter", "-Werror", "-fsyntax-only"]
 
 
 def package_flags():

@@ -14,7 +14,7 @@ START_TEST(introspects)
     sql("CREATE SCHEMA other");
     sql("CREATE TABLE other.target (a int, b text, PRIMARY KEY (b, a))");
     sql("CREATE DOMAIN other.positive AS int CHECK (VALUE > 0)");
-    sql("CREATE DOMAIN other.strict AS other.positive NOT NULL");
+    sql("CREATE DOMAIN other.strict AS other.positive NOT NULL DEFAULT 7");
     sql("CREATE TYPE other.colour AS ENUM ('red', 'g\"r''een', 'bl\xc3\xbc')");
     sql("CREATE TABLE \"odd schema\".\"select \"\"from\"\" \xc3\xa9\" ("
         " \"order\" serial PRIMARY KEY, \"sp ace\" varchar(10) NOT NULL DEFAULT 'it''s',"
@@ -67,6 +67,8 @@ START_TEST(introspects)
     column = column_named(table, "dom");
     ck_assert_uint_eq(column->type, RH_TYPE_INT);
     ck_assert(!(column->flags & RH_COLUMN_NOT_NULL)); /* its type is, which an outer join ignores */
+    ck_assert(column->flags & RH_COLUMN_DEFAULT);
+    ck_assert(rh_text_is(column->default_text, "7"));
     column = column_named(table, "c");
     ck_assert_uint_eq(column->n_options, 3);
     ck_assert(rh_text_is(column->options[1], "g\"r'een"));

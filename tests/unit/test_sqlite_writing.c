@@ -101,7 +101,7 @@ START_TEST(upserting)
     assert_written(&s, 2, "int:1|text:new|int:10\nint:2|text:two|int:2\n");
     spec.key = all; /* no such unique key */
     spec.n_key = 3;
-    ck_assert_int_eq(do_write(&s, connector->write->upsert, &spec), RH_INVALID);
+    ck_assert_int_eq(do_write(&s, connector->write->upsert, &spec), RH_UNSUPPORTED);
     spec.n_key = 0;
     ck_assert_int_eq(do_write(&s, connector->write->upsert, &spec), RH_INVALID);
     stop(&s);
@@ -188,6 +188,20 @@ START_TEST(constraints)
         ck_assert_str_eq(s.error.column, broken[i].column);
         ck_assert_int_ne(s.error.native_code, 0);
     }
+    stop(&s);
+}
+END_TEST
+
+/* SQLite says the same of a disk and of a table that has given away its last number. */
+START_TEST(a_full_disk_is_told_as_such)
+{
+    struct session s;
+
+    start(&s);
+    sql(&s, "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, x)");
+    sql(&s, "INSERT INTO t VALUES (9223372036854775807, 1)");
+    ck_assert_int_eq(try_sql(&s, "INSERT INTO t (x) VALUES (2)"), RH_RESOURCE);
+    ck_assert_str_eq(s.error.code, "datasource-full");
     stop(&s);
 }
 END_TEST
@@ -351,4 +365,4 @@ END_TEST
 
 TESTS_MAIN("sqlite_writing", inserting, upserting, updating_and_deleting, constraints, transactions,
            transactions_that_sqlite_ends, transactions_that_a_timeout_ends,
-           native_writes_are_over_when_answered)
+           native_writes_are_over_when_answered, a_full_disk_is_told_as_such)

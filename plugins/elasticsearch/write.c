@@ -338,11 +338,11 @@ static int note_stored(struct write *w, struct row *row, const struct rh_json *o
 static int class_of(const struct rh_json *failure, int64_t code)
 {
     static const char top[] = "within [_doc]";
-    struct rh_text reason = rh_elasticsearch_string(failure, "reason");
+    struct rh_text reason = rh_json_string(failure, "reason");
 
     if (code != 400)
         return rh_http_class((uint32_t)code);
-    if (rh_text_is(rh_elasticsearch_string(failure, "type"), "strict_dynamic_mapping_exception") &&
+    if (rh_text_is(rh_json_string(failure, "type"), "strict_dynamic_mapping_exception") &&
         memmem(reason.data, reason.len, top, sizeof(top) - 1))
         return RH_NOT_FOUND;
     return RH_DATA;

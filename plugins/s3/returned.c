@@ -15,7 +15,7 @@ struct reader {
 
 static const struct rh_column *column_of(const struct rh_s3_call *w, uint32_t i)
 {
-    return rh_s3_column(w->spec->returning, w->spec->returning_stride, i);
+    return rh_kit_column(w->spec->returning, w->spec->returning_stride, i);
 }
 
 int rh_s3_check_returning(const struct rh_s3_call *w, struct rh_error *error)

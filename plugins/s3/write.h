@@ -32,7 +32,7 @@ struct rh_s3_call {
 
 static inline const struct rh_column *rh_s3_call_column(const struct rh_s3_call *w, uint32_t i)
 {
-    return rh_s3_column(w->spec->columns, w->spec->column_stride, i);
+    return rh_kit_column(w->spec->columns, w->spec->column_stride, i);
 }
 
 static inline const struct rh_value *rh_s3_call_cells(const struct rh_s3_call *w, uint64_t row)

@@ -16,15 +16,6 @@ static const struct rh_column *spec_column(const struct rh_write_spec *spec, uin
     return rh_sql_column_at(spec->columns, spec->column_stride, i);
 }
 
-static bool is_key(const struct rh_write_spec *spec, uint32_t column)
-{
-    for (uint32_t i = 0; i < spec->n_key; i++) {
-        if (spec->key[i] == column)
-            return true;
-    }
-    return false;
-}
-
 static void add_of(struct rh_sql *sql, uint32_t alias, const struct rh_column *column)
 {
     sql->alias = alias;
@@ -71,7 +62,7 @@ static void add_changes(struct rh_sql *sql, const struct rh_write_spec *spec,
     bool any = false;
 
     for (uint32_t i = 0; i < spec->n_columns && !sql->failed; i++) {
-        if (is_key(spec, i) || cells[i].type == RH_TYPE_MISSING)
+        if (rh_sql_is_key(spec, i) || cells[i].type == RH_TYPE_MISSING)
             continue;
         rh_sql_add(sql, before);
         rh_sql_identifier(sql, spec_column(spec, i)->name);

@@ -38,6 +38,8 @@ void rh_sql_seek(struct rh_sql *sql, const struct rh_sql_scope *scope, const str
  */
 const struct rh_column *rh_sql_output_column(const struct rh_query *query, uint32_t output,
                                              struct rh_column *room);
+/* Whether the column at this position of the spec is of its key. */
+bool rh_sql_is_key(const struct rh_write_spec *spec, uint32_t column);
 /* An upsert of one row as MERGE, without what it returns. */
 void rh_sql_merge(struct rh_sql *sql, const struct rh_write_spec *spec, uint64_t row);
 /* Copies bytes that shall live until rh_sql_clear. NULL when out of memory (failed). */

@@ -16,7 +16,7 @@ static const struct rh_value *spec_row(const struct rh_write_spec *spec, uint64_
     return spec->cells + (size_t)row * spec->n_columns;
 }
 
-static bool is_key(const struct rh_write_spec *spec, uint32_t column)
+bool rh_sql_is_key(const struct rh_write_spec *spec, uint32_t column)
 {
     for (uint32_t i = 0; i < spec->n_key; i++) {
         if (spec->key[i] == column)
@@ -219,7 +219,7 @@ static void add_conflict(struct rh_sql *sql, const struct rh_write_spec *spec,
     }
     rh_sql_add(sql, " DO UPDATE SET ");
     for (uint32_t i = 0; i < spec->n_columns && !sql->failed; i++) {
-        if (is_key(spec, i) || is_missing(&cells[i]))
+        if (rh_sql_is_key(spec, i) || is_missing(&cells[i]))
             continue;
         rh_sql_add(sql, any ? ", " : "");
         add_excluded(sql, spec_column(spec, i));
@@ -292,7 +292,7 @@ static void add_assignments(struct rh_sql *sql, const struct rh_write_spec *spec
     const char *before = " SET ";
 
     for (uint32_t i = 0; i < spec->n_columns && !sql->failed; i++) {
-        if (is_key(spec, i) || is_missing(&cells[i]))
+        if (rh_sql_is_key(spec, i) || is_missing(&cells[i]))
             continue;
         rh_sql_add(sql, before);
         rh_sql_identifier(sql, spec_column(spec, i)->name);

@@ -12,20 +12,11 @@
 static const char *const CREATE_MEMBERS[] = {"name", "title", "description", NULL};
 static const char *const UPDATE_MEMBERS[] = {"title", "description", NULL};
 
-static int collect(void *context, const char *key, const json_t *body, int64_t revision,
-                   struct rh_error *error)
-{
-    (void)key;
-    (void)revision;
-    if (json_array_append((json_t *)context, (json_t *)(uintptr_t)body) != 0)
-        return rh_fail_nomem(error);
-    return RH_OK;
-}
-
 static int list(struct rh_call *call, struct rh_error *error)
 {
     json_t *array = json_array();
-    int rc = rh_store_list(call->api->store, &call->op, "default/apps/", collect, array, error);
+    int rc = rh_store_list(call->api->store, &call->op, "default/apps/", rh_definition_collect,
+                           array, error);
 
     if (rc != RH_OK) {
         json_decref(array);

@@ -324,16 +324,6 @@ static int get(struct rh_call *call, struct rh_error *error)
     return rc;
 }
 
-static int collect(void *context, const char *key, const json_t *body, int64_t revision,
-                   struct rh_error *error)
-{
-    (void)key;
-    (void)revision;
-    if (json_array_append((json_t *)context, (json_t *)(uintptr_t)body) != 0)
-        return rh_fail_nomem(error);
-    return RH_OK;
-}
-
 /* Once the store has been left: what is looked up now may have to be loaded. */
 static int show_all(struct rh_call *call, json_t *array, struct rh_error *error)
 {
@@ -357,7 +347,7 @@ static int list(struct rh_call *call, struct rh_error *error)
         return rc;
     array = json_array();
     rh_definition_datasource_key(prefix, rh_call_app(call), RH_TEXT(""));
-    rc = rh_store_list(call->api->store, &call->op, prefix, collect, array, error);
+    rc = rh_store_list(call->api->store, &call->op, prefix, rh_definition_collect, array, error);
     if (rc == RH_OK && json_array_insert_new(array, 0, rh_definition_internal(call->api)) != 0)
         rc = rh_fail_nomem(error);
     if (rc == RH_OK)

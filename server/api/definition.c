@@ -122,6 +122,16 @@ int rh_definition_get_datasource(struct rh_api *api, struct rh_operation *op, st
     return rc;
 }
 
+int rh_definition_collect(void *array, const char *key, const json_t *body, int64_t revision,
+                          struct rh_error *error)
+{
+    (void)key;
+    (void)revision;
+    if (json_array_append(array, (json_t *)(uintptr_t)body) != 0)
+        return rh_fail_nomem(error);
+    return RH_OK;
+}
+
 /* ---- Connectors -------------------------------------------------------------------------- */
 
 int rh_definition_connector(struct rh_api *api, const json_t *definition,

@@ -46,6 +46,9 @@ int rh_definition_get_datasource(struct rh_api *api, struct rh_operation *op, st
                                  struct rh_text name, json_t **ret_body, int64_t *ret_revision,
                                  struct rh_error *error);
 
+/* For rh_store_list: appends each definition to the JSON array that is the context. RESOURCE. */
+int rh_definition_collect(void *array, const char *key, const json_t *body, int64_t revision,
+                          struct rh_error *error);
 /* The connector that it names. NOT_FOUND, code "unknown-connector"; CONTRACT, code
  * "connector-refused". */
 int rh_definition_connector(struct rh_api *api, const json_t *definition,

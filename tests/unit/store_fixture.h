@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define DATABASE "rowhouse_store_test"
+#define AMPLE_US 500000000 /* a safety net: nothing here has to be done in time */
 
 static struct rh_registry *registry;
 static struct rh_arena *arena;
@@ -106,7 +107,8 @@ static inline struct rh_pool *new_pool(void)
         return make_pool("postgres", "url", where);
     }
     snprintf(where, sizeof(where), "%s/store.db", folder);
-    return make_pool("sqlite", "path", where);
+    return pool_with("sqlite",
+                     json_pack("{s:s,s:i}", "path", where, "busy_timeout_ms", AMPLE_US / 1000));
 }
 
 /* Runs statements of the source's own, one per line. */
@@ -140,7 +142,7 @@ static inline void setup(unsigned source)
     error = (struct rh_error)RH_ERROR_INIT;
     ck_assert_int_eq(rh_registry_new(NULL, &registry, &error), 0);
     arena = rh_arena_new((size_t)1 << 30);
-    rh_operation_init(&op, arena, NULL, rh_clock_us() + 50000000);
+    rh_operation_init(&op, arena, NULL, rh_clock_us() + AMPLE_US);
     memcpy(folder + strlen(folder) - 6, "XXXXXX", 6);
     ck_assert_ptr_nonnull(mkdtemp(folder));
     if (on == POSTGRES)

@@ -3,30 +3,12 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "lib/cells.h"
 #include "lib/tests.h"
 #include "rows/jsoncheck.h"
 
 #include <math.h>
 #include <string.h>
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define I(v)                                                                                       \
-    {                                                                                              \
-        .type = RH_TYPE_INT, .as.i = (v)                                                           \
-    }
-#define F(v)                                                                                       \
-    {                                                                                              \
-        .type = RH_TYPE_FLOAT, .as.f = (v)                                                         \
-    }
-#define X(t, v)                                                                                    \
-    {                                                                                              \
-        .type = (t), .as.i = (v)                                                                   \
-    }
-#define S(t, v)                                                                                    \
-    {                                                                                              \
-        .type = (t), .len = sizeof(v) - 1, .as.data = (v)                                          \
-    }
-#define T(v) S(RH_TYPE_TEXT, v)
 
 static const struct rh_interval span = {.months = 14, .days = 3, .us = 500000};
 

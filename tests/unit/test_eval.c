@@ -2,37 +2,12 @@
 #include "rows/eval.h"
 
 #include "base/err.h"
+#include "lib/cells.h"
 #include "lib/tests.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-#define I(v)                                                                                       \
-    {                                                                                              \
-        .type = RH_TYPE_INT, .as.i = (v)                                                           \
-    }
-#define F(v)                                                                                       \
-    {                                                                                              \
-        .type = RH_TYPE_FLOAT, .as.f = (v)                                                         \
-    }
-#define D(v)                                                                                       \
-    {                                                                                              \
-        .type = RH_TYPE_DECIMAL, .len = sizeof(v) - 1, .as.data = (v)                              \
-    }
-#define T(v)                                                                                       \
-    {                                                                                              \
-        .type = RH_TYPE_TEXT, .len = sizeof(v) - 1, .as.data = (v)                                 \
-    }
-#define J(v)                                                                                       \
-    {                                                                                              \
-        .type = RH_TYPE_JSON, .len = sizeof(v) - 1, .as.data = (v)                                 \
-    }
-#define NULL_CELL                                                                                  \
-    {                                                                                              \
-        .type = RH_TYPE_NULL                                                                       \
-    }
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static struct rh_arena *arena;
 static struct rh_error error;

@@ -34,14 +34,12 @@ START_TEST(cancels_writes)
         ck_assert_int_eq(pthread_create(&thread, NULL, cancel_soon, conn), 0);
         fails(connector->write->update(conn, op, &spec, &result, &error), RH_CANCELLED);
         (void)pthread_join(thread, NULL);
-        rh_error_clear(&error);
-        ok(connector->ping(conn, op, &error));
-        if (nested)
+        if (session_goes_on() && nested)
             ok(connector->tx->commit(conn, op, &error));
     }
     fresh(SECOND / 3);
     fails(connector->write->update(conn, op, &spec, &result, &error), RH_TIMEOUT);
-    fresh(30 * SECOND);
+    (void)session_goes_on();
     ok(connector->tx->rollback(other, op, &error));
     ok(connector->write->update(conn, op, &spec, &result, &error));
     ck_assert_uint_eq(result.n_affected, 1);

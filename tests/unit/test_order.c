@@ -1,37 +1,12 @@
 /* Cells compared by value across types, hashes that agree with equality, rows in order. */
 #include "rows/order.h"
 
+#include "lib/cells.h"
 #include "lib/tests.h"
 #include "rows/cell.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-#define I(v)                                                                                       \
-    {                                                                                              \
-        .type = RH_TYPE_INT, .as.i = (v)                                                           \
-    }
-#define N(v)                                                                                       \
-    {                                                                                              \
-        .type = RH_TYPE_UINT, .as.u = (v)                                                          \
-    }
-#define F(v)                                                                                       \
-    {                                                                                              \
-        .type = RH_TYPE_FLOAT, .as.f = (v)                                                         \
-    }
-#define D(v)                                                                                       \
-    {                                                                                              \
-        .type = RH_TYPE_DECIMAL, .len = sizeof(v) - 1, .as.data = (v)                              \
-    }
-#define T(v)                                                                                       \
-    {                                                                                              \
-        .type = RH_TYPE_TEXT, .len = sizeof(v) - 1, .as.data = (v)                                 \
-    }
-#define X(t, v)                                                                                    \
-    {                                                                                              \
-        .type = (t), .as.i = (v)                                                                   \
-    }
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct rh_interval month = {.months = 1}, days30 = {.days = 30},
                                 hours = {.us = INT64_C(24) * 3600000000}, day = {.days = 1};

@@ -4,21 +4,12 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "lib/cells.h"
 #include "lib/tests.h"
 #include "rows/cell.h"
 
 #include <math.h>
 #include <string.h>
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define X(t, v)                                                                                    \
-    {                                                                                              \
-        .type = (t), .as.i = (v)                                                                   \
-    }
-#define S(t, v)                                                                                    \
-    {                                                                                              \
-        .type = (t), .len = sizeof(v) - 1, .as.data = (v)                                          \
-    }
 
 static const struct rh_interval span = {.months = -1, .days = 2, .us = INT64_MIN};
 static const struct rh_value values[] = {

@@ -146,7 +146,7 @@ static void *race(void *context)
     struct rh_arena *own = rh_arena_new((size_t)256 << 20);
     struct rh_operation mine;
     struct rh_store *opened = NULL;
-    rh_operation_init(&mine, own, NULL, rh_clock_us() + 50000000);
+    rh_operation_init(&mine, own, NULL, rh_clock_us() + AMPLE_US);
     if (rh_store_open(racer->pool, NULL, &mine, &opened, &problem) != 0) {
         fprintf(stderr, "%s\n", problem.message);
         racer->won = -1000;
@@ -159,8 +159,10 @@ static void *race(void *context)
         int rc = rh_store_put(opened, &mine, key, body, RH_STORE_NEW, NULL, &problem);
         if (rc == 0)
             racer->won++;
-        else if (rc != RH_EXISTS)
+        else if (rc != RH_EXISTS) {
+            fprintf(stderr, "%s\n", problem.message);
             racer->won = -1000;
+        }
         rh_error_clear(&problem);
         if (rh_store_put(opened, &mine, "any", body, RH_STORE_ANY, NULL, &problem) != 0) {
             fprintf(stderr, "%s\n", problem.message);
@@ -228,7 +230,7 @@ static void *open_only(void *context)
     struct rh_arena *own = rh_arena_new((size_t)64 << 20);
     struct rh_operation mine;
     struct rh_store *opened = NULL;
-    rh_operation_init(&mine, own, NULL, rh_clock_us() + 20000000);
+    rh_operation_init(&mine, own, NULL, rh_clock_us() + AMPLE_US);
     racer->won = rh_store_open(racer->pool, NULL, &mine, &opened, &problem);
     if (racer->won)
         fprintf(stderr, "%s\n", problem.message);

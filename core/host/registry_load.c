@@ -89,10 +89,10 @@ static int copy_place(struct loading *l, struct rh_error *error)
 }
 
 /* Without the lock. A package in this process is always tried in a child first; a bundled file that
- * was there when we started is as good as the program itself. */
+ * was there when a program for one command started is as good as the program itself. */
 static int run(struct loading *l, struct rh_error *error)
 {
-    bool probe = l->place.kind == RH_CANDIDATE_PACKAGE || l->is_late;
+    bool probe = l->place.kind == RH_CANDIDATE_PACKAGE || l->is_late || l->registry->probes_bundled;
     struct rh_library *library = NULL;
     int rc = rh_candidate_open(l->arena, &l->place, &l->registry->rules, l->has_bundled, &l->opened,
                                error);

@@ -64,6 +64,7 @@ struct rh_registry {
     struct rh_loaded *loaded;
     uint64_t trust_stamp;
     bool was_looked;
+    bool probes_bundled; /* of the options */
 };
 
 /* Looks at the folders again when that was a second ago. RESOURCE, but only the first time: later it

@@ -115,6 +115,7 @@ static int open_registry(struct rh_api *api, struct rh_error *error)
         .trust = trust,
         .unsigned_ids = api->config.texts[RH_CONFIG_UNSIGNED_CONNECTORS],
         .isolated_ids = api->config.texts[RH_CONFIG_ISOLATE],
+        .probes_bundled = true,
     };
     int rc = connectors && trust ? rh_registry_new(&options, &api->registry, error)
                                  : rh_fail_nomem(error);

@@ -352,6 +352,21 @@ def test_a_bundled_file_that_changes(tmp_path):
         assert place.word("b") == "late"
 
 
+def test_a_bundled_file_that_crashes_from_the_start(tmp_path):
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    shutil.copy(BUILD / "plugins/sqlite.so", plugins)
+    shutil.copy(build(tmp_path, version="1.0.0", extra=CRASH), plugins / "acme.so")
+    with temporary_server("--plugins", str(plugins)) as server:
+        place = Place(server, tmp_path)
+        place.api.data("POST", "apps", 201, json={"name": "test"})
+        (listed,) = place.connectors()
+        assert listed["state"] == "refused" and "killed by SIG" in listed["reason"]
+        answer = place.api.post("apps/test/datasources", json={"name": "a", "connector": "acme", "config": {}})
+        assert "killed by SIG" in answer.json()["detail"], answer.text
+        assert place.api.get("/health/ready").status_code == 200
+
+
 def replace(source, target):
     new = target.with_suffix(".new")
     shutil.copy(source, new)

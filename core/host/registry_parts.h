@@ -53,6 +53,7 @@ struct rh_loaded {
 struct rh_registry {
     struct rh_arena *arena; /* what comes from the options */
     struct rh_candidate_folders folders;
+    const char *tried; /* NULL: none */
     struct rh_candidate_rules rules;
     _Atomic uint64_t generation;
     _Atomic uint64_t next_look_us;
@@ -64,7 +65,6 @@ struct rh_registry {
     struct rh_loaded *loaded;
     uint64_t trust_stamp;
     bool was_looked;
-    bool probes_bundled; /* of the options */
 };
 
 /* Looks at the folders again when that was a second ago. RESOURCE, but only the first time: later it

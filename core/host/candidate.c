@@ -163,21 +163,18 @@ static int fail_run(const struct rh_candidate_place *place, const struct rh_erro
     return cause->hint[0] ? rh_error_hint(error, "%s", cause->hint) : RH_CONTRACT;
 }
 
-/* As it was asked for, or as the connector itself asks. */
-static int load_image(const struct rh_candidate_opened *opened, struct rh_library **ret_library,
-                      struct rh_error *error)
+/* The library that runs as the connector itself asks: of the one at hand, or the other way. */
+static int settle(const struct rh_candidate_opened *opened, struct rh_library **library,
+                  struct rh_error *error)
 {
-    struct rh_library *library = NULL;
-    int rc = rh_library_load_image(&opened->image, &library, error);
+    bool isolated = opened->isolated || (*library)->connector.flags & RH_CONNECTOR_ISOLATED;
 
-    if (rc == RH_OK && library->connector.flags & RH_CONNECTOR_ISOLATED) {
-        rh_library_free(library);
-        library = NULL;
-        rc = rh_isolation_load(&opened->image, &opened->sandbox, &library, error);
-    }
-    if (rc == RH_OK)
-        *ret_library = library;
-    return rc;
+    if (isolated == ((*library)->isolated != NULL))
+        return RH_OK;
+    rh_library_free(*library);
+    *library = NULL;
+    return isolated ? rh_isolation_load(&opened->image, &opened->sandbox, library, error)
+                    : rh_library_load_image(&opened->image, library, error);
 }
 
 int rh_candidate_load(const struct rh_candidate_place *place,
@@ -188,14 +185,14 @@ int rh_candidate_load(const struct rh_candidate_place *place,
     struct rh_error failed = RH_ERROR_INIT;
     int rc = RH_OK;
 
-    if (opened->isolated)
+    if (opened->isolated || probe)
         rc = rh_isolation_load(&opened->image, &opened->sandbox, &library, &failed);
-    else if (probe)
-        rc = rh_isolation_probe(&opened->image, &failed);
     if (rc != RH_OK)
         return fail_run(place, &failed, error);
     if (!library)
-        rc = load_image(opened, &library, error);
+        rc = rh_library_load_image(&opened->image, &library, error);
+    if (rc == RH_OK)
+        rc = settle(opened, &library, error);
     if (rc == RH_OK)
         rc = rh_candidate_check(place, library, error);
     if (rc != RH_OK)

@@ -57,8 +57,8 @@ void rh_candidate_close(struct rh_candidate_opened *opened);
 /* Whether the library is what the name of its file, or its manifest, says. CONTRACT. */
 int rh_candidate_check(const struct rh_candidate_place *place, const struct rh_library *library,
                        struct rh_error *error);
-/* Loads what was opened, and checks it (rh_candidate_check). probe: in a child first, where it may
- * crash. Errors as rh_candidate_open. The library is owned by the caller. */
+/* Loads what was opened and checked (rh_candidate_check). probe: in a child first, where it may crash.
+ * Errors as rh_candidate_open. The library is owned by the caller. */
 int rh_candidate_load(const struct rh_candidate_place *place,
                       const struct rh_candidate_opened *opened, bool probe,
                       struct rh_library **ret_library, struct rh_error *error);

@@ -10,10 +10,10 @@
  *
  * Folders are looked at again when something is asked for, at most once a second, so that new,
  * upgraded, removed and revoked connectors count without a restart. What is refused stays known,
- * with its reason, until its file changes. A bundled file that came or changed after the first
- * look, and a package that is to run in this process, is loaded in a child first: one that crashes
- * there is refused. A library lives as long as the registry, since connections may still use it;
- * the same bytes are never loaded twice.
+ * with its reason, until its file changes. A package that is to run in this process is loaded in a
+ * child first, and so is a bundled file when it came or changed after the first look, or on request;
+ * what crashes there is refused, what does not is remembered. A library lives as long as the
+ * registry, since connections may still use it; the same bytes are never loaded twice.
  */
 #pragma once
 
@@ -32,6 +32,8 @@ struct rh_registry_options {
     const char *unsigned_ids; /* default ROWHOUSE_UNSIGNED_CONNECTORS, else none */
     const char *isolated_ids; /* bundled and first-party ones to be isolated all the same, "*" for
                                  all; default ROWHOUSE_ISOLATE, else none */
+    const char *tried;        /* host/tried.h: for what has to stay up, all bundled files in a
+                                 child first, each once; default none */
 };
 /* options NULL: all defaults. They are copied. Nothing is looked at yet. */
 int rh_registry_new(const struct rh_registry_options *options, struct rh_registry **ret_registry,

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "host/tried.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,10 +90,11 @@ static int copy_place(struct loading *l, struct rh_error *error)
 }
 
 /* Without the lock. A package in this process is always tried in a child first; a bundled file that
- * was there when we started is as good as the program itself. */
+ * was there when a program for one command started is as good as the program itself. */
 static int run(struct loading *l, struct rh_error *error)
 {
-    bool probe = l->place.kind == RH_CANDIDATE_PACKAGE || l->is_late;
+    const char *tried = l->registry->tried;
+    bool probe = l->place.kind == RH_CANDIDATE_PACKAGE || l->is_late || tried;
     struct rh_library *library = NULL;
     int rc = rh_candidate_open(l->arena, &l->place, &l->registry->rules, l->has_bundled, &l->opened,
                                error);
@@ -109,7 +111,10 @@ static int run(struct loading *l, struct rh_error *error)
     pthread_mutex_unlock(&l->registry->lock);
     if (l->library)
         return rh_candidate_check(&l->place, l->library, error);
+    probe = probe && !rh_tried_has(tried, l->opened.image.sha256);
     rc = rh_candidate_load(&l->place, &l->opened, probe, &library, error);
+    if (rc == RH_OK && probe)
+        rh_tried_add(tried, l->opened.image.sha256);
     return rc == RH_OK ? keep(l, library, error) : rc;
 }
 

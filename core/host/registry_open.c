@@ -67,6 +67,10 @@ static int set_options(struct rh_registry *registry, const struct rh_registry_op
     struct rh_arena *arena = registry->arena;
     int rc = find_folders(registry, options->folder, error);
 
+    if (rc == RH_OK && options->tried) {
+        registry->tried = rh_arena_dup(arena, options->tried, strlen(options->tried));
+        rc = registry->tried ? RH_OK : rh_fail_nomem(error);
+    }
     if (rc == RH_OK)
         rc = copy_text(arena, options->installed, "ROWHOUSE_CONNECTORS",
                        &registry->folders.installed, error);

@@ -53,6 +53,7 @@ struct rh_loaded {
 struct rh_registry {
     struct rh_arena *arena; /* what comes from the options */
     struct rh_candidate_folders folders;
+    const char *tried; /* NULL: none */
     struct rh_candidate_rules rules;
     _Atomic uint64_t generation;
     _Atomic uint64_t next_look_us;

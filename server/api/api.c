@@ -90,18 +90,20 @@ static int make_documents(struct rh_api *api, struct rh_error *error)
     return api->docs.failed ? rh_fail_nomem(error) : RH_OK;
 }
 
+/* Owned by the caller. */
+static char *path_in_data(const struct rh_api *api, const char *name)
+{
+    char *path = NULL;
+
+    return asprintf(&path, "%s/%s", api->config.texts[RH_CONFIG_DATA], name) < 0 ? NULL : path;
+}
+
 /* The setting, else the folder of that name in the data folder; owned by the caller. */
 static char *folder_of(const struct rh_api *api, enum rh_config_name name)
 {
     const char *given = api->config.texts[name];
-    char *path = NULL;
 
-    if (*given)
-        return strdup(given);
-    return asprintf(&path, "%s/%s", api->config.texts[RH_CONFIG_DATA], rh_config_item(name)->name) <
-                   0
-               ? NULL
-               : path;
+    return *given ? strdup(given) : path_in_data(api, rh_config_item(name)->name);
 }
 
 static int open_registry(struct rh_api *api, struct rh_error *error)
@@ -109,18 +111,21 @@ static int open_registry(struct rh_api *api, struct rh_error *error)
     const char *plugins = api->config.texts[RH_CONFIG_PLUGINS];
     char *connectors = folder_of(api, RH_CONFIG_CONNECTORS);
     char *trust = folder_of(api, RH_CONFIG_TRUST);
+    char *tried = path_in_data(api, "connectors.tried");
     struct rh_registry_options options = {
         .folder = *plugins ? plugins : NULL,
         .installed = connectors,
         .trust = trust,
         .unsigned_ids = api->config.texts[RH_CONFIG_UNSIGNED_CONNECTORS],
         .isolated_ids = api->config.texts[RH_CONFIG_ISOLATE],
+        .tried = tried,
     };
-    int rc = connectors && trust ? rh_registry_new(&options, &api->registry, error)
-                                 : rh_fail_nomem(error);
+    int rc = connectors && trust && tried ? rh_registry_new(&options, &api->registry, error)
+                                          : rh_fail_nomem(error);
 
     free(connectors);
     free(trust);
+    free(tried);
     return rc;
 }
 

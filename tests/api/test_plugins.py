@@ -1,4 +1,5 @@
 """Connector packages under a running server: installed, upgraded, pinned, revoked, removed, damaged."""
+import hashlib
 import os
 import pathlib
 import shutil
@@ -315,7 +316,6 @@ def test_first_party_in_process_and_what_crashes_there(place, built, tmp_path):
 
 def resign(package, vendor):
     """Hashes and signature of what is there now, without asking the connector (which would crash)."""
-    import hashlib
     import json
     import subprocess
     if not shutil.which("minisign"):
@@ -350,6 +350,29 @@ def test_a_bundled_file_that_changes(tmp_path):
         shutil.copy(build(tmp_path, id="late", version="1.0.0", word="late"), plugins / "late.so")
         place.add("b", "late")
         assert place.word("b") == "late"
+
+
+def test_a_bundled_file_that_crashes_from_the_start(tmp_path):
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    shutil.copy(BUILD / "plugins/sqlite.so", plugins)
+    shutil.copy(build(tmp_path, version="1.0.0", extra=CRASH), plugins / "acme.so")
+    with temporary_server("--plugins", str(plugins)) as server:
+        place = Place(server, tmp_path)
+        place.api.data("POST", "apps", 201, json={"name": "test"})
+        (listed,) = place.connectors()
+        assert listed["state"] == "refused" and "killed by SIG" in listed["reason"]
+        answer = place.api.post("apps/test/datasources", json={"name": "a", "connector": "acme", "config": {}})
+        assert "killed by SIG" in answer.json()["detail"], answer.text
+        assert place.api.get("/health/ready").status_code == 200
+        tried = (server.data / "connectors.tried").read_text().splitlines()
+        hashes = [hashlib.sha256((plugins / name).read_bytes()).hexdigest() for name in ("sqlite.so", "acme.so")]
+        assert [line.split()[0] for line in tried] == hashes[:1]
+        (server.data / "connectors.tried").write_text(f"rubbish\n{tried[0]}\n{hashes[1]} 0.0.0\n")
+        assert server.stop() == 0
+        server.start()
+        place.api = server.client()
+        assert place.connectors()[0]["state"] == "refused"  # another version's trial does not count
 
 
 def replace(source, target):

@@ -232,16 +232,6 @@ int rh_isolation_load(const struct rh_image *image, const struct rh_sandbox *san
     return rc;
 }
 
-int rh_isolation_probe(const struct rh_image *image, struct rh_error *error)
-{
-    static const struct rh_sandbox nothing = {0};
-    struct rh_library *library = NULL;
-    int rc = rh_isolation_load(image, &nothing, &library, error);
-
-    rh_library_free(library);
-    return rc;
-}
-
 void rh_isolation_stats(struct rh_isolation_stats *ret_stats)
 {
     rh_watch_stats(ret_stats);

@@ -35,9 +35,6 @@
  */
 int rh_isolation_load(const struct rh_image *image, const struct rh_sandbox *sandbox,
                       struct rh_library **ret_library, struct rh_error *error);
-/* Loads it in a child only to see that it can be loaded, for connectors that shall then run in this
- * process. Same errors. [any] */
-int rh_isolation_probe(const struct rh_image *image, struct rh_error *error);
 
 /*
  * rh_query.flags, to `plan` of such a library alone, from a reader that opens the query next (or

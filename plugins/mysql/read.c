@@ -67,9 +67,9 @@ static struct rh_my_rows *rows_for(struct rh_conn *conn, const struct rh_query *
         else if (i < query->n_groups)
             column = query->groups[i].column;
         else
-            rows->types[i] = (uint8_t)query->aggregates[i - query->n_groups].type;
+            rows->columns[i].type = (uint8_t)query->aggregates[i - query->n_groups].type;
         if (column < query->n_columns)
-            rows->types[i] =
+            rows->columns[i].type =
                 (uint8_t)rh_sql_column_at(query->columns, query->column_stride, column)->type;
     }
     return rows;

@@ -19,7 +19,7 @@ int rh_my_returned_start(struct rh_conn *conn, const struct rh_write_spec *spec,
     if (!conn->returned)
         return rh_fail_nomem(error);
     for (uint32_t i = 0; i < spec->n_returning; i++)
-        conn->returned->types[i] =
+        conn->returned->columns[i].type =
             (uint8_t)rh_sql_column_at(spec->returning, spec->returning_stride, i)->type;
     conn->returned->to_the_end = true;
     rh_my_rows_clear(conn->returned, UINT64_MAX);

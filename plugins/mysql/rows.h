@@ -4,23 +4,18 @@
  */
 #pragma once
 
+#include "cell.h"
 #include "connection.h"
 #include "connector/rowset.h"
 
-struct rh_my_block; /* of bytes that cells point to */
-
 struct rh_my_rows {
     struct rh_conn *conn;
-    MYSQL_STMT *stmt;                  /* NULL: nothing is left to be fetched */
-    struct rh_rowset set;              /* cells; n_bytes counts those in the blocks */
-    struct rh_my_block *first, *block; /* all, kept from batch to batch; the one being filled */
-    char *at, *end;                    /* free room in it */
-    uint8_t *types;                    /* RH_TYPE_* that each column shall have */
-    uint8_t *decoders;                 /* chosen from the result's own types */
-    struct rh_value *row;              /* being decoded … */
-    const unsigned char *row_end;      /* … from what ends here */
-    uint32_t month;                    /* that was decoded last, and its first day: dates cluster */
-    int64_t month_start;
+    MYSQL_STMT *stmt;             /* NULL: nothing is left to be fetched */
+    struct rh_rowset set;         /* cells; n_bytes is what the decoder took for them */
+    struct rh_my_column *columns; /* types are the caller's */
+    struct rh_my_decoder decoder;
+    struct rh_value *row;         /* being decoded … */
+    const unsigned char *row_end; /* … from what ends here */
     bool malformed;
     bool to_the_end; /* what the server has done is taken, also behind the end of the operation */
 };
@@ -44,5 +39,3 @@ int rh_my_rows_fetch(struct rh_my_rows *rows, struct rh_error *error);
 /* Drops what is left of the result. False when the server had not ended the statement with an error
  * by then: it has done all that it was to do. */
 bool rh_my_rows_abandon(struct rh_my_rows *rows);
-/* The type of a result's column: for native statements. */
-uint8_t rh_my_field_type(const MYSQL_FIELD *field);

@@ -15,6 +15,7 @@
 #define NUMBER_BYTES 128
 #define TIME_BYTES 64
 #define MAX_BOUND 8192 /* bytes of an entry; wider columns are long */
+#define MAX_WIDE 65536 /* characters of one where nothing is read again: MariaDB's TEXT */
 
 /* ---- choosing ---- */
 
@@ -50,6 +51,8 @@ static void as_text(struct rh_odbc_cell *cell, const struct rh_conn *conn, SQLUL
         cell->width = (size + 1) * per_char;
     } else if (conn->reads_in_blocks && size <= MAX_BOUND) {
         cell->width = 1024; /* a longer one is read again */
+    } else if (conn->driver == RH_ODBC_DRIVER_MARIADB && size > 0 && size < MAX_WIDE) {
+        cell->width = (size + 1) * per_char;
     }
 }
 
@@ -68,8 +71,8 @@ static void as_ascii(struct rh_odbc_cell *cell, size_t width)
     cell->width = width;
 }
 
-void rh_odbc_cell_choose(struct rh_odbc_cell *cell, const struct rh_conn *conn, uint8_t type,
-                         SQLSMALLINT sql_type, SQLULEN size, bool is_unsigned)
+static void choose(struct rh_odbc_cell *cell, const struct rh_conn *conn, uint8_t type,
+                   SQLSMALLINT sql_type, SQLULEN size, bool is_unsigned)
 {
     bool typed = conn->dialect->typed_cells;
 
@@ -132,16 +135,13 @@ static void put_bytes(struct rh_rowset *out, struct rh_value *to, uint8_t type, 
         rh_rowset_bytes(out, to, type, data, len);
 }
 
-/* "1", "-.5", "+1.0E2" → canonical. False when it is no number. */
-static bool put_decimal(struct rh_rowset *out, struct rh_value *to, struct rh_text text)
+/* "-.5", "+1.0E2" → canonical. False when it is no number. Apart, because its room is large. */
+__attribute__((noinline)) static bool put_number(struct rh_rowset *out, struct rh_value *to,
+                                                 struct rh_text text)
 {
     char fixed[4096], made[4096];
     size_t n = 0, len;
 
-    if (rh_decimal_is_valid(text)) {
-        rh_rowset_bytes(out, to, RH_TYPE_DECIMAL, text.data, text.len);
-        return true;
-    }
     if (text.len + 2 > sizeof fixed)
         return false;
     if (text.len && text.data[0] == '+') {
@@ -163,6 +163,15 @@ static bool put_decimal(struct rh_rowset *out, struct rh_value *to, struct rh_te
     if (len)
         rh_rowset_bytes(out, to, RH_TYPE_DECIMAL, made, len);
     return len > 0;
+}
+
+static bool put_decimal(struct rh_rowset *out, struct rh_value *to, struct rh_text text,
+                        bool stable)
+{
+    if (!rh_decimal_is_valid(text))
+        return put_number(out, to, text);
+    put_bytes(out, to, RH_TYPE_DECIMAL, text.data, text.len, stable);
+    return true;
 }
 
 static int hex_of(char c)
@@ -198,8 +207,22 @@ static bool parse_uuid(struct rh_text text, unsigned char ret_bytes[16])
     return n == 32;
 }
 
-/* PostgreSQL's years before 1: "0044-03-15 BC", and the zone's form "… 10:11:12+00". */
-static bool parse_moment(uint8_t type, struct rh_text text, int64_t *ret_value)
+static bool parse_iso(uint8_t type, struct rh_text text, int64_t *ret_value)
+{
+    switch (type) {
+    case RH_TYPE_DATE:
+        return rh_civil_parse_date(text, ret_value);
+    case RH_TYPE_TIME:
+        return rh_civil_parse_time(text, ret_value);
+    case RH_TYPE_DATETIME:
+        return rh_civil_parse_datetime(text, ret_value);
+    default:
+        return rh_civil_parse_timestamp(text, ret_value);
+    }
+}
+
+/* PostgreSQL's years before 1: "0044-03-15 BC", and SQL Server's zone: "… 10:11:12 +00:00". */
+static bool parse_other_moment(uint8_t type, struct rh_text text, int64_t *ret_value)
 {
     char room[TIME_BYTES + 8];
     int64_t year = 0;
@@ -222,7 +245,7 @@ static bool parse_moment(uint8_t type, struct rh_text text, int64_t *ret_value)
             return false;
         text = rh_text_make(room, n);
     }
-    /* "… +00:00" of SQL Server: without the blank */
+    /* without the blank in front of the zone */
     if (type == RH_TYPE_TIMESTAMP && text.len > 7 && text.len < sizeof room &&
         text.data[text.len - 7] == ' ' &&
         (text.data[text.len - 6] == '+' || text.data[text.len - 6] == '-')) {
@@ -230,21 +253,17 @@ static bool parse_moment(uint8_t type, struct rh_text text, int64_t *ret_value)
         memcpy(room + text.len - 7, text.data + text.len - 6, 6);
         text = rh_text_make(room, text.len - 1);
     }
-    switch (type) {
-    case RH_TYPE_DATE:
-        return rh_civil_parse_date(text, ret_value);
-    case RH_TYPE_TIME:
-        return rh_civil_parse_time(text, ret_value);
-    case RH_TYPE_DATETIME:
-        return rh_civil_parse_datetime(text, ret_value);
-    default:
-        return rh_civil_parse_timestamp(text, ret_value);
-    }
+    return parse_iso(type, text, ret_value);
+}
+
+static bool parse_moment(uint8_t type, struct rh_text text, int64_t *ret_value)
+{
+    return parse_iso(type, text, ret_value) || parse_other_moment(type, text, ret_value);
 }
 
 /* False: the text is not of that type. */
 static bool put_parsed(const struct rh_odbc_cell *cell, struct rh_rowset *out, struct rh_value *to,
-                       struct rh_text text)
+                       struct rh_text text, bool stable)
 {
     struct rh_value made = {.type = cell->type};
     unsigned char uuid[16];
@@ -274,7 +293,7 @@ static bool put_parsed(const struct rh_odbc_cell *cell, struct rh_rowset *out, s
             return false;
         break;
     case RH_TYPE_DECIMAL:
-        return put_decimal(out, to, text);
+        return put_decimal(out, to, text, stable);
     case RH_TYPE_UUID:
         if (!parse_uuid(text, uuid))
             return false;
@@ -303,75 +322,113 @@ static int64_t us_of(const SQL_TIMESTAMP_STRUCT *at)
            at->fraction / 1000;
 }
 
-static int decode_fixed(const struct rh_odbc_cell *cell, struct rh_value *to, const char *data,
-                        struct rh_error *error)
+static int decode_int64(const struct rh_odbc_cell *cell, struct rh_rowset *out, struct rh_value *to,
+                        const char *data, size_t len, bool stable, struct rh_error *error)
+{
+    *to = (struct rh_value){.type = cell->type};
+    memcpy(&to->as, data, 8);
+    if (cell->type == RH_TYPE_BOOL && to->as.i != 0 && to->as.i != 1)
+        to->type = RH_TYPE_INT;
+    return RH_OK;
+}
+
+static int decode_double(const struct rh_odbc_cell *cell, struct rh_rowset *out,
+                         struct rh_value *to, const char *data, size_t len, bool stable,
+                         struct rh_error *error)
+{
+    *to = (struct rh_value){.type = cell->type};
+    memcpy(&to->as, data, 8);
+    return RH_OK;
+}
+
+static int decode_moment(const struct rh_odbc_cell *cell, struct rh_rowset *out,
+                         struct rh_value *to, const char *data, size_t len, bool stable,
+                         struct rh_error *error)
 {
     SQL_TIMESTAMP_STRUCT at = {.year = 0};
     SQL_DATE_STRUCT date;
 
-    *to = (struct rh_value){.type = cell->type};
-    switch (cell->c_type) {
-    case SQL_C_SBIGINT:
-        memcpy(&to->as, data, 8);
-        if (cell->type == RH_TYPE_BOOL && to->as.i != 0 && to->as.i != 1)
-            to->type = RH_TYPE_INT;
-        return RH_OK;
-    case SQL_C_DOUBLE:
-        memcpy(&to->as, data, 8);
-        return RH_OK;
-    case SQL_C_TYPE_DATE:
+    if (cell->c_type == SQL_C_TYPE_DATE) {
         memcpy(&date, data, sizeof date);
         at.year = date.year;
         at.month = date.month;
         at.day = date.day;
-        break;
-    default:
+    } else {
         memcpy(&at, data, sizeof at);
     }
     if (at.month < 1 || at.month > 12 || at.day < 1 || at.day > 31 || at.hour > 24 ||
         at.minute > 59 || at.second > 61 || at.fraction > 999999999)
         return rh_fail(error, RH_PROTOCOL, "the driver gave a date that is none");
-    if (cell->type == RH_TYPE_DATE)
-        to->as.i = rh_civil_days(at.year, at.month, at.day);
-    else
-        to->as.i = us_of(&at);
+    *to = (struct rh_value){.type = cell->type};
+    to->as.i = cell->type == RH_TYPE_DATE ? rh_civil_days(at.year, at.month, at.day) : us_of(&at);
     return RH_OK;
 }
 
-int rh_odbc_cell_decode(const struct rh_odbc_cell *cell, struct rh_rowset *out,
-                        struct rh_value *ret_value, const char *data, size_t len, bool stable,
-                        struct rh_error *error)
+static int decode_utf8(const struct rh_odbc_cell *cell, struct rh_rowset *out, struct rh_value *to,
+                       const char *data, size_t len, bool stable, struct rh_error *error)
 {
-    bool textual = cell->type == RH_TYPE_TEXT || cell->type == RH_TYPE_JSON;
+    uint8_t type = rh_text_is_utf8(rh_text_make(data, len)) ? cell->type : RH_TYPE_BYTES;
+
+    put_bytes(out, to, type, data, len, stable);
+    return RH_OK;
+}
+
+static int decode_ascii(const struct rh_odbc_cell *cell, struct rh_rowset *out, struct rh_value *to,
+                        const char *data, size_t len, bool stable, struct rh_error *error)
+{
     struct rh_text text = rh_text_make(data, len);
 
-    switch (cell->c_type) {
+    if (!put_parsed(cell, out, to, text, stable))
+        put_bytes(out, to, rh_text_is_utf8(text) ? RH_TYPE_TEXT : RH_TYPE_BYTES, data, len, stable);
+    return RH_OK;
+}
+
+static int decode_wide(const struct rh_odbc_cell *cell, struct rh_rowset *out, struct rh_value *to,
+                       const char *data, size_t len, bool stable, struct rh_error *error)
+{
+    bool textual = cell->type == RH_TYPE_TEXT || cell->type == RH_TYPE_JSON;
+    size_t units = len / 2, n = 0;
+    char *made = malloc(units * 3 + 1);
+
+    if (!made)
+        return rh_fail_nomem(error);
+    n = rh_odbc_to_utf8((const uint16_t *)(const void *)data, units, made);
+    if (textual || !put_parsed(cell, out, to, rh_text_make(made, n), false))
+        rh_rowset_bytes(out, to, textual ? cell->type : RH_TYPE_TEXT, made, n);
+    free(made);
+    return RH_OK;
+}
+
+static int decode_bytes(const struct rh_odbc_cell *cell, struct rh_rowset *out, struct rh_value *to,
+                        const char *data, size_t len, bool stable, struct rh_error *error)
+{
+    put_bytes(out, to, RH_TYPE_BYTES, data, len, stable);
+    return RH_OK;
+}
+
+static rh_odbc_decode_fn *decode_for(SQLSMALLINT c_type, uint8_t type)
+{
+    switch (c_type) {
+    case SQL_C_SBIGINT:
+        return decode_int64;
+    case SQL_C_DOUBLE:
+        return decode_double;
     case SQL_C_CHAR:
-        if (textual) {
-            if (!rh_text_is_utf8(text))
-                put_bytes(out, ret_value, RH_TYPE_BYTES, data, len, stable);
-            else
-                put_bytes(out, ret_value, cell->type, data, len, stable);
-        } else if (!put_parsed(cell, out, ret_value, text)) {
-            put_bytes(out, ret_value, rh_text_is_utf8(text) ? RH_TYPE_TEXT : RH_TYPE_BYTES, data,
-                      len, stable);
-        }
-        return RH_OK;
-    case SQL_C_WCHAR: {
-        size_t units = len / 2, n = 0;
-        char *made = malloc(units * 3 + 1);
-        if (!made)
-            return rh_fail_nomem(error);
-        n = rh_odbc_to_utf8((const uint16_t *)(const void *)data, units, made);
-        if (textual || !put_parsed(cell, out, ret_value, rh_text_make(made, n)))
-            rh_rowset_bytes(out, ret_value, textual ? cell->type : RH_TYPE_TEXT, made, n);
-        free(made);
-        return RH_OK;
-    }
+        return type == RH_TYPE_TEXT || type == RH_TYPE_JSON ? decode_utf8 : decode_ascii;
+    case SQL_C_WCHAR:
+        return decode_wide;
     case SQL_C_BINARY:
-        put_bytes(out, ret_value, RH_TYPE_BYTES, data, len, stable);
-        return RH_OK;
+        return decode_bytes;
     default:
-        return decode_fixed(cell, ret_value, data, error);
+        return decode_moment;
     }
+}
+
+void rh_odbc_cell_choose(struct rh_odbc_cell *cell, const struct rh_conn *conn, uint8_t type,
+                         SQLSMALLINT sql_type, SQLULEN size, bool is_unsigned)
+{
+    choose(cell, conn, type, sql_type, size, is_unsigned);
+    cell->decode = decode_for(cell->c_type, type);
+    cell->end = cell->c_type == SQL_C_CHAR ? 1 : cell->c_type == SQL_C_WCHAR ? 2 : 0;
+    cell->fixed = cell->end == 0 && cell->c_type != SQL_C_BINARY;
 }

@@ -9,10 +9,14 @@
 #include <string.h>
 
 #define BLOCK_BYTES (256u * 1024)
+#define WIDE_BLOCK_BYTES (4u << 20) /* of wide entries, most of whose pages are never touched */
+#define PAGE_BYTES 4096
 #define MAX_BLOCK_ROWS 1000
+#define SMALL_BLOCK_ROWS 64 /* below, a block is too little for a batch, and cells are copied */
 #define BATCH_BYTES (256u * 1024)
 #define FIRST_PIECE 4096
-#define FIRST_WIDTH 1024 /* of a column without a bound, when rows come one by one */
+#define FIRST_WIDTH 1024 /* of a column without a bound, when rows come one by one … */
+#define SHORT_WIDTH 64 /* … and its values are short, or read again: drivers fill what is left */
 #define MAX_VALUE_BYTES ((size_t)1 << 30)
 
 /* ---- opening ---- */
@@ -45,10 +49,15 @@ static uint32_t rows_per_block(const struct rh_odbc_rows *rows, uint64_t row_goa
             return 1;
         row_bytes += rows->cells[i].width + sizeof(SQLLEN);
     }
-    n = row_bytes ? BLOCK_BYTES / row_bytes : 1;
+    n = (row_bytes > BLOCK_BYTES / 16 ? WIDE_BLOCK_BYTES : BLOCK_BYTES) / (row_bytes + !row_bytes);
     if (row_goal && n > row_goal)
         n = (size_t)row_goal;
     return n < 2 ? 1 : n > MAX_BLOCK_ROWS ? MAX_BLOCK_ROWS : (uint32_t)n;
+}
+
+static bool is_long(uint8_t type)
+{
+    return type == RH_TYPE_TEXT || type == RH_TYPE_JSON || type == RH_TYPE_BYTES;
 }
 
 static int bind_block(struct rh_odbc_rows *rows, struct rh_error *error)
@@ -58,6 +67,8 @@ static int bind_block(struct rh_odbc_rows *rows, struct rh_error *error)
 
     for (uint32_t i = 0; i < rows->n_cols; i++) {
         rows->cells[i].width = (rows->cells[i].width + 7) & ~(size_t)7;
+        if (rows->cells[i].width % PAGE_BYTES == 0)
+            rows->cells[i].width += 64; /* or all entries would share a line of the cache */
         rows->cells[i].data = total;
         total += rows->cells[i].width * rows->block_rows;
     }
@@ -109,10 +120,11 @@ int rh_odbc_rows_open(struct rh_odbc_rows *rows, struct rh_conn *conn,
     if (rc)
         return rc;
     rows->block_rows = rows_per_block(rows, row_goal);
+    rows->copies = rows->block_rows < SMALL_BLOCK_ROWS;
     rows->in_pieces = rows->block_rows == 1 && !conn->reads_again;
     for (uint32_t i = 0; i < n; i++) {
         if (!rows->cells[i].width)
-            rows->cells[i].width = FIRST_WIDTH;
+            rows->cells[i].width = is_long(types[i]) ? FIRST_WIDTH : SHORT_WIDTH;
     }
     return rows->in_pieces ? RH_OK : bind_block(rows, error);
 }
@@ -158,12 +170,6 @@ static int fetch(struct rh_odbc_rows *rows, struct rh_error *error)
     return RH_OK;
 }
 
-/* Bytes that the driver ends a piece with. */
-static size_t terminator_of(SQLSMALLINT c_type)
-{
-    return c_type == SQL_C_CHAR ? 1 : c_type == SQL_C_WCHAR ? 2 : 0;
-}
-
 static bool grow_piece(struct rh_odbc_rows *rows, size_t need)
 {
     size_t cap = rows->cap_piece ? rows->cap_piece : FIRST_PIECE;
@@ -189,8 +195,8 @@ static int get_data(struct rh_odbc_rows *rows, uint32_t i, SQLLEN *ret_len, stru
 {
     const struct rh_odbc_cell *cell = &rows->cells[i];
     SQLHSTMT handle = rows->statement->handle;
-    size_t have = 0, end = terminator_of(cell->c_type);
-    bool fixed = end == 0 && cell->c_type != SQL_C_BINARY;
+    size_t have = 0, end = cell->end;
+    bool fixed = cell->fixed;
 
     if (!grow_piece(rows, FIRST_PIECE))
         return rh_fail_nomem(error);
@@ -236,8 +242,8 @@ static int cell_in_pieces(struct rh_odbc_rows *rows, uint32_t i, struct rh_value
         *to = rh_kit_null();
         return RH_OK;
     }
-    return rh_odbc_cell_decode(&rows->cells[i], &rows->out, to, rows->piece, (size_t)len, false,
-                               error);
+    return rows->cells[i].decode(&rows->cells[i], &rows->out, to, rows->piece, (size_t)len, false,
+                                 error);
 }
 
 /* A bound value that was cut off. */
@@ -263,17 +269,15 @@ static int cell_of_block(struct rh_odbc_rows *rows, uint32_t i, SQLULEN row, str
 {
     const struct rh_odbc_cell *cell = &rows->cells[i];
     SQLLEN len = rows->lengths[(size_t)i * rows->block_rows + row];
-    size_t end = terminator_of(cell->c_type);
-    bool fixed = end == 0 && cell->c_type != SQL_C_BINARY;
 
     if (len == SQL_NULL_DATA) {
         *to = rh_kit_null();
         return RH_OK;
     }
-    if (!fixed && (len < 0 || (size_t)len + end > cell->width))
+    if (!cell->fixed && (len < 0 || (size_t)len + cell->end > cell->width))
         return cell_again(rows, i, row, to, error);
-    return rh_odbc_cell_decode(cell, &rows->out, to, rows->bound + cell->data + row * cell->width,
-                               fixed ? cell->width : (size_t)len, rows->block_rows > 1, error);
+    return cell->decode(cell, &rows->out, to, rows->bound + cell->data + row * cell->width,
+                        cell->fixed ? cell->width : (size_t)len, !rows->copies, error);
 }
 
 static int add_row(struct rh_odbc_rows *rows, SQLULEN row, struct rh_error *error)
@@ -302,7 +306,7 @@ int rh_odbc_rows_next(struct rh_odbc_rows *rows, uint32_t max_rows, struct rh_ba
     while (!rc && rh_rowset_has_room(&rows->out)) {
         if (rows->next_row == rows->n_fetched) {
             /* Cells point into the block. */
-            if (rows->block_rows > 1 && rows->out.n_rows)
+            if (!rows->copies && rows->out.n_rows)
                 break;
             rc = fetch(rows, error);
             continue;

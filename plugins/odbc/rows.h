@@ -2,10 +2,10 @@
  * Rows of an executed statement as batches.
  *
  * When every column has a bounded width, rows come in blocks into buffers that are bound to the
- * columns, and cells point into them where no conversion is needed. Otherwise rows come one by one,
- * into bound buffers all the same. A value that turns out to be longer than its buffer is read once
- * more, in pieces; in a block by its position. A driver that cannot read a bound column again has none
- * bound.
+ * columns, and cells point into them where no conversion is needed and a block is large enough for a
+ * batch. Otherwise rows come one by one, into bound buffers all the same. A value that turns out to be
+ * longer than its buffer is read once more, in pieces; in a block by its position. A driver that cannot
+ * read a bound column again has none bound.
  */
 #pragma once
 
@@ -26,7 +26,8 @@ struct rh_odbc_rows {
     SQLUSMALLINT *statuses;
     SQLULEN n_fetched;   /* rows in the block at hand */
     SQLULEN next_row;    /* of them, the first not delivered */
-    uint32_t block_rows; /* 1: no block, and cells are copied */
+    uint32_t block_rows; /* 1: no block */
+    bool copies;         /* cells do not point into the block */
     bool at_end;
     bool in_pieces; /* columns are not bound */
     char *piece;    /* of a long value */

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""The conformance suite on the connector couchdb: conformance.py KIND ROWHOUSE PLUGIN [OPTION…]
+"""Certifies the connector couchdb: conformance.py KIND ROWHOUSE PLUGIN [OPTION…]
 
-Runs `rowhouse connector check` on databases of the server at ROWHOUSE_TEST_COUCHDB. KIND is
+Runs `rowhouse connector check --certify` on databases of the server at ROWHOUSE_TEST_COUCHDB. KIND is
 
-    inferred   a database with documents that are hard to tell apart, whose columns are inferred
+    inferred   a database with documents that are hard to tell apart, whose columns are inferred, and one to write
     indexed    the same, with indexes on them
     declared   tables that the suite makes, in one database
     databases  tables that the suite makes, each a database
 
-Ids begin with ASCII: PouchDB in memory loses others in _all_docs.
+The random queries are the same in every run; ROWHOUSE_TEST_SEED=N asks others. Ids begin with ASCII: PouchDB in memory
+loses others in _all_docs.
 """
 import base64
 import json
@@ -50,12 +51,14 @@ def fill(indexed):
     call("PUT", "/things/_design%2Fview", {"language": "javascript"})
     docs = [{c: v for c, v in zip(COLUMNS, row) if v is not ABSENT} for row in ROWS]
     assert all("error" not in outcome for outcome in call("POST", "/things/_bulk_docs", {"docs": docs}))
+    call("PUT", "/written", {})
+    call("POST", "/written/_bulk_docs", {"docs": [{"_id": "1", "n": 1, "s": "x"}]})
     for name in ["n", "s", "b", "f"] if indexed else []:
         call("POST", "/things/_index", {"index": {"fields": [name]}, "name": name, "ddoc": "by-" + name})
 
 
 def configuration(kind):
-    where = "" if kind == "databases" else "/things"
+    where = "/things" if kind == "declared" else ""
     more = {"table_field": "kind"} if kind == "declared" else {}
     made = {
         "settings": {"url": SERVER + where, **more},
@@ -68,6 +71,7 @@ def configuration(kind):
     if kind in ("inferred", "indexed"):
         rows = [[None if v is ABSENT else v for v in row] for row in ROWS]
         made["make_tables"] = False
+        made["writable"] = {"table": "written", "key": "_id", "number": "n", "text": "s"}
         made["tables"] = [{"name": "things", "columns": COLUMNS, "rows": rows}]
     return made
 
@@ -81,8 +85,8 @@ def main():
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(configuration(kind), file)
         file.flush()
-        sys.exit(subprocess.run([rowhouse, "connector", "check", plugin, "--config", file.name, *options],
-                                check=False).returncode)
+        sys.exit(subprocess.run([rowhouse, "connector", "check", plugin, "--certify", "--config", file.name, "--seed",
+                                 os.environ.get("ROWHOUSE_TEST_SEED", "1"), *options], check=False).returncode)
 
 
 if __name__ == "__main__":

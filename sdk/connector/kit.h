@@ -26,6 +26,11 @@ char *rh_kit_setting_dup(const struct rh_settings *settings, const char *name);
 /* CANCELLED, TIMEOUT or RH_OK; for connectors that poll. */
 int rh_kit_check(const struct rh_host *host, const struct rh_op *op, struct rh_error *error);
 
+/* A row that is not written, where each row stands for itself; the message is copied into the operation's
+ * arena. constraint: RH_CONSTRAINT_* or 0. */
+void rh_kit_refuse(const struct rh_host *host, const struct rh_op *op, struct rh_row_status *status,
+                   int32_t error_class, uint32_t constraint, struct rh_text message);
+
 /* Values, for literals in code. */
 static inline struct rh_value rh_kit_null(void)
 {

@@ -11,15 +11,9 @@
 void rh_couchdb_refuse(struct rh_couchdb_writing *w, struct rh_couchdb_row *row, int error_class,
                        uint32_t constraint, struct rh_text message)
 {
-    struct rh_row_status *status = &w->result->statuses[row - w->rows];
-    char *copy = w->conn->host->alloc(w->op->arena, message.len + 1);
-
-    *status = (struct rh_row_status){.error_class = error_class, .constraint = constraint};
-    if (copy) {
-        memcpy(copy, message.data, message.len);
-        status->message = rh_text_make(copy, message.len);
-    }
-    row->due = false;
+    rh_kit_refuse(w->conn->host, w->op, &w->result->statuses[row - w->rows], error_class,
+                  constraint, message);
+    row->fate.due = false;
 }
 
 static int add_member(struct rh_buf *text, struct rh_text name, const struct rh_value *value,

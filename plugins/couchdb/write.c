@@ -23,7 +23,6 @@
 #define ARENA_BYTES ((size_t)1 << 30)
 #define BODY_BYTES ((size_t)512 << 20)
 #define RETURNED_BYTES SIZE_MAX
-#define ATTEMPTS 4 /* at a document that others change at the same time */
 
 /* ---- Preparing ----------------------------------------------------------------------------- */
 
@@ -174,7 +173,7 @@ static int prepare(struct rh_couchdb_writing *w, struct rh_couchdb_schema *schem
     }
     for (uint64_t i = 0; i < spec->n_rows && rc == RH_OK; i++) {
         w->rows[i] =
-            (struct rh_couchdb_row){.cells = spec->cells + i * spec->n_columns, .due = true};
+            (struct rh_couchdb_row){.cells = spec->cells + i * spec->n_columns, .fate.due = true};
         rc = find_given(w, &w->rows[i], error);
     }
     return rc;
@@ -196,7 +195,7 @@ static int fetch_old(struct rh_couchdb_writing *w, struct rh_map *ret_by_id, str
     rh_buf_add_str(&url, "/_all_docs?include_docs=true");
     rh_buf_add_str(&body, "{\"keys\":[");
     for (uint64_t i = 0; i < w->spec->n_rows; i++) {
-        if (!w->rows[i].due || !w->rows[i].given.data)
+        if (!w->rows[i].fate.due || !w->rows[i].given.data)
             continue;
         if (any)
             rh_buf_add_char(&body, ',');
@@ -272,7 +271,7 @@ static int decide(struct rh_couchdb_writing *w, struct rh_couchdb_row *row, stru
                           RH_TEXT("a document of another table has this _id"));
     else if (w->verb == RH_COUCHDB_IGNORE ? row->old != NULL
                                           : !merges && (!row->old || foreign || !holds))
-        row->due = false;
+        row->fate.due = false;
     else if (rev && row->old &&
              (rev->type != RH_TYPE_TEXT ||
               !rh_text_equal(rh_kit_value_text(rev), rh_json_string(row->old, RH_COUCHDB_REV))))
@@ -281,8 +280,9 @@ static int decide(struct rh_couchdb_writing *w, struct rh_couchdb_row *row, stru
     return rc;
 }
 
-static int look_up(struct rh_couchdb_writing *w, struct rh_error *error)
+static int look_up(void *context, struct rh_error *error)
 {
+    struct rh_couchdb_writing *w = context;
     struct rh_map by_id;
     int rc;
 
@@ -291,7 +291,7 @@ static int look_up(struct rh_couchdb_writing *w, struct rh_error *error)
     for (uint64_t i = 0; i < w->spec->n_rows && rc == RH_OK; i++) {
         struct rh_couchdb_row *row = &w->rows[i];
 
-        if (!row->due)
+        if (!row->fate.due)
             continue;
         row->old = row->given.data ? rh_map_get(&by_id, row->given) : NULL;
         rc = decide(w, row, error);
@@ -308,11 +308,11 @@ static void take_outcome(struct rh_couchdb_writing *w, struct rh_couchdb_row *ro
     struct rh_text failure = rh_json_string(outcome, "error");
     struct rh_text reason = rh_json_string(outcome, "reason");
 
-    row->due = false;
+    row->fate.due = false;
     row->id = rh_json_string(outcome, "id");
     row->rev = rh_json_string(outcome, "rev");
     if (!failure.data) {
-        row->stored = true;
+        row->fate.stored = true;
         w->result->n_affected++;
         return;
     }
@@ -325,7 +325,7 @@ static void take_outcome(struct rh_couchdb_writing *w, struct rh_couchdb_row *ro
         rh_couchdb_refuse(w, row, RH_CONSTRAINT, RH_CONSTRAINT_UNIQUE,
                           RH_TEXT("there is a document with this _id already"));
     else
-        row->conflict = true;
+        row->fate.conflict = true;
 }
 
 /* Is it one of this row: that it was stored, or why not? */
@@ -345,7 +345,7 @@ static int take_outcomes(struct rh_couchdb_writing *w, const struct rh_json *ans
     const struct rh_json *outcome = answer->kind == RH_JSON_ARRAY ? answer->child : NULL;
 
     for (uint64_t i = 0; i < w->spec->n_rows; i++) {
-        if (!w->rows[i].due)
+        if (!w->rows[i].fate.due)
             continue;
         if (!outcome || !is_outcome(&w->rows[i], outcome))
             return rh_fail(error, RH_UNKNOWN_OUTCOME,
@@ -356,8 +356,9 @@ static int take_outcomes(struct rh_couchdb_writing *w, const struct rh_json *ans
     return RH_OK;
 }
 
-static int store(struct rh_couchdb_writing *w, bool *ret_any, struct rh_error *error)
+static int store(void *context, bool *ret_any, struct rh_error *error)
 {
+    struct rh_couchdb_writing *w = context;
     struct rh_json *answer = NULL;
     struct rh_http_request request;
     struct rh_buf url, body;
@@ -372,9 +373,9 @@ static int store(struct rh_couchdb_writing *w, bool *ret_any, struct rh_error *e
     for (uint64_t i = 0; i < w->spec->n_rows && rc == RH_OK; i++) {
         struct rh_couchdb_row *row = &w->rows[i];
 
-        if (row->due)
+        if (row->fate.due)
             rc = rh_couchdb_compose(w, row, error);
-        if (!row->due)
+        if (!row->fate.due)
             continue;
         if (*ret_any)
             rh_buf_add_char(&body, ',');
@@ -395,24 +396,6 @@ static int store(struct rh_couchdb_writing *w, bool *ret_any, struct rh_error *e
     rh_buf_free(&url);
     rh_buf_free(&body);
     return rc;
-}
-
-/* Those that somebody else has changed are due again, or it is enough. */
-static void take_conflicts(struct rh_couchdb_writing *w, bool last)
-{
-    for (uint64_t i = 0; i < w->spec->n_rows; i++) {
-        struct rh_couchdb_row *row = &w->rows[i];
-
-        if (!row->conflict)
-            continue;
-        row->conflict = false;
-        if (last || w->rev != RH_NO_COLUMN)
-            rh_couchdb_refuse(
-                w, row, RH_CONFLICT, 0,
-                RH_TEXT("the document has been changed by somebody else at the same time"));
-        else
-            row->due = true;
-    }
 }
 
 /* ---- Returning ----------------------------------------------------------------------------- */
@@ -456,7 +439,7 @@ static int return_rows(struct rh_couchdb_writing *w, struct rh_error *error)
     rh_rowset_init(returned, w->spec->n_returning, RETURNED_BYTES);
     rh_rowset_clear(returned, w->spec->n_rows);
     for (uint64_t i = 0; i < w->spec->n_rows && rc == RH_OK; i++)
-        if (w->rows[i].stored)
+        if (w->rows[i].fate.stored)
             rc = add_returned(w, &w->rows[i], error);
     if (rc == RH_OK)
         rc = rh_rowset_batch(returned, &w->result->returned, error);
@@ -472,17 +455,22 @@ static int run(struct rh_conn *conn, const struct rh_op *op, const struct rh_wri
     struct rh_couchdb_writing w = {
         .conn = conn, .op = op, .spec = spec, .result = ret_result, .verb = verb};
     struct rh_couchdb_schema schema;
-    bool any = true;
     int rc = prepare(&w, &schema, error);
 
     ret_result->n_affected = 0;
-    for (int i = 1; i <= ATTEMPTS && any && rc == RH_OK; i++) {
-        if (verb != RH_COUCHDB_INSERT)
-            rc = look_up(&w, error);
-        if (rc == RH_OK)
-            rc = store(&w, &any, error);
-        take_conflicts(&w, i == ATTEMPTS);
-    }
+    if (rc == RH_OK)
+        rc = rh_replace_run(
+            &(struct rh_replace){.host = conn->host,
+                                 .op = op,
+                                 .result = ret_result,
+                                 .rows = w.rows,
+                                 .n_rows = spec->n_rows,
+                                 .stride = sizeof(*w.rows),
+                                 .once = w.rev != RH_NO_COLUMN,
+                                 .context = &w,
+                                 .look_up = verb == RH_COUCHDB_INSERT ? NULL : look_up,
+                                 .store = store},
+            error);
     if (rc == RH_OK)
         rc = return_rows(&w, error);
     rh_arena_free(w.arena);

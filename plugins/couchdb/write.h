@@ -4,6 +4,8 @@
 
 #include "couchdb.h"
 
+#include "connector/replace.h"
+
 enum rh_couchdb_verb {
     RH_COUCHDB_INSERT,
     RH_COUCHDB_UPDATE,
@@ -14,14 +16,12 @@ enum rh_couchdb_verb {
 
 /* A row of the input, and what becomes of it. */
 struct rh_couchdb_row {
+    struct rh_replace_row fate;
     const struct rh_value *cells;
     struct rh_text given;      /* the _id that it is found by; no text: none */
     const struct rh_json *old; /* as it is stored; NULL: it is not there */
     struct rh_text text;       /* what is sent */
     struct rh_text id, rev;    /* after it was stored */
-    bool due;                  /* it is to be sent */
-    bool stored;
-    bool conflict; /* somebody else was quicker */
 };
 
 struct rh_couchdb_writing {

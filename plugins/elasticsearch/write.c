@@ -13,23 +13,21 @@
 
 #include "base/map.h"
 #include "connector/json_cell.h"
+#include "connector/replace.h"
 
 #include <string.h>
 
 #define BODY_BYTES ((size_t)512 << 20)
-#define ATTEMPTS 4 /* at a document that others change at the same time */
 
 enum verb { INSERT, UPDATE, REMOVE, MERGE, IGNORE };
 
 /* A row of the input, and what becomes of it. */
 struct row {
+    struct rh_replace_row fate;
     const struct rh_value *cells;
     const struct rh_json *old; /* the hit that is stored; NULL: it is not there */
     struct rh_text source;     /* the new document */
     struct rh_text hit;        /* as it was written, to be returned */
-    bool due;                  /* it is to be sent */
-    bool stored;
-    bool conflict; /* somebody else was quicker */
 };
 
 struct write {
@@ -59,15 +57,9 @@ static struct rh_text id_of(const struct write *w, const struct row *row)
 static void refuse(struct write *w, struct row *row, int error_class, uint32_t constraint,
                    struct rh_text message)
 {
-    struct rh_row_status *status = &w->result->statuses[row - w->rows];
-    char *copy = w->conn->host->alloc(w->op->arena, message.len + 1);
-
-    *status = (struct rh_row_status){.error_class = error_class, .constraint = constraint};
-    if (copy && message.len) {
-        memcpy(copy, message.data, message.len);
-        status->message = rh_text_make(copy, message.len);
-    }
-    row->due = false;
+    rh_kit_refuse(w->conn->host, w->op, &w->result->statuses[row - w->rows], error_class,
+                  constraint, message);
+    row->fate.due = false;
 }
 
 /* ---- Preparing ----------------------------------------------------------------------------- */
@@ -120,7 +112,7 @@ static int prepare(struct write *w, struct rh_error *error)
     if (!w->is_key || !w->rows)
         return rh_fail_nomem(error);
     for (uint64_t i = 0; i < spec->n_rows; i++)
-        w->rows[i] = (struct row){.cells = spec->cells + i * spec->n_columns, .due = true};
+        w->rows[i] = (struct row){.cells = spec->cells + i * spec->n_columns, .fate.due = true};
     return find_columns(w, error);
 }
 
@@ -237,7 +229,7 @@ static int fetch_old(struct write *w, struct rh_map *ret_by_id, struct rh_error 
     rh_http_add_segment(&url, w->spec->table);
     rh_buf_add_str(&url, "/_mget");
     for (uint64_t i = 0; i < w->spec->n_rows; i++) {
-        if (!w->rows[i].due || !id_of(w, &w->rows[i]).len)
+        if (!w->rows[i].fate.due || !id_of(w, &w->rows[i]).len)
             continue;
         rh_buf_add_str(&body, any ? "," : "{\"ids\":[");
         rh_json_add_string(&body, id_of(w, &w->rows[i]));
@@ -282,13 +274,14 @@ static void decide(struct write *w, struct row *row)
     const struct rh_value *version = w->version == RH_NO_COLUMN ? NULL : &row->cells[w->version];
 
     if (w->verb == IGNORE ? row->old != NULL : w->verb != MERGE && !row->old)
-        row->due = false;
+        row->fate.due = false;
     else if (version && row->old && !is_version(version, row->old))
         refuse(w, row, RH_CONFLICT, 0, RH_TEXT("the document has been changed since it was read"));
 }
 
-static int look_up(struct write *w, struct rh_error *error)
+static int look_up(void *context, struct rh_error *error)
 {
+    struct write *w = context;
     struct rh_map by_id;
     int rc;
 
@@ -297,7 +290,7 @@ static int look_up(struct write *w, struct rh_error *error)
     for (uint64_t i = 0; i < w->spec->n_rows && rc == RH_OK; i++) {
         struct row *row = &w->rows[i];
 
-        if (!row->due)
+        if (!row->fate.due)
             continue;
         row->old = id_of(w, row).len ? rh_map_get(&by_id, id_of(w, row)) : NULL;
         decide(w, row);
@@ -314,7 +307,7 @@ static int note_stored(struct write *w, struct row *row, const struct rh_json *o
     struct rh_buf hit;
     bool ok = true;
 
-    row->stored = true;
+    row->fate.stored = true;
     w->result->n_affected++;
     if (!w->spec->n_returning)
         return RH_OK;
@@ -356,7 +349,7 @@ static int take_outcome(struct write *w, struct row *row, const struct rh_json *
     struct rh_text reason = rh_json_string(failure, "reason");
     int64_t code = 0;
 
-    row->due = false;
+    row->fate.due = false;
     if (!status || !rh_text_to_i64(status->text, &code))
         return rh_fail(error, RH_UNKNOWN_OUTCOME, "the server did not tell of every document");
     if (code >= 200 && code < 300)
@@ -369,7 +362,7 @@ static int take_outcome(struct write *w, struct row *row, const struct rh_json *
         refuse(w, row, RH_CONSTRAINT, RH_CONSTRAINT_UNIQUE,
                RH_TEXT("there is a document with this _id already"));
     else
-        row->conflict = true;
+        row->fate.conflict = true;
     return RH_OK;
 }
 
@@ -380,7 +373,7 @@ static int take_outcomes(struct write *w, const struct rh_json *answer, struct r
     int rc = RH_OK;
 
     for (uint64_t i = 0; i < w->spec->n_rows && rc == RH_OK; i++) {
-        if (!w->rows[i].due)
+        if (!w->rows[i].fate.due)
             continue;
         if (!item || item->kind != RH_JSON_OBJECT || !item->child)
             return rh_fail(error, RH_UNKNOWN_OUTCOME,
@@ -391,8 +384,9 @@ static int take_outcomes(struct write *w, const struct rh_json *answer, struct r
     return rc;
 }
 
-static int store(struct write *w, bool *ret_any, struct rh_error *error)
+static int store(void *context, bool *ret_any, struct rh_error *error)
 {
+    struct write *w = context;
     struct rh_json *answer = NULL;
     struct rh_http_request request;
     struct rh_buf url, body;
@@ -406,9 +400,9 @@ static int store(struct write *w, bool *ret_any, struct rh_error *error)
     for (uint64_t i = 0; i < w->spec->n_rows && rc == RH_OK; i++) {
         struct row *row = &w->rows[i];
 
-        if (row->due)
+        if (row->fate.due)
             rc = compose(w, row, error);
-        if (!row->due)
+        if (!row->fate.due)
             continue;
         add_action(w, row, &body);
         *ret_any = true;
@@ -428,23 +422,6 @@ static int store(struct write *w, bool *ret_any, struct rh_error *error)
     return rc;
 }
 
-/* Those that somebody else has changed are due again, or it is enough. */
-static void take_conflicts(struct write *w, bool last)
-{
-    for (uint64_t i = 0; i < w->spec->n_rows; i++) {
-        struct row *row = &w->rows[i];
-
-        if (!row->conflict)
-            continue;
-        row->conflict = false;
-        if (last || w->version != RH_NO_COLUMN)
-            refuse(w, row, RH_CONFLICT, 0,
-                   RH_TEXT("the document has been changed by somebody else at the same time"));
-        else
-            row->due = true;
-    }
-}
-
 /* ---- The group ----------------------------------------------------------------------------- */
 
 static int return_rows(struct write *w, struct rh_error *error)
@@ -460,7 +437,7 @@ static int return_rows(struct write *w, struct rh_error *error)
     for (uint64_t i = 0; i < w->spec->n_rows && rc == RH_OK; i++) {
         struct rh_json *hit = NULL;
 
-        if (!w->rows[i].stored)
+        if (!w->rows[i].fate.stored)
             continue;
         rc = rh_json_parse(w->arena, w->rows[i].hit, &hit, error);
         if (rc == RH_OK)
@@ -476,17 +453,21 @@ static int run(struct rh_conn *conn, const struct rh_op *op, const struct rh_wri
                enum verb verb, struct rh_write_result *ret_result, struct rh_error *error)
 {
     struct write w = {.conn = conn, .op = op, .spec = spec, .result = ret_result, .verb = verb};
-    bool any = true;
     int rc = prepare(&w, error);
 
     ret_result->n_affected = 0;
-    for (int i = 1; i <= ATTEMPTS && any && rc == RH_OK; i++) {
-        if (verb != INSERT)
-            rc = look_up(&w, error);
-        if (rc == RH_OK)
-            rc = store(&w, &any, error);
-        take_conflicts(&w, i == ATTEMPTS);
-    }
+    if (rc == RH_OK)
+        rc = rh_replace_run(&(struct rh_replace){.host = conn->host,
+                                                 .op = op,
+                                                 .result = ret_result,
+                                                 .rows = w.rows,
+                                                 .n_rows = spec->n_rows,
+                                                 .stride = sizeof(*w.rows),
+                                                 .once = w.version != RH_NO_COLUMN,
+                                                 .context = &w,
+                                                 .look_up = verb == INSERT ? NULL : look_up,
+                                                 .store = store},
+                            error);
     if (rc == RH_OK)
         rc = return_rows(&w, error);
     rh_arena_free(w.arena);

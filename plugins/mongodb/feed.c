@@ -13,6 +13,7 @@
 
 #define TOKEN_BYTES 4096
 #define LONGEST_MS 5000 /* of one wait at the server */
+#define SPARE_MS 1000   /* before the deadline, for the answer to arrive */
 #define EARLY_MS 50     /* before a server is asked again that does not wait */
 #define MAX_CHANGES 10000
 
@@ -275,6 +276,7 @@ static int wait_for(struct rh_cursor *cursor, uint32_t max_changes, struct rh_er
     uint64_t until_us;
     int rc = take_changes(cursor, max_changes, error);
 
+    ms -= ms / 2 < SPARE_MS ? ms / 2 : SPARE_MS;
     ms = ms < 1 ? 1 : ms > LONGEST_MS ? LONGEST_MS : ms;
     until_us = conn->host->now_us(conn->host) + (uint64_t)ms * 1000;
     while (rc == RH_OK && !cursor->rows.n_rows && !cursor->more) {

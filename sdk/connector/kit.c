@@ -87,3 +87,15 @@ int rh_kit_check(const struct rh_host *host, const struct rh_op *op, struct rh_e
         return rh_fail(error, RH_TIMEOUT, "the deadline passed");
     return RH_OK;
 }
+
+void rh_kit_refuse(const struct rh_host *host, const struct rh_op *op, struct rh_row_status *status,
+                   int32_t error_class, uint32_t constraint, struct rh_text message)
+{
+    char *copy = message.len ? host->alloc(op->arena, message.len) : NULL;
+
+    *status = (struct rh_row_status){.error_class = error_class, .constraint = constraint};
+    if (copy) {
+        memcpy(copy, message.data, message.len);
+        status->message = rh_text_make(copy, message.len);
+    }
+}

@@ -94,15 +94,20 @@ static void narrow_columns(struct rh_trial *t, struct rh_conn *conn,
     }
 }
 
+static uint64_t rows_per_call(const struct rh_trial *t)
+{
+    uint64_t most = t->library->limits.rows_per_write;
+
+    return most == 0 || most > INSERT_ROWS ? INSERT_ROWS : most;
+}
+
 /* Inserts rows; refuses none of them on its own. */
 static int32_t insert(struct rh_trial *t, struct rh_conn *conn, const struct rh_table *table,
                       const struct rh_value *cells, uint64_t n_rows)
 {
-    uint64_t most = t->library->limits.rows_per_write;
+    uint64_t most = rows_per_call(t);
     int32_t rc = RH_OK;
 
-    if (most == 0 || most > INSERT_ROWS)
-        most = INSERT_ROWS;
     for (uint64_t at = 0; at < n_rows && rc == RH_OK; at += most) {
         struct rh_write_spec spec = rh_fixture_spec(table);
         spec.n_rows = n_rows - at < most ? n_rows - at : most;
@@ -115,6 +120,27 @@ static int32_t insert(struct rh_trial *t, struct rh_conn *conn, const struct rh_
 static bool is_refusal(int32_t rc)
 {
     return rc == RH_DATA || rc == RH_INVALID || rc == RH_UNSUPPORTED || rc == RH_CONSTRAINT;
+}
+
+/* ATOMIC_ROW: what is good stays; tells which rows were refused. */
+static void insert_each(struct rh_trial *t, struct rh_conn *conn, const struct rh_table *table,
+                        const struct rh_value *cells, uint64_t n_rows, bool *ret_refused)
+{
+    uint64_t most = rows_per_call(t);
+
+    for (uint64_t at = 0; at < n_rows; at += most) {
+        struct rh_write_result result = {.struct_size = sizeof(result)};
+        struct rh_write_spec spec = rh_fixture_spec(table);
+        int32_t rc;
+
+        spec.n_rows = n_rows - at < most ? n_rows - at : most;
+        spec.cells = cells + at * table->n_columns;
+        rc = rh_fixture_write(t, conn, t->connector->write->insert, &spec, &result);
+        if (rc != RH_OK && !is_refusal(rc))
+            rh_trial_fail_call(t, "insert", rc, &t->error);
+        for (uint64_t i = 0; i < spec.n_rows; i++)
+            ret_refused[at + i] = rc != RH_OK || result.statuses[i].error_class != RH_OK;
+    }
 }
 
 /* Inserts a row, with NULL in place of what is refused; false when there is no way. */
@@ -137,21 +163,29 @@ static bool insert_narrowed(struct rh_trial *t, struct rh_conn *conn, const stru
 static void fill(struct rh_trial *t, struct rh_conn *conn, const struct rh_table *table,
                  struct rh_value *cells, uint32_t *n_rows)
 {
-    bool by_row = t->connector->write->atomicity == RH_ATOMIC_ROW; /* what is good stays */
+    bool *refused = rh_trial_alloc(t, (size_t)*n_rows + 1);
+    uint32_t n = table->n_columns, n_refused = 0, kept = 0;
     struct rh_rows_read rows;
-    int32_t rc = by_row ? RH_DATA : insert(t, conn, table, cells, *n_rows);
-    uint32_t kept = 0, n = table->n_columns;
+    int32_t rc;
 
-    if (rc != RH_OK && !is_refusal(rc))
-        rh_trial_fail_call(t, "insert", rc, &t->error);
-    if (rc == RH_OK)
+    if (t->connector->write->atomicity == RH_ATOMIC_ROW) {
+        insert_each(t, conn, table, cells, *n_rows, refused);
+    } else {
+        rc = insert(t, conn, table, cells, *n_rows);
+        if (rc != RH_OK && !is_refusal(rc))
+            rh_trial_fail_call(t, "insert", rc, &t->error);
+        memset(refused, rc != RH_OK, *n_rows);
+    }
+    for (uint32_t i = 0; i < *n_rows; i++)
+        n_refused += refused[i];
+    if (n_refused == 0)
         return;
     rh_fixture_rows(t, conn, table, &rows);
-    if (rows.n_rows)
-        rh_trial_fail(t, "an insert that failed has left %llu rows",
+    if (rows.n_rows != *n_rows - n_refused)
+        rh_trial_fail(t, "an insert that refused %u of %u rows has left %llu", n_refused, *n_rows,
                       (unsigned long long)rows.n_rows);
     for (uint32_t i = 0; i < *n_rows; i++)
-        if (insert_narrowed(t, conn, table, cells + (size_t)i * n))
+        if (!refused[i] || insert_narrowed(t, conn, table, cells + (size_t)i * n))
             memmove(cells + (size_t)kept++ * n, cells + (size_t)i * n, n * sizeof(*cells));
     *n_rows = kept;
 }
@@ -230,6 +264,21 @@ const struct rh_table *rh_fixture_simple(struct rh_trial *t, struct rh_conn *con
     told = rh_fixture_find(t, conn, table.schema, table.name);
     rh_trial_ok(t, "insert", insert(t, conn, told, rh_fixture_simple_cells(t, n_rows), n_rows));
     return told;
+}
+
+void rh_fixture_drop_all(struct rh_trial *t, struct rh_conn *conn)
+{
+    struct rh_text native = {NULL, 0};
+    struct rh_catalog catalog;
+
+    rh_fixture_catalog(t, conn, &catalog);
+    for (uint32_t i = 0; i < catalog.n_tables; i++) {
+        const struct rh_table *table = rh_fixture_table(&catalog, i);
+        struct rh_ddl_change change = {.kind = RH_DDL_DROP_TABLE, .table = table};
+        if (rh_text_starts(table->name, t->prefix))
+            t->connector->ddl->apply(conn, &t->op, &change, 1, sizeof(change), 0, &native,
+                                     rh_trial_error(t));
+    }
 }
 
 const struct rh_table *rh_fixture_writable(struct rh_trial *t, struct rh_conn *conn,

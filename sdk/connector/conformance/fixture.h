@@ -27,6 +27,8 @@ bool rh_fixture_create(struct rh_trial *t, struct rh_conn *conn, const struct rh
 const struct rh_table *rh_fixture_simple(struct rh_trial *t, struct rh_conn *conn, uint64_t n_rows);
 /* The cells of these rows. */
 struct rh_value *rh_fixture_simple_cells(struct rh_trial *t, uint64_t n_rows);
+/* Drops the tables of the suite, as far as the source lets it; the connector claims ddl. */
+void rh_fixture_drop_all(struct rh_trial *t, struct rh_conn *conn);
 /* The same in a table that may be written: a simple one when the connector makes tables, else the
  * one that the configuration names (writable.h); unproven when it names none. */
 const struct rh_table *rh_fixture_writable(struct rh_trial *t, struct rh_conn *conn,

@@ -22,6 +22,7 @@
 
 struct oracle {
     struct rh_trial *t;
+    struct rh_conn *conn; /* that made the tables */
     struct rh_specimen specimens[MAX_TABLES];
     const struct rh_specimen *tables[MAX_TABLES];
     uint32_t n_tables;
@@ -35,20 +36,30 @@ struct oracle {
 
 /* ---- Tables ---------------------------------------------------------------------------------- */
 
-static void make_tables(struct oracle *o, struct rh_conn *conn)
+static void make_tables(struct oracle *o)
 {
     struct rh_trial *t = o->t;
 
+    o->conn = rh_trial_connect(t);
     if (rh_fixture_can_make(t)) {
         for (uint32_t i = 0; i < rh_n_specimens; i++)
-            o->n_tables += rh_fixture_make(t, conn, &rh_specimens[i], &o->specimens[o->n_tables]);
+            o->n_tables +=
+                rh_fixture_make(t, o->conn, &rh_specimens[i], &o->specimens[o->n_tables]);
     } else {
-        o->n_tables = rh_sample_tables(t, conn, o->specimens, MAX_TABLES);
+        o->n_tables = rh_sample_tables(t, o->conn, o->specimens, MAX_TABLES);
         if (o->n_tables == 0)
             rh_trial_skip(t, "it has no table with rows to ask about");
     }
     for (uint32_t i = 0; i < o->n_tables; i++)
         o->tables[i] = &o->specimens[i];
+}
+
+/* There are many of these tests and tables: the catalogue of the next need not be longer for them. */
+static void drop_tables(struct oracle *o)
+{
+    if (rh_fixture_can_make(o->t))
+        rh_fixture_drop_all(o->t, o->conn);
+    o->t->connector->close(o->conn);
 }
 
 /* The connector as a datasource of the row SDK, on the same tables. */
@@ -78,11 +89,8 @@ static void open_datasource(struct oracle *o)
 
 static void start(struct oracle *o)
 {
-    struct rh_conn *conn;
-
     rh_trial_load(o->t);
-    conn = rh_trial_connect(o->t);
-    make_tables(o, conn);
+    make_tables(o);
     open_datasource(o);
 }
 
@@ -149,12 +157,13 @@ static void ask_all(struct rh_trial *t, uint32_t parts)
         ask(&o, i, parts);
     rh_trial_note(t, "%u queries, %u of them wholly pushed down", o.n_queries, o.n_pushed);
     rh_session_close(&o.session);
+    drop_tables(&o);
 }
 
 /* ---- Claims ---------------------------------------------------------------------------------- */
 
 /* What plan says of one condition; above what the operators table allows is a breach. */
-static void check_claim(struct oracle *o, struct rh_conn *conn, const struct rh_table *table,
+static void check_claim(struct oracle *o, const struct rh_table *table,
                         const struct rh_specimen_column *column, uint32_t op)
 {
     const struct rh_node node = {.op = op, .column = 0, .n = RH_OP_BASE(op) != RH_OP_NULL};
@@ -182,7 +191,7 @@ static void check_claim(struct oracle *o, struct rh_conn *conn, const struct rh_
         table, rh_fixture_position(o->t, table, rh_trial_string(o->t, column->column.name)));
     plan.verdicts = &verdict;
     plan.needs = &needs;
-    rh_trial_ok(o->t, "plan", o->t->connector->plan(conn, &query, &plan, rh_trial_error(o->t)));
+    rh_trial_ok(o->t, "plan", o->t->connector->plan(o->conn, &query, &plan, rh_trial_error(o->t)));
     o->n_queries++;
     o->n_pushed += verdict != RH_VERDICT_NONE;
     if (verdict > rh_legal_upper(o->t->library, &query, 0))
@@ -206,26 +215,24 @@ static void claims(struct rh_trial *t)
 {
     struct oracle o = {.t = t};
     const struct rh_table *table;
-    struct rh_conn *conn;
 
     rh_trial_load(t);
     if (!t->connector->plan)
         rh_trial_skip(t, "it has no plan: the operators table alone is used");
-    conn = rh_trial_connect(t);
-    make_tables(&o, conn);
-    table = rh_sample_find(t, conn, o.tables[0]);
+    make_tables(&o);
+    table = rh_sample_find(t, o.conn, o.tables[0]);
     for (uint32_t c = 0; c < o.tables[0]->n_columns; c++)
         for (uint32_t base = RH_OP_EQ; base < RH_OP_EXISTS; base++) {
             const struct rh_specimen_column *column = &o.tables[0]->columns[c];
             if (!has_meaning(base, column->column.type))
                 continue;
-            check_claim(&o, conn, table, column, base);
-            check_claim(&o, conn, table, column, base | RH_OP_NOT);
+            check_claim(&o, table, column, base);
+            check_claim(&o, table, column, base | RH_OP_NOT);
             if (base >= RH_OP_LIKE && base <= RH_OP_CONTAINS)
-                check_claim(&o, conn, table, column, base | RH_OP_FOLD);
+                check_claim(&o, table, column, base | RH_OP_FOLD);
         }
     rh_trial_note(t, "%u conditions, %u of them claimed", o.n_queries, o.n_pushed);
-    t->connector->close(conn);
+    drop_tables(&o);
 }
 
 static void conditions(struct rh_trial *t)

@@ -763,9 +763,9 @@ END_TEST
 TESTS_MAIN("isolation", describes_the_connector, hands_out_rows_in_any_measure,
            keeps_rows_while_other_calls_run, brings_statuses_and_texts, reads_a_feed,
            crashes_in_every_function, tells_how_it_died, kills_what_does_not_end,
-           spares_what_comes_behind_its_deadline, holds_memory_and_threads_to_their_limits,
-           bears_a_flood_of_lines, cancels, isolates_what_asks_for_it, gives_an_environment,
-           kills_what_cannot_be_cancelled, replaces_what_cannot_be_reset,
-           tells_why_it_cannot_be_loaded, names_the_file_once, gives_up_on_what_loads_for_ever,
-           survives_being_killed_under_load, leaves_nothing_behind_after_a_thousand_crashes,
-           starts_again_after_a_while, ends_with_the_host)
+           holds_memory_and_threads_to_their_limits, bears_a_flood_of_lines, cancels,
+           isolates_what_asks_for_it, gives_an_environment, kills_what_cannot_be_cancelled,
+           replaces_what_cannot_be_reset, tells_why_it_cannot_be_loaded, names_the_file_once,
+           gives_up_on_what_loads_for_ever, survives_being_killed_under_load,
+           leaves_nothing_behind_after_a_thousand_crashes, starts_again_after_a_while,
+           ends_with_the_host, spares_what_comes_behind_its_deadline)

@@ -288,6 +288,23 @@ START_TEST(kills_what_does_not_end)
 }
 END_TEST
 
+/* Its second begins with the call: it is cancelled first, and its process lives on. */
+START_TEST(spares_what_comes_behind_its_deadline)
+{
+    struct rh_library *library = loaded(NULL);
+    struct rh_isolation_stats stats;
+    struct visit visit;
+
+    ck_assert_int_eq(enter(&visit, library, "insert", "wait", ""), RH_OK);
+    ck_assert_msg(call(&visit, "insert", (uint64_t)-2000) == RH_TIMEOUT, "%s", visit.error.message);
+    ck_assert_int_eq(call(&visit, "ping", 20000), RH_OK);
+    leave(&visit);
+    rh_isolation_stats(&stats);
+    ck_assert_uint_eq(stats.n_killed, 0);
+    rh_library_free(library);
+}
+END_TEST
+
 START_TEST(holds_memory_and_threads_to_their_limits)
 {
     struct rh_sandbox sandbox = {.memory_bytes = (uint64_t)128 << 20, .max_threads = 16};
@@ -775,4 +792,4 @@ TESTS_MAIN("isolation", describes_the_connector, hands_out_rows_in_any_measure,
            kills_what_cannot_be_cancelled, replaces_what_cannot_be_reset,
            tells_why_it_cannot_be_loaded, names_the_file_once, gives_up_on_what_loads_for_ever,
            survives_being_killed_under_load, leaves_nothing_behind_after_a_thousand_crashes,
-           starts_again_after_a_while, ends_with_the_host)
+           starts_again_after_a_while, ends_with_the_host, spares_what_comes_behind_its_deadline)

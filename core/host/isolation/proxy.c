@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LATE_US (1u * 1000000u)   /* behind the deadline */
+#define LATE_US (1u * 1000000u)   /* behind the deadline, and the call's beginning */
 #define CANCEL_US (3u * 1000000u) /* behind a cancel: it may have work to undo */
 #define CLOSE_MS 500              /* for the connector's own close */
 
@@ -59,7 +59,7 @@ const char *rh_proxy_stuck(struct rh_conn *conn, uint64_t now_us)
     if (call->running) {
         if (now_us >= call->deadline_us || is_readable(call->cancel_fd))
             send_cancel_locked(conn);
-        if (now_us > call->deadline_us + LATE_US)
+        if (now_us > call->deadline_us + LATE_US && now_us > call->begin_us + LATE_US)
             reason = "a call did not end within 1 s of its deadline";
         else if (call->cancel_us && now_us > call->cancel_us + CANCEL_US)
             reason = "a call did not end within 3 s of being cancelled";
@@ -84,12 +84,15 @@ void rh_proxy_begin(struct rh_conn *conn, const struct rh_op *op)
 
 static void start_call(struct rh_conn *conn, const struct rh_op *op)
 {
+    uint64_t now_us = rh_clock_us();
+
     pthread_mutex_lock(&conn->lock);
     conn->call = (struct rh_proxy_call){
         .running = true,
         .seq = ++conn->seq,
         .cancel_fd = op ? op->cancel_fd : -1,
-        .deadline_us = op ? op->deadline_us : rh_clock_us() + RH_PROXY_PURE_US,
+        .deadline_us = op ? op->deadline_us : now_us + RH_PROXY_PURE_US,
+        .begin_us = now_us,
     };
     pthread_mutex_unlock(&conn->lock);
 }

@@ -16,6 +16,7 @@ struct rh_proxy_call {
     uint32_t seq;
     int cancel_fd;
     uint64_t deadline_us;
+    uint64_t begin_us;
     uint64_t cancel_us; /* when it was cancelled first; 0: it was not */
 };
 

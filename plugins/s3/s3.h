@@ -8,7 +8,8 @@
  *   list.c     keys, page by page      object.c      the rows of an object, one by one
  *   catalog.c  tables, columns         plan.c        conditions on keys
  *   read.c     cursors                 write.c       the write group
- *   encode.c   rows into objects       returned.c    written rows
+ *   key.c      keys of written rows    encode.c      rows into objects
+ *   returned.c written rows
  */
 #pragma once
 

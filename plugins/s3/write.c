@@ -5,19 +5,17 @@
  *                         is still the one that was read (If-Match; If-None-Match: * for a new one)
  *   prefix                insert puts a new object below it; rows in others are never changed
  *
- * With a declared key, inserting into one object refuses a key that is there. Below a prefix nobody
+ * With a declared key, no row of one object gets a key that another one has. Below a prefix nobody
  * keeps keys apart, so nothing is inserted there while a key is promised.
  */
 #include "write.h"
 
 #include "base/rand.h"
-#include "connector/text_cell.h"
 
 #include <string.h>
 #include <time.h>
 
 #define ARENA_BYTES ((size_t)1 << 30)
-#define NO_INPUT UINT64_MAX
 
 /* ---- Preparing ------------------------------------------------------------------------------- */
 
@@ -50,6 +48,7 @@ static int check_columns(struct rh_s3_call *w, struct rh_error *error)
         for (uint32_t i = 0; i < spec->n_columns; i++)
             w->is_key[i] =
                 w->is_key[i] || rh_text_equal(rh_s3_call_column(w, i)->name, w->table->key[k]);
+    w->guards_key = rh_s3_sets_key(w);
     return RH_OK;
 }
 
@@ -83,42 +82,7 @@ static int prepare(struct rh_s3_call *w, struct rh_error *error)
     return rc ? rc : rh_s3_check_returning(w, error);
 }
 
-/* ---- Keys ------------------------------------------------------------------------------------ */
-
-/* The values of the key's columns as one text: each with its type's own spelling, so that 1 and 1.0
- * are the same. */
-static int key_of(struct rh_s3_call *w, const struct rh_value *cells, struct rh_text *ret_key,
-                  struct rh_error *error)
-{
-    struct rh_buf text;
-    bool ok = true;
-    int rc = RH_OK;
-
-    rh_buf_init(&text, RH_S3_ROW_BYTES);
-    for (uint32_t i = 0; i < w->spec->n_columns && rc == RH_OK; i++) {
-        size_t begin;
-
-        if (!w->is_key[i])
-            continue;
-        if (cells[i].type == RH_TYPE_TEXT)
-            rh_buf_add_char(&text, '\xfd'); /* "1" is not 1 */
-        begin = text.len;
-        if (!rh_kit_is_null(&cells[i]))
-            rc = rh_text_cell_add(&text, &cells[i], error);
-        else
-            rh_buf_add_char(&text, '\xff');
-        if (cells[i].type == RH_TYPE_DECIMAL && memchr(text.data + begin, '.', text.len - begin)) {
-            while (text.data[text.len - 1] == '0')
-                text.len--;
-            text.len -= text.data[text.len - 1] == '.';
-        }
-        rh_buf_add_char(&text, '\xfe');
-    }
-    *ret_key = rh_arena_text(w->arena, rh_buf_text(&text), &ok);
-    ok = ok && !text.failed;
-    rh_buf_free(&text);
-    return rc ? rc : ok ? RH_OK : rh_fail_nomem(error);
-}
+/* ---- Input ----------------------------------------------------------------------------------- */
 
 static bool has_key(const struct rh_s3_call *w)
 {
@@ -128,16 +92,6 @@ static bool has_key(const struct rh_s3_call *w)
     return false;
 }
 
-static int refuse(struct rh_error *error, uint64_t row, uint32_t constraint, const char *why)
-{
-    rh_fail(error, RH_CONSTRAINT, "%s", why);
-    if (error) {
-        error->constraint = constraint;
-        error->row = row;
-    }
-    return RH_CONSTRAINT;
-}
-
 static int index_rows(struct rh_s3_call *w, struct rh_error *error)
 {
     if (!has_key(w))
@@ -145,21 +99,22 @@ static int index_rows(struct rh_s3_call *w, struct rh_error *error)
     for (uint64_t i = 0; i < w->spec->n_rows; i++) {
         struct rh_text key;
         void *old = NULL;
-        int rc = key_of(w, rh_s3_call_cells(w, i), &key, error);
+        int rc = rh_s3_key_of(w, rh_s3_call_cells(w, i), &key, error);
 
         if (rc)
             return rc;
         if (!rh_map_put(&w->by_key, key, (void *)(uintptr_t)(i + 1), &old))
             return rh_fail_nomem(error);
         if (old && w->verb != RH_S3_REMOVE)
-            return refuse(error, i, RH_CONSTRAINT_UNIQUE, "two rows of the call have the same key");
+            return rh_s3_refuse(error, i, RH_CONSTRAINT_UNIQUE,
+                                "two rows of the call have the same key");
     }
     return RH_OK;
 }
 
 /* ---- The old object -------------------------------------------------------------------------- */
 
-/* The input row that means this row of the object; NO_INPUT: none. */
+/* The input row that means this row of the object; RH_S3_NO_INPUT: none. */
 static int find_input(struct rh_s3_call *w, const struct rh_s3_row *row, struct rh_rowset *rows,
                       uint64_t *ret_input, struct rh_error *error)
 {
@@ -169,7 +124,7 @@ static int find_input(struct rh_s3_call *w, const struct rh_s3_row *row, struct 
     uintptr_t found;
     int rc;
 
-    *ret_input = NO_INPUT;
+    *ret_input = RH_S3_NO_INPUT;
     if (!w->by_key.n)
         return RH_OK;
     rh_rowset_clear(rows, 1);
@@ -179,7 +134,7 @@ static int find_input(struct rh_s3_call *w, const struct rh_s3_row *row, struct 
             rh_s3_cell(rows, &cells[i], rh_s3_call_column(w, i), row, w->fields[i]);
     rc = rh_rowset_batch(rows, &batch, error);
     if (rc == RH_OK)
-        rc = key_of(w, batch.cells, &key, error);
+        rc = rh_s3_key_of(w, batch.cells, &key, error);
     if (rc)
         return rc;
     found = (uintptr_t)rh_map_get(&w->by_key, key);
@@ -188,14 +143,19 @@ static int find_input(struct rh_s3_call *w, const struct rh_s3_row *row, struct 
     return RH_OK;
 }
 
-/* A row of the new object; input: the input row that it is written for, or NO_INPUT. */
+/* A row of the new object; input: the input row that it is written for, or RH_S3_NO_INPUT. */
 static int add_row(struct rh_s3_call *w, const struct rh_s3_object *object,
                    const struct rh_s3_row *old, uint64_t input, struct rh_error *error)
 {
-    const struct rh_value *cells = input == NO_INPUT ? NULL : rh_s3_call_cells(w, input);
+    const struct rh_value *cells = input == RH_S3_NO_INPUT ? NULL : rh_s3_call_cells(w, input);
     size_t begin;
     int rc;
 
+    if (w->guards_key) {
+        rc = rh_s3_take_key(w, object, old, input, error);
+        if (rc)
+            return rc;
+    }
     if (w->n_rows && w->table->format != RH_S3_CSV)
         rh_buf_add_str(&w->body, w->table->format == RH_S3_JSON ? ",\n" : "\n");
     begin = w->body.len;
@@ -203,7 +163,7 @@ static int add_row(struct rh_s3_call *w, const struct rh_s3_object *object,
     if (rc == RH_OK && w->body.failed)
         rc = rh_fail(error, RH_RESOURCE, "the object would be larger than %zu MiB",
                      RH_S3_OBJECT_BYTES >> 20);
-    if (input != NO_INPUT) {
+    if (input != RH_S3_NO_INPUT) {
         w->inputs[input].begin = begin;
         w->inputs[input].end = w->body.len;
         w->n_affected++;
@@ -233,16 +193,18 @@ static int take_old(struct rh_s3_call *w, const struct rh_s3_object *object,
     uint64_t input;
     int rc = find_input(w, row, rows, &input, error);
 
-    if (rc || input == NO_INPUT)
-        return rc ? rc : add_row(w, object, row, NO_INPUT, error);
+    if (rc || input == RH_S3_NO_INPUT)
+        return rc ? rc : add_row(w, object, row, RH_S3_NO_INPUT, error);
     if (w->verb == RH_S3_INSERT)
-        return refuse(error, input, RH_CONSTRAINT_UNIQUE, "there is a row with this key already");
+        return rh_s3_refuse(error, input, RH_CONSTRAINT_UNIQUE,
+                            "there is a row with this key already");
     if (w->inputs[input].done)
-        return refuse(error, input, RH_CONSTRAINT_AMBIGUOUS_KEY, "the key is that of several rows");
+        return rh_s3_refuse(error, input, RH_CONSTRAINT_AMBIGUOUS_KEY,
+                            "the key is that of several rows");
     w->inputs[input].done = true;
     if (w->verb == RH_S3_REMOVE)
         return drop_row(w, object, row, input, error);
-    return add_row(w, object, row, w->verb == RH_S3_IGNORE ? NO_INPUT : input, error);
+    return add_row(w, object, row, w->verb == RH_S3_IGNORE ? RH_S3_NO_INPUT : input, error);
 }
 
 /* The header of an object that is not there yet: the table's columns, or those that are given. */
@@ -325,7 +287,8 @@ static int add_new(struct rh_s3_call *w, const struct rh_s3_object *object, stru
             continue;
         for (uint32_t c = 0; c < w->spec->n_columns; c++)
             if (w->is_key[c] && rh_kit_is_null(&rh_s3_call_cells(w, i)[c]))
-                return refuse(error, i, RH_CONSTRAINT_NOT_NULL, "a column of the key has no value");
+                return rh_s3_refuse(error, i, RH_CONSTRAINT_NOT_NULL,
+                                    "a column of the key has no value");
         rc = add_row(w, object, NULL, i, error);
     }
     return rc;
@@ -422,6 +385,8 @@ static int run(struct rh_conn *conn, const struct rh_op *op, const struct rh_wri
     int rc = prepare(&w, error);
 
     rh_map_init(&w.by_key);
+    rh_map_init(&w.taken);
+    rh_rowset_init(&w.key, w.table ? w.table->n_key : 0, SIZE_MAX);
     rh_buf_init(&w.body, RH_S3_OBJECT_BYTES);
     rh_buf_init(&w.removed, RH_S3_OBJECT_BYTES);
     ret_result->n_affected = 0;
@@ -430,6 +395,8 @@ static int run(struct rh_conn *conn, const struct rh_op *op, const struct rh_wri
     if (rc == RH_OK)
         ret_result->n_affected = w.n_affected;
     rh_map_free(&w.by_key);
+    rh_map_free(&w.taken);
+    rh_rowset_fini(&w.key);
     rh_buf_free(&w.body);
     rh_buf_free(&w.removed);
     rh_arena_free(w.arena);

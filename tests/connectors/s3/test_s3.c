@@ -305,6 +305,56 @@ static void returns_from(const char *table)
     ck_assert_str_eq(returned(), "");
 }
 
+/* Sets id (listed twice) of the rows that have one id to another. */
+static int change_ids(const char *table, const struct rh_value *cells, uint64_t n_rows)
+{
+    static const uint32_t key[] = {0};
+    const struct rh_column twice[] = {columns[0], columns[0]};
+    struct rh_write_spec spec = {.struct_size = sizeof(spec),
+                                 .table = rh_text_of(table),
+                                 .columns = twice,
+                                 .n_columns = 2,
+                                 .column_stride = sizeof(twice[0]),
+                                 .key = key,
+                                 .n_key = 1,
+                                 .n_rows = n_rows,
+                                 .cells = cells};
+
+    result = (struct rh_write_result){.struct_size = sizeof(result)};
+    return library->write.update(conn, op(), &spec, &result, &error);
+}
+
+static void keeps_keys_of(const char *table, const char *key, const char *as_it_was,
+                          const char *swapped)
+{
+    GOOD(put(library->write.insert, table, 2, 0,
+             CELLS(INT(1), TEXT("a"), INT(2), TEXT("b"), INT(3), TEXT("c")), 3));
+    ck_assert_int_eq(change_ids(table, CELLS(INT(2), INT(4), INT(1), INT(3)), 2), RH_CONSTRAINT);
+    ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_UNIQUE);
+    ck_assert_uint_eq(error.row, 1);
+    ck_assert_int_eq(change_ids(table, CELLS(INT(3), INT(1)), 1), RH_CONSTRAINT);
+    ck_assert_uint_eq(error.row, 0);
+    ck_assert_int_eq(change_ids(table, CELLS(INT(3), rh_kit_null()), 1), RH_CONSTRAINT);
+    ck_assert_uint_eq(error.constraint, RH_CONSTRAINT_NOT_NULL);
+    ck_assert_str_eq(object(key), as_it_was);
+    GOOD(change_ids(table, CELLS(INT(1), INT(2), INT(2), INT(1)), 2));
+    ck_assert_str_eq(object(key), swapped);
+}
+
+START_TEST(keeps_its_key)
+{
+    start();
+    keeps_keys_of("csv", "a/b.csv", "id,s\r\n1,a\r\n2,b\r\n3,c\r\n",
+                  "id,s\r\n2,a\r\n1,b\r\n3,c\r\n");
+    keeps_keys_of("json", "c.json",
+                  "[{\"id\":1,\"s\":\"a\"},\n{\"id\":2,\"s\":\"b\"},\n{\"id\":3,\"s\":\"c\"}]\n",
+                  "[{\"s\":\"a\",\"id\":2},\n{\"s\":\"b\",\"id\":1},\n{\"id\":3,\"s\":\"c\"}]\n");
+    store("a/b.csv", "id,s\n1,x\n1,y\n2,z\n");
+    GOOD(change_ids("csv", CELLS(INT(2), INT(5)), 1)); /* not our doing: left alone */
+    stop();
+}
+END_TEST
+
 START_TEST(writes_declared_columns_only)
 {
     static const struct rh_column other[] = {
@@ -526,6 +576,7 @@ int main(void)
 {
     const TTest *const tests[] = {writes_csv,
                                   writes_documents,
+                                  keeps_its_key,
                                   writes_declared_columns_only,
                                   returns_what_it_has_written,
                                   refuses_bad_lists,

@@ -82,7 +82,7 @@ def hostile(command):
         name = command["collection"]
         return {"other_cursor": batch([], 78, "nextBatch"),
                 "failing": {"ok": 0.0, "code": I32(43), "errmsg": "cursor id 77 not found"},
-                "ending": b""}.get(name, batch([], 77, "nextBatch"))
+                "ending": b"", "flood": batch([{"_id": I32(1)}], 77, "nextBatch")}.get(name, batch([], 77, "nextBatch"))
     name = command.get("find", command.get("aggregate"))
     answers = {
         "deep": batch([{"_id": I32(1), "v": deep(150)}]),
@@ -92,6 +92,8 @@ def hostile(command):
         "other_cursor": batch([{"_id": I32(1)}], 77),
         "failing": batch([{"_id": I32(1)}], 77),
         "ending": batch([{"_id": I32(1)}], 77),
+        "endless": batch([{"_id": I32(1)}], 77),  # and then nothing, again and again
+        "flood": batch([{"_id": I32(1)}], 77),
         "types": batch([{"_id": I32(1), "v": I32(1)}, {"_id": I32(2), "v": "x"}, {"_id": I32(3), "v": [True]},
                         {"_id": I32(4), "v": Raw(255, b"")}, {"_id": I32(5), "v": Raw(11, b"a\0i\0")},
                         {"_id": I32(6), "v": Raw(2, b"\x03\0\0\0\xff\xfe\0")},
@@ -102,6 +104,9 @@ def hostile(command):
     if name == "cut":  # a document whose length is more than what is there
         good = message(OP_MSG, 0, batch([{"_id": I32(1), "v": "text"}]))
         return good.replace(encode({"_id": I32(1), "v": "text"})[:4], b"\xff\0\0\0")
+    if name == "half":
+        good = message(OP_MSG, 0, batch([{"_id": I32(1), "v": "text"}]))
+        return good[:len(good) // 2]
     if name == "huge":  # a message of 2 GB
         return b"\xff\xff\xff\x7f" + message(OP_MSG, 0, batch([]))[4:]
     return batch([])
@@ -167,7 +172,7 @@ class Connection(socketserver.BaseRequestHandler):
                 answer = self.answer(command)
                 if isinstance(answer, bytes):
                     self.request.sendall(answer[:8] + number.to_bytes(4, "little") + answer[12:])
-                    if not answer:
+                    if len(answer) < int.from_bytes(answer[:4] or b"\1", "little"):
                         return
                     continue
                 self.request.sendall(message(OP_REPLY if opcode == OP_QUERY else OP_MSG, number, answer))

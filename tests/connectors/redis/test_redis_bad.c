@@ -47,6 +47,7 @@ static void *serve(void *context)
     int fd = accept(listener, NULL, NULL);
     FILE *peer = fdopen(fd, "r");
     const char *const *at = script;
+    const char *last = "";
     bool silent = false;
 
     read_command(peer);
@@ -57,6 +58,11 @@ static void *serve(void *context)
             continue;
         if (!*at)
             break;
+        if (strcmp(*at, "again") == 0) {
+            say(fd, last);
+            continue;
+        }
+        last = *at;
         silent = strcmp(*at, "…") == 0;
         if (strncmp(*at, "flood", 5) == 0)
             for (int i = 0;
@@ -136,6 +142,8 @@ START_TEST(refuses_what_is_no_protocol)
         "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n",
         "*2\r\n$-9\r\n",
         "$abc\r\n",
+        "$99999999999999999999\r\n",
+        "*99999999999999999999\r\n",
     };
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -170,6 +178,7 @@ START_TEST(ends_with_its_server)
 {
     reads_as(ANSWERS("*2\r\n$1\r\n0\r\n*1\r\n$3\r\ns"), RH_TIMEOUT);
     reads_as(ANSWERS("…"), RH_TIMEOUT);
+    reads_as(ANSWERS("*2\r\n$1\r\n7\r\n*0\r\n", "again"), RH_TIMEOUT); /* a scan without end */
     reads_as(ANSWERS(KEYS("1", "$3\r\ns:a\r\n")), RH_UNAVAILABLE);
     reads_as(ANSWERS(KEYS("1", "$3\r\ns:a\r\n"), ":-1\r\n"), RH_UNAVAILABLE);
 }

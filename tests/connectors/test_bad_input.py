@@ -27,7 +27,7 @@ from test_same_queries import SOURCES  # noqa: E402
 OVER_HTTP = ["airtable", "couchdb", "dynamodb", "elasticsearch", "firestore", "googlesheets", "rest", "s3"]
 MARK = b"Hammer"  # an answer with this in it holds rows
 NEW = b"a-new-one"  # the code of the row that is written
-WORST_KB = 600_000  # of the server, whatever it is sent
+WORST_KB = 300_000  # of the server, whatever it is sent
 WORST_REQUESTS = 40
 PIECE = b"x" * (1 << 20)
 TWO_GB = 2 << 30

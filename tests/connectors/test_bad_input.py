@@ -11,7 +11,6 @@ import os
 import pathlib
 import re
 import sys
-import time
 import urllib.parse
 import uuid
 import zlib
@@ -28,8 +27,7 @@ from test_same_queries import SOURCES  # noqa: E402
 OVER_HTTP = ["airtable", "couchdb", "dynamodb", "elasticsearch", "firestore", "googlesheets", "rest", "s3"]
 MARK = b"Hammer"  # an answer with this in it holds rows
 NEW = b"a-new-one"  # the code of the row that is written
-WORST_KB = 600_000  # of the server, whatever it is sent
-WORST_SECONDS = 120
+WORST_KB = 300_000  # of the server, whatever it is sent
 WORST_REQUESTS = 40
 PIECE = b"x" * (1 << 20)
 TWO_GB = 2 << 30
@@ -220,11 +218,10 @@ class Source:
     def meet(self, fault, ask=None):
         """The answer, with the fault in the way."""
         self.proxy.n_requests, self.proxy.n_faults, self.proxy.fault = 0, 0, fault
-        began = time.monotonic()
         answer = (ask or self.ask)()
         self.proxy.fault = None
         assert self.proxy.n_faults, answer.text
-        assert time.monotonic() - began < WORST_SECONDS and self.proxy.n_requests < WORST_REQUESTS
+        assert self.proxy.n_requests < WORST_REQUESTS, "and not its deadline has ended it, which would be another code"
         assert "s3cret" not in answer.text
         return answer.json()
 

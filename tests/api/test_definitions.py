@@ -317,10 +317,10 @@ def test_a_name_that_is_taken_is_told_plainly(api, app, sqlite):
 
 
 def test_definitions_that_did_not_change(api, app, sqlite):
-    for path, change in ((f"apps/{app}", {"title": "Once more"}), (f"apps/{app}/datasources/{sqlite.name}", {"title": "T"})):
+    for path in (f"apps/{app}", f"apps/{app}/datasources/{sqlite.name}"):
         tag = api.get(path).headers["ETag"]
         same = api.get(path, headers={"If-None-Match": f'"x", {tag}'})
         assert same.status_code == 304 and same.content == b"" and same.headers["ETag"] == tag
-        assert api.patch(path, json=change).status_code == 200
+        assert api.patch(path, json={"title": "Once more"}).status_code == 200
         other = api.get(path, headers={"If-None-Match": tag})
         assert other.status_code == 200 and other.headers["ETag"] != tag

@@ -28,7 +28,7 @@ static int fail_data(const struct rh_column *column, const char *what, struct rh
     if (error && column && column->name.len && column->name.len < sizeof error->column) {
         memcpy(error->column, column->name.data, column->name.len);
         error->column[column->name.len] = '\0';
-        rh_error_prefix(error, "column %.*s", RH_TEXT_ARG(column->name));
+        rh_error_prefix(error, "column \"%.*s\"", RH_TEXT_ARG(column->name));
     }
     return rc;
 }

@@ -93,6 +93,10 @@ static int get(struct rh_call *call, struct rh_error *error)
     rc = rh_definition_get_app(call->api, &call->op, rh_call_app(call), &object, &revision, error);
     if (rc != RH_OK)
         return rc;
+    if (rh_call_definition_unmodified(call, revision)) {
+        json_decref(object);
+        return RH_OK;
+    }
     rc = rh_call_reply_json(call, 200, object, error);
     rh_call_etag(call, revision);
     return rc;
@@ -233,7 +237,7 @@ static int delete (struct rh_call *call, struct rh_error *error)
     return rc;
 }
 
-static const struct rh_parameter ONE[] = {RH_PARAMETER_APP};
+static const struct rh_parameter ONE[] = {RH_PARAMETER_APP, RH_PARAMETER_KNOWN};
 static const struct rh_parameter CHANGE[] = {RH_PARAMETER_APP, RH_PARAMETER_REVISION};
 static const struct rh_parameter DELETE[] = {
     RH_PARAMETER_APP,

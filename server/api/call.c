@@ -75,7 +75,7 @@ int rh_call_datasource(struct rh_call *call, struct rh_datasource **ret_datasour
 static bool is_json_type(struct rh_text type)
 {
     /* What `curl -d` sends when it is not told otherwise. */
-    return !type.data || rh_text_is(type, "application/json") || rh_text_ends(type, "+json") ||
+    return type.len == 0 || rh_text_is(type, "application/json") || rh_text_ends(type, "+json") ||
            rh_text_is(type, "application/x-www-form-urlencoded");
 }
 
@@ -251,6 +251,37 @@ void rh_call_etag(struct rh_call *call, int64_t revision)
 
     snprintf(tag, sizeof(tag), "\"%lld\"", (long long)revision);
     rh_web_reply_header(call->http, "ETag", rh_text_of(tag));
+}
+
+static bool has_tag(struct rh_text list_of_tags, const char *tag)
+{
+    while (list_of_tags.data) {
+        struct rh_text one = rh_text_trim(rh_text_cut(&list_of_tags, ','));
+        if (rh_text_starts(one, "W/")) {
+            one.data += 2;
+            one.len -= 2;
+        }
+        if (rh_text_is(one, "*") || rh_text_is(one, tag))
+            return true;
+    }
+    return false;
+}
+
+bool rh_call_unmodified(struct rh_call *call, const char *tag)
+{
+    if (!has_tag(rh_web_request_header(call->http, "If-None-Match"), tag))
+        return false;
+    rh_call_reply_type(call, 304, NULL);
+    rh_web_reply_header(call->http, "ETag", rh_text_of(tag));
+    return true;
+}
+
+bool rh_call_definition_unmodified(struct rh_call *call, int64_t revision)
+{
+    char tag[32];
+
+    snprintf(tag, sizeof(tag), "\"%lld\"", (long long)revision);
+    return rh_call_unmodified(call, tag);
 }
 
 int rh_call_if_match(struct rh_call *call, int64_t current, struct rh_error *error)

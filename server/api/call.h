@@ -82,10 +82,13 @@ struct rh_buf *rh_call_reply(struct rh_call *call, unsigned status);
 struct rh_buf *rh_call_reply_type(struct rh_call *call, unsigned status, const char *type);
 /* {"data": …}; takes the reference to `data` (NULL: out of memory). */
 int rh_call_reply_json(struct rh_call *call, unsigned status, json_t *data, struct rh_error *error);
-/* Puts {"data": …, "revision"-ETag} of a definition. */
+/* Adds the ETag of a definition. */
 void rh_call_etag(struct rh_call *call, int64_t revision);
-/* The revision that If-Match asks for; RH_STORE_ANY when there is none. CONFLICT "stale" when it is
- * another than `current`. */
+/* Answers 304 when If-None-Match has the tag, which is quoted. False: nothing was answered. */
+bool rh_call_unmodified(struct rh_call *call, const char *tag);
+/* The same for a definition. */
+bool rh_call_definition_unmodified(struct rh_call *call, int64_t revision);
+/* CONFLICT "stale" when there is an If-Match and it asks for another revision than `current`. */
 int rh_call_if_match(struct rh_call *call, int64_t current, struct rh_error *error);
 /* The answer to an error. */
 void rh_call_problem(struct rh_call *call, const struct rh_error *error);

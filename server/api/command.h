@@ -128,6 +128,11 @@ int rh_command_parameter(const struct rh_command *command, struct rh_text name);
         "Idempotency-Key", RH_IN_HEADER, false, RH_SCHEMA_TEXT,                                    \
             "The first answer to a " what " with this key is kept for a day and repeated"          \
     }
+#define RH_PARAMETER_KNOWN                                                                         \
+    {                                                                                              \
+        "If-None-Match", RH_IN_HEADER, false, RH_SCHEMA_TEXT,                                      \
+            "ETag that the client has: 304 when it still holds"                                    \
+    }
 #define RH_PARAMETER_REVISION                                                                      \
     {                                                                                              \
         "If-Match", RH_IN_HEADER, false, RH_SCHEMA_TEXT, "ETag that the definition must have"      \

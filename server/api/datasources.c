@@ -311,16 +311,29 @@ out:
     return rc;
 }
 
+/* The state of the connector is shown, too, but is no part of the revision: only the answer of one
+ * that is ready may be kept. */
 static int get(struct rh_call *call, struct rh_error *error)
 {
     json_t *object = NULL;
     int64_t revision = 0;
+    const char *state;
+    bool ready;
     int rc = load(call, &object, &revision, error);
 
     if (rc != RH_OK)
         return rc;
-    rc = rh_call_reply_json(call, 200, shown(call, object), error);
+    object = shown(call, object);
+    state = json_string_value(json_object_get(object, "state"));
+    ready = state && strcmp(state, "ready") == 0;
+    if (ready && rh_call_definition_unmodified(call, revision)) {
+        json_decref(object);
+        return RH_OK;
+    }
+    rc = rh_call_reply_json(call, 200, object, error);
     rh_call_etag(call, revision);
+    if (!ready)
+        rh_web_reply_header(call->http, "Cache-Control", RH_TEXT("no-store"));
     return rc;
 }
 
@@ -436,6 +449,8 @@ static int refresh(struct rh_call *call, struct rh_error *error)
 
 static const struct rh_parameter ALL[] = {RH_PARAMETER_APP};
 static const struct rh_parameter ONE[] = {RH_PARAMETER_APP, RH_PARAMETER_DATASOURCE};
+static const struct rh_parameter GET[] = {RH_PARAMETER_APP, RH_PARAMETER_DATASOURCE,
+                                          RH_PARAMETER_KNOWN};
 static const struct rh_parameter CHANGE[] = {RH_PARAMETER_APP, RH_PARAMETER_DATASOURCE,
                                              RH_PARAMETER_REVISION};
 
@@ -473,8 +488,8 @@ static const struct rh_command COMMANDS[] = {
      .method = "GET",
      .path = "/api/v1/apps/{app}/datasources/{datasource}",
      .summary = "A datasource; secrets struck out",
-     .parameters = ONE,
-     .n_parameters = RH_N(ONE),
+     .parameters = GET,
+     .n_parameters = RH_N(GET),
      .permission = RH_BUILD,
      .flags = RH_COMMAND_READ_ONLY,
      .run = get},

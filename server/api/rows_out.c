@@ -191,9 +191,10 @@ int rh_rows_out_close(struct rh_rows_out *out, int rc, const struct rh_error *er
     }
     if (!out->stream)
         return rc;
-    if (rc != RH_OK)
-        rh_log(RH_LOG_WARN, "request", "%.*s: the stream ended early: %s",
-               RH_TEXT_ARG(out->call->request_id), error->message);
+    if (rc != RH_OK) /* who leaves (or asks with HEAD) is no cause for alarm */
+        rh_log(rc == RH_CANCELLED ? RH_LOG_INFO : RH_LOG_WARN, "request",
+               "%.*s: the stream ended early: %s", RH_TEXT_ARG(out->call->request_id),
+               error->message);
     if (rc != RH_OK && out->format == RH_FORMAT_NDJSON)
         add_error_line(out, error);
     rh_web_stream_end(out->stream, rc == RH_OK || out->format == RH_FORMAT_NDJSON);

@@ -162,20 +162,6 @@ static int explain(struct rh_call *call, struct rh_error *error)
 
 /* ---- One row ----------------------------------------------------------------------------- */
 
-static bool etag_matches(struct rh_text list_of_tags, const char *tag)
-{
-    while (list_of_tags.data) {
-        struct rh_text one = rh_text_trim(rh_text_cut(&list_of_tags, ','));
-        if (rh_text_starts(one, "W/")) {
-            one.data += 2;
-            one.len -= 2;
-        }
-        if (rh_text_is(one, "*") || rh_text_is(one, tag))
-            return true;
-    }
-    return false;
-}
-
 static int answer_row(struct rh_call *call, const struct rh_table *table,
                       const struct rh_value *cells, struct rh_error *error)
 {
@@ -191,11 +177,8 @@ static int answer_row(struct rh_call *call, const struct rh_table *table,
         return rc;
     rh_read_etag(table, cells, etag);
     snprintf(tag, sizeof(tag), "\"%s\"", etag);
-    if (etag_matches(rh_web_request_header(call->http, "If-None-Match"), tag)) {
-        rh_call_reply_type(call, 304, NULL);
-        rh_web_reply_header(call->http, "ETag", rh_text_of(tag));
+    if (rh_call_unmodified(call, tag))
         return RH_OK;
-    }
     encoder = rh_encoder_new(call->arena, RH_FORMAT_JSON, table->columns, table->n_columns,
                              numbers_as_text);
     if (!encoder)

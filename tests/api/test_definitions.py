@@ -314,3 +314,13 @@ def test_a_name_that_is_taken_is_told_plainly(api, app, sqlite):
         "name": sqlite.name, "connector": "sqlite", "config": {"path": "x.db"}}), "already-exists", 409)
     assert answer["detail"] == f'there is a datasource "{sqlite.name}" in the app "{app}" already'
     assert answer["errors"][0]["pointer"] == "/name"
+
+
+def test_definitions_that_did_not_change(api, app, sqlite):
+    for path in (f"apps/{app}", f"apps/{app}/datasources/{sqlite.name}"):
+        tag = api.get(path).headers["ETag"]
+        same = api.get(path, headers={"If-None-Match": f'"x", {tag}'})
+        assert same.status_code == 304 and same.content == b"" and same.headers["ETag"] == tag
+        assert api.patch(path, json={"title": "Once more"}).status_code == 200
+        other = api.get(path, headers={"If-None-Match": tag})
+        assert other.status_code == 200 and other.headers["ETag"] != tag

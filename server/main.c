@@ -129,13 +129,15 @@ static int listen_for_metrics(struct rh_api *api, struct rh_web_handler *handler
     return *options.listen ? rh_web_server_start(&options, handler, ret_server, error) : RH_OK;
 }
 
-/* Expired answers of idempotency keys are deleted. A failure is logged and tried again later. */
+/* Connections that nobody needs are closed. Expired answers of idempotency keys are deleted; a
+ * failure is logged and tried again later. */
 static void keep_house(struct rh_api *api)
 {
     struct rh_arena *arena = rh_arena_new(ARENA_BYTES);
     struct rh_error error = RH_ERROR_INIT;
     struct rh_operation op;
 
+    rh_datasource_cache_reap(api->datasources);
     if (!arena)
         return;
     rh_operation_init(&op, arena, NULL, rh_clock_us() + HOUSEKEEPING_US);

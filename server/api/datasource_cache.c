@@ -338,3 +338,33 @@ void rh_datasource_cache_each(struct rh_datasource_cache *cache,
     }
     pthread_rwlock_unlock(&cache->lock);
 }
+
+/* References to all, in an array of *ret_n; NULL when memory is short. */
+static struct rh_datasource **take_all(struct rh_datasource_cache *cache, size_t *ret_n)
+{
+    struct rh_datasource **all;
+    size_t n = 0;
+
+    pthread_rwlock_rdlock(&cache->lock);
+    for (const struct entry *entry = cache->entries; entry; entry = entry->next)
+        n++;
+    all = calloc(n + 1, sizeof(struct rh_datasource *));
+    n = 0;
+    for (const struct entry *entry = cache->entries; all && entry; entry = entry->next)
+        all[n++] = rh_datasource_ref(entry->datasource);
+    pthread_rwlock_unlock(&cache->lock);
+    *ret_n = n;
+    return all;
+}
+
+void rh_datasource_cache_reap(struct rh_datasource_cache *cache)
+{
+    size_t n;
+    struct rh_datasource **all = take_all(cache, &n);
+
+    for (size_t i = 0; i < n; i++) { /* without the lock: closing connections may take a while */
+        rh_pool_reap(rh_datasource_pool(all[i]));
+        rh_datasource_unref(all[i]);
+    }
+    free(all);
+}

@@ -22,6 +22,8 @@ int rh_datasource_cache_get(struct rh_datasource_cache *cache, struct rh_operati
                             struct rh_datasource **ret_datasource, struct rh_error *error);
 /* [any] The definition has changed or is gone. name NULL: all datasources of the app. */
 void rh_datasource_cache_drop(struct rh_datasource_cache *cache, const char *app, const char *name);
+/* [any] Closes connections that have been idle for too long, also of datasources that nobody asks. */
+void rh_datasource_cache_reap(struct rh_datasource_cache *cache);
 /* [any] */
 void rh_datasource_cache_each(struct rh_datasource_cache *cache,
                               void (*each)(void *context, const char *app, const char *name,

@@ -106,6 +106,13 @@ def test_certificates_need_everything_proven(sqlite, memory):
     assert check(BAD, "--config", sqlite, "--certify", *quick).returncode == 1
 
 
+def test_claimed_writes_are_proven(write, tmp_path):
+    config = write("none.json", {"settings": {"path": str(tmp_path / "check.db")}, **NOTHING,
+                                 "make_tables": False, "writable": None})
+    done = check(SQLITE, "--config", config, "--test", "write/update")
+    assert "unproven    write/update" in done.stdout, done.stdout
+
+
 @pytest.fixture
 def generated(write, tmp_path):
     import sqlite3

@@ -32,7 +32,8 @@
  *                       deleted by it, and "key" is a column like any other. The changes of this
  *                       table are followed also when the source can make tables
  * A member that is null says that the source has no such thing (a file has no credentials); one
- * that is missing leaves its tests unproven.
+ * that is missing leaves its tests unproven. So does a "writable" that is null where the connector
+ * changes and deletes rows.
  *
  * The suite's own tables begin with rh_check_ and are dropped, also after a crash. A connector that
  * cannot make tables is tested on those that it has, compared with itself.

@@ -71,10 +71,7 @@ void rh_trial_skip(struct rh_trial *t, const char *format, ...)
     _exit(0);
 }
 
-static _Noreturn void leave_unproven(struct rh_trial *t, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static _Noreturn void leave_unproven(struct rh_trial *t, const char *format, ...)
+void rh_trial_unproven(struct rh_trial *t, const char *format, ...)
 {
     va_list arguments;
 
@@ -91,7 +88,7 @@ const json_t *rh_trial_need(struct rh_trial *t, const char *member)
     if (json_is_null(value))
         rh_trial_skip(t, "the configuration says that there is no \"%s\"", member);
     if (!value)
-        leave_unproven(t, "the configuration has no \"%s\"", member);
+        rh_trial_unproven(t, "the configuration has no \"%s\"", member);
     return value;
 }
 

@@ -51,6 +51,9 @@ _Noreturn void rh_trial_fail(struct rh_trial *t, const char *format, ...)
 /* Nothing to test here: not claimed, or the source has no such thing. */
 _Noreturn void rh_trial_skip(struct rh_trial *t, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* What is claimed cannot be tested with this configuration. */
+_Noreturn void rh_trial_unproven(struct rh_trial *t, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* The configuration lacks this member: unproven; or says null: skipped. Else returns it. */
 const json_t *rh_trial_need(struct rh_trial *t, const char *member);
 /* A remark that stands in the report of a test that passes. */

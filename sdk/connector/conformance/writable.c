@@ -25,9 +25,22 @@ static struct rh_text member(struct rh_trial *t, const json_t *writable, const c
     return rh_text_of(text);
 }
 
+/* The configuration's table. A connector that changes and deletes rows has one: that the source has
+ * none would leave what it claims untested. */
+static const json_t *need_writable(struct rh_trial *t)
+{
+    const struct rh_write *write = t->connector->write;
+
+    if (json_is_null(json_object_get(t->config, "writable")) && write && write->update &&
+        write->remove)
+        rh_trial_unproven(t, "it changes and deletes rows, so the configuration must name a "
+                             "\"writable\" table");
+    return rh_trial_need(t, "writable");
+}
+
 static struct places find_places(struct rh_trial *t)
 {
-    const json_t *writable = rh_trial_need(t, "writable");
+    const json_t *writable = need_writable(t);
     const char *schema = json_string_value(json_object_get(writable, "schema"));
     const char *identity = json_string_value(json_object_get(writable, "identity"));
 

@@ -53,7 +53,9 @@ static inline const struct rh_column *rh_kit_column(const struct rh_column *colu
     RH_KIT_DEFINE_WRITE(update, run, update_verb)                                                  \
     RH_KIT_DEFINE_WRITE(remove_rows, run, remove_verb)
 #define RH_KIT_DEFINE_UPSERT(run, merge_verb, ignore_verb)                                         \
-    RH_KIT_DEFINE_WRITE(upsert, run, spec->resolve == RH_RESOLVE_IGNORE ? ignore_verb : merge_verb)
+    RH_KIT_DEFINE_WRITE(upsert, run,                                                               \
+                        spec->resolve == RH_RESOLVE_IGNORE ? (ignore_verb) : (merge_verb))
+
 /* A row that is not written, where each row stands for itself; the message is copied into the operation's
  * arena. constraint: RH_CONSTRAINT_* or 0. */
 void rh_kit_refuse(const struct rh_host *host, const struct rh_op *op, struct rh_row_status *status,

@@ -144,8 +144,10 @@ def make_source(kind, api, app, folder):
     return Source(api, app, name, "postgres", {"url": url}), database
 
 
-KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.skipif(
-    not POSTGRES, reason="ROWHOUSE_TEST_POSTGRES is not set")), "memory"]
+POSTGRES_ALONE = [pytest.param("postgres", marks=pytest.mark.skipif(
+    not POSTGRES, reason="ROWHOUSE_TEST_POSTGRES is not set"))]
+SQL = ["sqlite", *POSTGRES_ALONE]
+KINDS = [*SQL, "memory"]
 
 
 @pytest.fixture(scope="module", params=KINDS)

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from client import problem
-from conftest import ORDERS
+from conftest import ORDERS, POSTGRES_ALONE, SQL
 
 
 def decimals(answer):
@@ -309,9 +309,8 @@ def test_upsert_by_columns_without_a_unique_constraint(source):
     assert api.data("GET", path + "/1")["email"] == "ada@example.com"
 
 
+@pytest.mark.parametrize("source", SQL, indirect=True)
 def test_a_duplicate_names_its_column(source):
-    if source.kind == "memory":
-        pytest.skip("it has no unique indexes")
     answer = source.api.post(source.path("customers"), json=[{"name": "x", "email": "x"},
                                                              {"name": "y", "email": "ada@example.com"}])
     error = problem(answer, "constraint", 409)["errors"][0]
@@ -649,9 +648,8 @@ def test_an_aggregate_that_cannot_be_is_named(source):
 
 
 @pytest.mark.parametrize("column, value", [("small", 40000), ("small", -32769), ("medium", 2147483648), ("short", 1e39)])
+@pytest.mark.parametrize("source", POSTGRES_ALONE, indirect=True)
 def test_a_number_beyond_its_column_names_it(source, column, value):
-    if source.kind != "postgres":
-        pytest.skip("the column types are PostgreSQL's")
     native(source, text="create table if not exists narrow (id int primary key, small smallint, medium int, short real)",
            read_only=False)
     source.api.post(f"apps/{source.app}/datasources/{source.name}/refresh")

@@ -372,7 +372,7 @@ class Bench:
             self.call("POST", "/apps/bench/datasources",
                       {"name": "lite", "connector": "sqlite", "config": {"path": self.sqlite, "read_only": True}})
             return self.latency_us(f'"/api/v1/apps/bench/data/{datasource}/orders?id=gte." .. id'
-                                   ' .. "&order=id&limit=20"')[0]
+                                   ' .. "&order=id&limit=20"', 1)[0]
 
     def export(self):
         copy = lambda: self.wall(lambda: run("sh", "-c", f'psql -qX "{self.postgres}" -c "COPY orders TO STDOUT CSV" >/dev/null'))

@@ -120,11 +120,12 @@ static const char *find_near_locked(const struct rh_registry *registry, struct r
     return near;
 }
 
-/* Puts "looked in …" or the names that there are into the hint. */
+/* Where was looked, and what is there: what is cut off a long list, a command lists too. */
 static void hint_locked(const struct rh_registry *registry, const char *near,
                         struct rh_error *error)
 {
-    const char *before = "";
+    const struct rh_candidate_folders *folders = &registry->folders;
+    const char *lead = "; known are: ", *before = "";
     struct rh_buf list;
 
     if (near) {
@@ -132,19 +133,17 @@ static void hint_locked(const struct rh_registry *registry, const char *near,
         return;
     }
     rh_buf_init(&list, 4096);
+    for (uint32_t i = 0; i < folders->n_bundled; i++)
+        rh_buf_addf(&list, "%s%s", i ? ", " : "looked in ", folders->bundled[i]);
+    if (folders->installed)
+        rh_buf_addf(&list, ", %s", folders->installed);
     for (const struct rh_known *known = registry->known; known; known = known->next) {
-        if (known->state != RH_KNOWN_REFUSED && strcmp(known->id, before) != 0)
-            rh_buf_addf(&list, "%s%s", list.len ? ", " : "known are: ", known->id);
+        if (known->state == RH_KNOWN_REFUSED || strcmp(known->id, before) == 0)
+            continue;
+        rh_buf_addf(&list, "%s%s", lead, known->id);
         before = known->id;
+        lead = ", ";
     }
-    for (uint32_t i = 0; i < registry->folders.n_bundled; i++)
-        rh_buf_addf(&list, "%s%s",
-                    i          ? ", "
-                    : list.len ? "; looked in "
-                               : "looked in ",
-                    registry->folders.bundled[i]);
-    if (registry->folders.installed)
-        rh_buf_addf(&list, ", %s", registry->folders.installed);
     rh_error_hint(error, "%.*s", RH_TEXT_ARG(rh_buf_text(&list)));
     rh_buf_free(&list);
 }

@@ -31,33 +31,37 @@ static int add_folder(struct rh_registry *registry, const char *base, const char
     return RH_OK;
 }
 
-/* The folder of the running program; NULL when the kernel does not tell. */
-static char *program_folder(void)
+/* The folder that the running program's folder is in, without its last slash; NULL when the kernel
+ * does not tell. */
+static char *find_prefix(void)
 {
     char *path = realpath("/proc/self/exe", NULL);
-    char *slash = path ? strrchr(path, '/') : NULL;
 
-    if (slash)
-        *slash = 0;
+    for (int i = 0; i < 2; i++) {
+        char *slash = path ? strrchr(path, '/') : NULL;
+
+        if (slash)
+            *slash = 0;
+    }
     return path;
 }
 
 static int find_folders(struct rh_registry *registry, const char *folder, struct rh_error *error)
 {
-    char *program = NULL;
+    char *prefix = NULL;
     int rc;
 
     if (!folder)
         folder = secure_getenv("ROWHOUSE_PLUGINS");
     if (folder && *folder)
         return add_folder(registry, folder, "", error);
-    program = program_folder();
-    if (!program)
+    prefix = find_prefix();
+    if (!prefix)
         return rh_fail(error, RH_RESOURCE, "cannot find the program's folder: %s", strerror(errno));
-    rc = add_folder(registry, program, "/../plugins", error);
+    rc = add_folder(registry, prefix, "/plugins", error);
     if (rc == RH_OK)
-        rc = add_folder(registry, program, "/../lib/rowhouse/plugins", error);
-    free(program);
+        rc = add_folder(registry, prefix, "/lib/rowhouse/plugins", error);
+    free(prefix);
     return rc;
 }
 

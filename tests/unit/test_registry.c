@@ -104,7 +104,7 @@ START_TEST(says_where_it_looked_and_what_there_is)
     add(registry, "postgres", "");
     rh_error_clear(&error);
     ck_assert_int_eq(rh_registry_get(registry, RH_TEXT("oracle"), &library, &error), RH_NOT_FOUND);
-    ck_assert_str_eq(error.hint, "known are: alpha, postgres; looked in /nonexistent/here");
+    ck_assert_str_eq(error.hint, "looked in /nonexistent/here; known are: alpha, postgres");
     rh_error_clear(&error);
     ck_assert_int_eq(rh_registry_get(registry, RH_TEXT("postgre"), &library, &error), RH_NOT_FOUND);
     ck_assert_str_eq(error.hint, "did you mean \"postgres\"?");
@@ -565,8 +565,8 @@ START_TEST(searches_where_the_environment_says)
     registry = registry_of(NULL);
     rh_error_clear(&error);
     rh_registry_get(registry, RH_TEXT("no_such_connector"), &library, &error);
-    ck_assert_ptr_nonnull(strstr(error.hint, "/../plugins, "));
-    ck_assert_ptr_nonnull(strstr(error.hint, "/../lib/rowhouse/plugins"));
+    ck_assert_ptr_nonnull(strstr(error.hint, "/plugins, "));
+    ck_assert_ptr_nonnull(strstr(error.hint, "/lib/rowhouse/plugins; known are: "));
     rh_registry_free(registry);
 }
 END_TEST

@@ -22,6 +22,8 @@
 #define SANITIZED 0
 #endif
 
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
 static inline const char *connector_path(const char *name)
 {
     static char path[4096];
@@ -139,6 +141,54 @@ static inline int read_all(struct visit *visit, uint32_t max_rows, int64_t *ret_
     }
     visit->connector->finish(cursor);
     return rc;
+}
+
+/* Calls the function by its name. */
+static inline int call(struct visit *visit, const char *name, uint64_t ms)
+{
+    const struct rh_connector *c = visit->connector;
+    const struct rh_op *op = op_of(visit, ms);
+    struct rh_catalog catalog = {.struct_size = sizeof(catalog)};
+    struct rh_write_spec write = {.struct_size = sizeof(write), .columns = columns};
+    struct rh_write_result written = {.struct_size = sizeof(written)};
+    struct rh_native_spec native = {.struct_size = sizeof(native), .text = RH_TEXT_INIT("x")};
+    struct rh_native_result ran = {.struct_size = sizeof(ran)};
+    struct rh_text text;
+    struct rh_plan plan;
+    int64_t number;
+
+    if (strcmp(name, "ping") == 0)
+        return c->ping(visit->conn, op, &visit->error);
+    if (strcmp(name, "tables") == 0)
+        return c->tables(visit->conn, op, &catalog, &visit->error);
+    if (strcmp(name, "plan") == 0)
+        return ask_plan(visit, &plan);
+    if (strcmp(name, "explain") == 0)
+        return c->explain(visit->conn, op, &query, &text, &visit->error);
+    if (strcmp(name, "estimate") == 0)
+        return c->estimate(visit->conn, op, &query, &number, &visit->error);
+    if (strcmp(name, "open") == 0 || strcmp(name, "next") == 0)
+        return read_all(visit, 7, &number);
+    if (strcmp(name, "finish") == 0) {
+        int rc = read_all(visit, 7, &number); /* what finish did, the next call learns */
+        return rc < 0 ? rc : c->ping(visit->conn, op, &visit->error);
+    }
+    if (strcmp(name, "reset") == 0) {
+        int rc = c->reset(visit->conn, op, &visit->error); /* goes with the next call */
+        return rc < 0 ? rc : c->ping(visit->conn, op, &visit->error);
+    }
+    if (strcmp(name, "insert") == 0)
+        return c->write->insert(visit->conn, op, &write, &written, &visit->error);
+    if (strcmp(name, "begin") == 0)
+        return c->tx->begin(visit->conn, op, 0, &visit->error);
+    if (strcmp(name, "commit") == 0)
+        return c->tx->commit(visit->conn, op, &visit->error);
+    if (strcmp(name, "savepoint") == 0)
+        return c->tx->savepoint(visit->conn, op, 1, &visit->error);
+    if (strcmp(name, "run") == 0)
+        return c->native->run(visit->conn, op, &native, &ran, &visit->error);
+    ck_assert_str_eq(name, "apply");
+    return c->ddl->apply(visit->conn, op, NULL, 0, 0, 0, &text, &visit->error);
 }
 
 static inline uint32_t count_entries(const char *folder)

@@ -82,7 +82,7 @@ static unsigned worker_count(const struct rh_config *config)
 
     if (asked > 0)
         return (unsigned)asked;
-    return cores > 2 ? (unsigned)cores * 2 : 4;
+    return cores > 4 ? (unsigned)cores * 8 : 32;
 }
 
 static int listen_for_requests(struct rh_api *api, struct rh_web_handler *handler,

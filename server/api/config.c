@@ -61,9 +61,11 @@ static const struct rh_config_item ITEMS[RH_N_CONFIG] = {
     [RH_CONFIG_DEMO_POSTGRES] = {"demo_postgres", RH_CONFIG_TEXT, "", 0, 0, RH_CONFIG_SECRET,
                                  "A PostgreSQL URL that the demo shows how to connect to"},
     [RH_CONFIG_WORKERS] = {"workers", RH_CONFIG_NUMBER, "0", 0, 1024, 0,
-                           "Threads that run requests; 0: twice the number of cores, at least 4"},
+                           "Threads that run requests, of which a datasource gets at most half; 0: "
+                           "eight times the number of cores, at least 32"},
     [RH_CONFIG_QUEUE] = {"queue", RH_CONFIG_NUMBER, "1024", 1, 1000000, 0,
-                         "Requests that may wait for a worker; more are answered 503"},
+                         "Requests that may wait for a worker, at most half of them for one "
+                         "datasource; more are answered 503"},
     [RH_CONFIG_HTTP_THREADS] = {"http_threads", RH_CONFIG_NUMBER, "2", 1, 64, 0,
                                 "Threads that read from and write to connections"},
     [RH_CONFIG_MAX_CONNECTIONS] = {"max_connections", RH_CONFIG_NUMBER, "4000", 8, 1000000, 0,

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "base/rand.h"
 #include "base/text.h"
 #include "server/api/call.h"
@@ -167,6 +168,17 @@ static uint64_t body_bound(const struct rh_api *api, const struct rh_command *co
     return IGNORED_BODY_BYTES;
 }
 
+/* Of a datasource: the first two parameters of a path are the app and its name. What names neither
+ * waits for nobody. */
+static uint32_t lane_of(const struct rh_route *route)
+{
+    uint64_t hash = 0;
+
+    for (unsigned i = 0; i < route->n_segments && i < 2; i++)
+        hash = hash * 31 + rh_hash(route->segments[i].data, route->segments[i].len);
+    return (uint32_t)(hash ^ hash >> 32);
+}
+
 /* Whether the command is one for this address: that of the metrics, or the other. */
 static bool is_served(const struct rh_api *api, const struct rh_command *command, bool at_metrics)
 {
@@ -198,6 +210,7 @@ static bool begin_at(struct rh_api *api, struct rh_web_request *request, bool at
             rh_call_problem(&call, &error);
     } else {
         request->max_body = body_bound(api, call.command);
+        request->lane = lane_of(&begun->route);
         return true;
     }
     end_call(&call);

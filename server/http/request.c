@@ -75,7 +75,7 @@ void rh_web_requests_free(struct rh_web_requests *requests)
         return;
     while (requests->free) {
         struct rh_web_request *request = requests->free;
-        requests->free = request->next_free;
+        requests->free = request->next;
         destroy(request);
     }
     pthread_mutex_destroy(&requests->lock);
@@ -94,7 +94,7 @@ static struct rh_web_request *take(struct rh_web_requests *requests)
     pthread_mutex_lock(&requests->lock);
     request = requests->free;
     if (request) {
-        requests->free = request->next_free;
+        requests->free = request->next;
         requests->n_free--;
     }
     pthread_mutex_unlock(&requests->lock);
@@ -152,6 +152,7 @@ struct rh_web_request *rh_web_request_new(struct rh_web_requests *requests, cons
     request->body = RH_TEXT("");
     request->received_us = rh_clock_us();
     request->max_body = 0;
+    request->lane = 0;
     request->status = 0;
     request->replied = false;
     request->n_headers = 0;
@@ -161,7 +162,7 @@ struct rh_web_request *rh_web_request_new(struct rh_web_requests *requests, cons
     request->phase = RH_WEB_HEADERS;
     request->connection = NULL;
     request->n_swallowed = 0;
-    request->next_free = NULL;
+    request->next = NULL;
     atomic_store_explicit(&request->fd, -1, memory_order_relaxed);
     atomic_store_explicit(&request->refs, 1, memory_order_relaxed);
     if (!set_uri(request, uri)) {
@@ -191,7 +192,7 @@ void rh_web_request_unref(struct rh_web_requests *requests, struct rh_web_reques
     rh_buf_clear(&request->header_text);
     pthread_mutex_lock(&requests->lock);
     if (requests->n_free < MAX_FREE) {
-        request->next_free = requests->free;
+        request->next = requests->free;
         requests->free = request;
         requests->n_free++;
         kept = true;

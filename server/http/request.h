@@ -59,6 +59,7 @@ struct rh_web_request {
     struct rh_text body;  /* once it has arrived */
     uint64_t received_us; /* monotonic clock, when the request line had arrived */
     uint64_t max_body;    /* bytes; `begin` may change it */
+    uint32_t lane;        /* lanes.h; `begin` may change it; 0: bound by nobody */
 
     /* The answer. */
     unsigned status;
@@ -83,7 +84,7 @@ struct rh_web_request {
     size_t uri_cap;
     atomic_int fd; /* the connection's socket, -1 when the connection has let go */
     atomic_uint refs;
-    struct rh_web_request *next_free;
+    struct rh_web_request *next; /* of those in its lane, or not in use */
 };
 
 /* [epoll, worker] Value of a request header, borrowed until the request ends; no text when it was

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "server/http/lanes.h"
 #include "server/http/reply.h"
 #include "server/http/stream.h"
 
@@ -25,7 +26,12 @@ struct slot {
     struct rh_web_workers *workers;
     pthread_t thread;
     bool started;
-    void *state;          /* the handler's */
+    void *state; /* the handler's */
+    pthread_cond_t wake;
+    struct slot *below;           /* in the stack of idle ones */
+    struct rh_web_request *given; /* by whom it was roused */
+    bool busy;                    /* with a request of this lane */
+    uint32_t lane;
     pthread_mutex_t lock; /* guards request, since_us, told */
     struct rh_web_request *request;
     uint64_t since_us;
@@ -36,11 +42,9 @@ struct rh_web_workers {
     const struct rh_web_handler *handler;
     struct rh_web_requests *requests;
 
-    pthread_mutex_t lock; /* guards the queue */
-    pthread_cond_t not_empty;
-    struct rh_web_request **queue;
-    unsigned cap, head, n;
-    unsigned n_waiting; /* workers at not_empty */
+    pthread_mutex_t lock; /* guards the lanes and the stack */
+    struct rh_web_lanes *lanes;
+    struct slot *idle; /* stack: the one that worked last is on top, its memory still in a cache */
     bool stopping;
 
     pthread_mutex_t watch_lock; /* guards watch_stop */
@@ -67,22 +71,54 @@ static void tell_gone_locked(struct rh_web_workers *workers, struct slot *slot)
 
 /* ---- Working ----------------------------------------------------------------------------- */
 
-static struct rh_web_request *pop(struct rh_web_workers *workers)
+/* Gives the next request to an idle one, which is to be woken; NULL when there is none of either. */
+static struct slot *rouse_locked(struct rh_web_workers *workers)
 {
-    struct rh_web_request *request = NULL;
+    struct slot *slot = workers->idle;
+
+    if (!slot || !(slot->given = rh_web_lanes_take(workers->lanes)))
+        return NULL;
+    workers->idle = slot->below;
+    return slot;
+}
+
+static void wake(struct slot *slot)
+{
+    if (slot)
+        pthread_cond_signal(&slot->wake);
+}
+
+static struct rh_web_request *await_request_locked(struct rh_web_workers *workers,
+                                                   struct slot *slot)
+{
+    struct rh_web_request *request;
+
+    slot->below = workers->idle;
+    workers->idle = slot;
+    while (!slot->given && !workers->stopping)
+        pthread_cond_wait(&slot->wake, &workers->lock);
+    request = slot->given;
+    slot->given = NULL;
+    return request;
+}
+
+/* One that ends may make room for two: in its own lane, and in that of the one that comes now. */
+static struct rh_web_request *pop(struct rh_web_workers *workers, struct slot *slot)
+{
+    struct rh_web_request *request;
+    struct slot *roused;
 
     pthread_mutex_lock(&workers->lock);
-    while (workers->n == 0 && !workers->stopping) {
-        workers->n_waiting++;
-        pthread_cond_wait(&workers->not_empty, &workers->lock);
-        workers->n_waiting--;
-    }
-    if (workers->n) {
-        request = workers->queue[workers->head];
-        workers->head = (workers->head + 1) % workers->cap;
-        workers->n--;
-    }
+    if (slot->busy)
+        rh_web_lanes_end(workers->lanes, slot->lane);
+    request = rh_web_lanes_take(workers->lanes);
+    roused = rouse_locked(workers);
+    if (!request)
+        request = await_request_locked(workers, slot);
+    slot->busy = request != NULL;
+    slot->lane = request ? request->lane : 0;
     pthread_mutex_unlock(&workers->lock);
+    wake(roused);
     return request;
 }
 
@@ -112,26 +148,24 @@ static void *work(void *context)
     struct slot *slot = context;
     struct rh_web_request *request;
 
-    while ((request = pop(slot->workers)))
+    while ((request = pop(slot->workers, slot)))
         run_one(slot->workers, slot, request);
     return NULL;
 }
 
 bool rh_web_workers_push(struct rh_web_workers *workers, struct rh_web_request *request)
 {
-    bool wake = false, pushed = false;
+    struct slot *roused = NULL;
+    bool pushed = false;
 
     pthread_mutex_lock(&workers->lock);
-    if (workers->n < workers->cap && !workers->stopping) {
+    if (!workers->stopping && rh_web_lanes_push(workers->lanes, request)) {
         rh_web_request_ref(request);
-        workers->queue[(workers->head + workers->n) % workers->cap] = request;
-        workers->n++;
+        roused = rouse_locked(workers);
         pushed = true;
-        wake = workers->n_waiting > 0;
     }
     pthread_mutex_unlock(&workers->lock);
-    if (wake)
-        pthread_cond_signal(&workers->not_empty);
+    wake(roused);
     return pushed;
 }
 
@@ -140,7 +174,7 @@ unsigned rh_web_workers_queued(struct rh_web_workers *workers)
     unsigned n;
 
     pthread_mutex_lock(&workers->lock);
-    n = workers->n;
+    n = rh_web_lanes_waiting(workers->lanes);
     pthread_mutex_unlock(&workers->lock);
     return n;
 }
@@ -258,10 +292,8 @@ int rh_web_workers_new(unsigned n_workers, unsigned queue, const struct rh_web_h
         return rh_fail_nomem(error);
     workers->handler = handler;
     workers->requests = requests;
-    workers->cap = queue;
     workers->n_slots = n_workers;
     pthread_mutex_init(&workers->lock, NULL);
-    pthread_cond_init(&workers->not_empty, NULL);
     pthread_mutex_init(&workers->watch_lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -269,12 +301,13 @@ int rh_web_workers_new(unsigned n_workers, unsigned queue, const struct rh_web_h
     pthread_condattr_destroy(&monotonic);
     for (unsigned i = 0; i < n_workers; i++) {
         pthread_mutex_init(&workers->slots[i].lock, NULL);
+        pthread_cond_init(&workers->slots[i].wake, NULL);
         workers->slots[i].workers = workers;
     }
-    workers->queue = calloc(queue, sizeof(workers->queue[0]));
+    workers->lanes = rh_web_lanes_new(n_workers, queue);
     workers->polled = calloc(n_workers, sizeof(workers->polled[0]));
     workers->candidates = calloc(n_workers, sizeof(workers->candidates[0]));
-    if (!workers->queue || !workers->polled || !workers->candidates || !start_threads(workers)) {
+    if (!workers->lanes || !workers->polled || !workers->candidates || !start_threads(workers)) {
         rh_web_workers_free(workers);
         return rh_fail(error, RH_RESOURCE, "cannot start %u worker threads", n_workers);
     }
@@ -288,7 +321,8 @@ void rh_web_workers_free(struct rh_web_workers *workers)
         return;
     pthread_mutex_lock(&workers->lock);
     workers->stopping = true;
-    pthread_cond_broadcast(&workers->not_empty);
+    for (struct slot *slot = workers->idle; slot; slot = slot->below)
+        pthread_cond_signal(&slot->wake);
     pthread_mutex_unlock(&workers->lock);
     pthread_mutex_lock(&workers->watch_lock);
     workers->watch_stop = true;
@@ -303,11 +337,11 @@ void rh_web_workers_free(struct rh_web_workers *workers)
         if (slot->state)
             workers->handler->worker_free(workers->handler->context, slot->state);
         pthread_mutex_destroy(&slot->lock);
+        pthread_cond_destroy(&slot->wake);
     }
-    free(workers->queue);
+    rh_web_lanes_free(workers->lanes);
     free(workers->polled);
     free(workers->candidates);
-    pthread_cond_destroy(&workers->not_empty);
     pthread_mutex_destroy(&workers->lock);
     pthread_cond_destroy(&workers->watch_changed);
     pthread_mutex_destroy(&workers->watch_lock);

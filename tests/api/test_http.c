@@ -38,6 +38,7 @@ static bool begin(void *context, struct rh_web_request *request)
 {
     (void)context;
     request->max_body = rh_text_is(request->path, "/large") ? 64u << 20 : 1000;
+    request->lane = rh_text_is(request->query, "lane");
     if (!rh_text_is(request->path, "/inline"))
         return true;
     answer(request, 200, RH_TEXT("inline"));
@@ -431,6 +432,33 @@ START_TEST(a_full_queue_answers_busy)
 }
 END_TEST
 
+START_TEST(a_lane_that_is_held_up_leaves_workers_to_others)
+{
+    struct rh_web_stats stats = {0};
+    int fds[2], fd = dial();
+
+    for (int i = 0; i < 2; i++) {
+        fds[i] = dial();
+        say_text(fds[i], "GET /hold?lane HTTP/1.1\r\nHost: x\r\n\r\n");
+    }
+    while (atomic_load(&running) < 1 || stats.n_queued < 1) {
+        pause_ms(1);
+        rh_web_server_stats(server, &stats);
+    }
+    for (int i = 0; i < 3; i++) {
+        say_text(fd, "GET /other HTTP/1.1\r\nHost: x\r\n\r\n");
+        expect(fd, "/other? 0");
+    }
+    ck_assert_uint_eq(atomic_load(&running), 1);
+    atomic_store(&released, true);
+    for (int i = 0; i < 2; i++) {
+        expect(fds[i], "held");
+        close(fds[i]);
+    }
+    close(fd);
+}
+END_TEST
+
 static void *release_soon(void *context)
 {
     (void)context;
@@ -503,6 +531,7 @@ TESTS_MAIN_WITH("http", start, stop, answers_inline_and_from_a_worker,
                 large_bodies_arrive_whole, a_stream_arrives_whole_and_waits_for_its_reader,
                 a_broken_stream_can_be_told_from_a_whole_one, a_client_that_leaves_is_noticed,
                 a_reader_that_leaves_ends_the_stream, a_full_queue_answers_busy,
+                a_lane_that_is_held_up_leaves_workers_to_others,
                 stopping_waits_for_running_requests, stopping_cancels_what_does_not_end,
                 stopping_gives_up_on_what_ignores_it,
                 addresses_that_cannot_be_listened_on_are_refused)

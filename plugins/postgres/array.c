@@ -220,7 +220,7 @@ int rh_pg_encode_array_literal(struct rh_buf *to, struct rh_text json, struct rh
 
     skip_space(&scan);
     if (scan.at == scan.end || *scan.at != '[' || !take_array(&scan, 0)) {
-        rh_fail(error, RH_DATA, "this column takes a JSON array");
+        rh_fail(error, RH_DATA, "the type takes a JSON array");
         return rh_error_hint(error, "At most %d dimensions; composite types cannot be written",
                              MAX_DEPTH);
     }

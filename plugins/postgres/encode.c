@@ -23,6 +23,7 @@ static const struct {
     {PG_OID_OID, 1028},     {PG_OID_TIMESTAMP, 1115},   {PG_OID_DATE, 1182},
     {PG_OID_TIME, 1183},    {PG_OID_TIMESTAMPTZ, 1185}, {PG_OID_INTERVAL, 1187},
     {PG_OID_NUMERIC, 1231}, {PG_OID_UUID, 2951},        {PG_OID_JSONB, 3807},
+    {PG_OID_JSON, 199},     {PG_OID_FLOAT4, 1021},      {PG_OID_VARCHAR, 1015},
 };
 
 unsigned rh_pg_array_oid(unsigned oid)
@@ -34,10 +35,18 @@ unsigned rh_pg_array_oid(unsigned oid)
     return 0;
 }
 
+unsigned rh_pg_element_oid(unsigned oid)
+{
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
+        if (arrays[i].array == oid)
+            return arrays[i].element;
+    }
+    return 0;
+}
+
 bool rh_pg_is_binary(unsigned oid)
 {
-    return oid == PG_OID_VARCHAR || oid == PG_OID_JSON || oid == PG_OID_FLOAT4 ||
-           rh_pg_array_oid(oid) != 0;
+    return rh_pg_array_oid(oid) != 0;
 }
 
 static unsigned oid_of_type(uint8_t type)

@@ -28,6 +28,8 @@ unsigned rh_pg_parameter_oid(const struct rh_column *column, enum rh_sql_form fo
 bool rh_pg_is_binary(unsigned oid);
 /* The array type whose elements have this type; 0 when not known. */
 unsigned rh_pg_array_oid(unsigned oid);
+/* The type of the elements of an array type; 0 when it is none, or not known. */
+unsigned rh_pg_element_oid(unsigned oid);
 /* DATA when a number is out of the column's range, of which the server would not name the column, or
  * when a text would be cut off to fit it: the server does so with "char" and name without a word. */
 int rh_pg_check_cell(const struct rh_column *column, const struct rh_value *value,

@@ -2,8 +2,9 @@
  * Native statements: one, through the extended protocol (so that two cannot hide in one text), with
  * parameters $1, $2, … whose types the server infers from where they stand.
  *
- * Results come as text, which every type has, and are turned into values by type; what has no
- * value type here, or does not read as one, is a TEXT cell, so nothing is lost.
+ * Results come as text, which every type has, and are turned into values by type, arrays into JSON;
+ * what has no value type here (an array of an enum, too), or does not read as one, is a TEXT cell, so
+ * nothing is lost. JSON arrays as parameters: see native_params.c.
  *
  * With RH_OP_READ_ONLY the statement runs in a read-only transaction (a read-only savepoint inside
  * the host's) that is rolled back at the end, and its rows are streamed. Without, it may change
@@ -13,13 +14,11 @@
  */
 #include "native.h"
 
-#include "connector/civil.h"
 #include "native_kind.h"
+#include "native_params.h"
 #include "native_value.h"
 #include "read.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,74 +37,6 @@ struct rh_pg_native_cursor {
     bool streaming; /* more results follow */
     enum guard guard;
 };
-
-/* ---- parameters ---- */
-
-/* The text form; binary for bytes. */
-static int add_parameter(struct rh_pg_params *params, const struct rh_value *value,
-                         struct rh_error *error)
-{
-    char room[64];
-    struct rh_value text = {.type = RH_TYPE_TEXT, .as.data = room};
-    struct rh_interval interval;
-    int n = 0;
-
-    switch (value->type) {
-    case RH_TYPE_BOOL:
-        n = snprintf(room, sizeof room, "%s", value->as.i ? "true" : "false");
-        break;
-    case RH_TYPE_INT:
-        n = snprintf(room, sizeof room, "%" PRId64, value->as.i);
-        break;
-    case RH_TYPE_UINT:
-        n = snprintf(room, sizeof room, "%" PRIu64, value->as.u);
-        break;
-    case RH_TYPE_FLOAT:
-        n = snprintf(room, sizeof room, "%.17g", value->as.f);
-        break;
-    case RH_TYPE_DATE:
-        n = (int)rh_civil_format_date(room, value->as.i);
-        break;
-    case RH_TYPE_TIME:
-        n = (int)rh_civil_format_time(room, value->as.i);
-        break;
-    case RH_TYPE_DATETIME:
-        n = (int)rh_civil_format_datetime(room, value->as.i);
-        break;
-    case RH_TYPE_TIMESTAMP:
-        n = (int)rh_civil_format_timestamp(room, value->as.i);
-        break;
-    case RH_TYPE_INTERVAL:
-        memcpy(&interval, value->as.data, sizeof interval);
-        n = (int)rh_civil_format_interval(room, &interval);
-        break;
-    case RH_TYPE_UUID:
-        for (int i = 0; i < 16; i++)
-            n += snprintf(room + n, sizeof room - (size_t)n, "%02x",
-                          ((const unsigned char *)value->as.data)[i]);
-        break;
-    default: /* NULL, BYTES, and what is text already */
-        text = *value;
-        if (text.type == RH_TYPE_DECIMAL || text.type == RH_TYPE_JSON)
-            text.type = RH_TYPE_TEXT;
-        n = (int)text.len;
-    }
-    text.len = (uint32_t)n;
-    return rh_pg_params_add_untyped(params, &text, error);
-}
-
-static int load_parameters(struct rh_conn *conn, const struct rh_native_spec *spec,
-                           struct rh_error *error)
-{
-    rh_pg_params_clear(&conn->params);
-    for (uint32_t i = 0; i < spec->n_parameters; i++) {
-        int rc = add_parameter(&conn->params, &spec->parameters[i], error);
-        if (rc)
-            return rc;
-    }
-    rh_pg_params_seal(&conn->params);
-    return RH_OK;
-}
 
 /* ---- running ---- */
 
@@ -376,7 +307,7 @@ static int32_t run(struct rh_conn *conn, const struct rh_op *op, const struct rh
     if (!rc)
         rc = rh_pg_native_check(spec, op, error);
     if (!rc)
-        rc = load_parameters(conn, spec, error);
+        rc = rh_pg_native_load(conn, spec, error);
     if (rc)
         goto out;
     text = strndup(spec->text.data, spec->text.len);
@@ -388,7 +319,9 @@ static int32_t run(struct rh_conn *conn, const struct rh_op *op, const struct rh
     if (rc)
         goto out;
     conn->dirty = true; /* read-only ones, too: advisory locks outlive the rollback */
-    rc = execute(conn, op, text, guard != GUARD_NONE, &answer, error);
+    rc = rh_pg_native_fit_arrays(conn, op, text, spec, error);
+    if (!rc)
+        rc = execute(conn, op, text, guard != GUARD_NONE, &answer, error);
     /* The wrong number of parameters: the server calls it a violation of its protocol. */
     if (rc == RH_PROTOCOL && strcmp(error->sqlstate, "08P01") == 0)
         rc = error->error_class = RH_INVALID;

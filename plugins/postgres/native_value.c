@@ -6,10 +6,15 @@
 
 #include "base/text.h"
 #include "connector/civil.h"
+#include "encode.h"
+#include "native_array.h"
 #include "oid.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* Of one array, which itself is below 1 GiB. */
+#define MAX_JSON_BYTES ((size_t)1 << 30)
 
 static int hex_digit(char c)
 {
@@ -83,8 +88,25 @@ static bool convert_civil(struct rh_rowset *rows, struct rh_value *cell, unsigne
     return true;
 }
 
+static bool convert_array(struct rh_rowset *rows, struct rh_value *cell, unsigned element,
+                          struct rh_text text)
+{
+    struct rh_buf json;
+    bool ok = false;
+
+    rh_buf_init(&json, MAX_JSON_BYTES);
+    ok = rh_pg_array_to_json(&json, element, text);
+    if (ok)
+        rh_rowset_bytes(rows, cell, RH_TYPE_JSON, json.data, json.len);
+    rows->failed = rows->failed || json.failed;
+    rh_buf_free(&json);
+    return ok;
+}
+
 bool rh_pg_convert(struct rh_rowset *rows, struct rh_value *cell, unsigned oid, struct rh_text text)
 {
+    unsigned element = 0;
+
     switch (oid) {
     case PG_OID_BOOL:
         *cell = (struct rh_value){.type = RH_TYPE_BOOL, .as.i = text.data[0] == 't'};
@@ -121,46 +143,57 @@ bool rh_pg_convert(struct rh_rowset *rows, struct rh_value *cell, unsigned oid, 
     case PG_OID_INTERVAL:
         return convert_civil(rows, cell, oid, text);
     default:
-        return false;
+        element = rh_pg_element_oid(oid);
+        return element != 0 && convert_array(rows, cell, element, text);
     }
 }
+
+#define TYPE(oid, type, name)                                                                      \
+    {                                                                                              \
+        oid, type, name, name "[]"                                                                 \
+    }
 
 static const struct {
     unsigned oid;
     uint32_t type;
-    const char *name;
+    const char *name, *array_name;
 } known_types[] = {
-    {PG_OID_BOOL, RH_TYPE_BOOL, "boolean"},
-    {PG_OID_BYTEA, RH_TYPE_BYTES, "bytea"},
-    {PG_OID_NAME, RH_TYPE_TEXT, "name"},
-    {PG_OID_INT8, RH_TYPE_INT, "bigint"},
-    {PG_OID_INT2, RH_TYPE_INT, "smallint"},
-    {PG_OID_INT4, RH_TYPE_INT, "integer"},
-    {PG_OID_TEXT, RH_TYPE_TEXT, "text"},
-    {PG_OID_OID, RH_TYPE_INT, "oid"},
-    {PG_OID_JSON, RH_TYPE_JSON, "json"},
-    {PG_OID_FLOAT4, RH_TYPE_FLOAT, "real"},
-    {PG_OID_FLOAT8, RH_TYPE_FLOAT, "double precision"},
-    {PG_OID_BPCHAR, RH_TYPE_TEXT, "character"},
-    {PG_OID_VARCHAR, RH_TYPE_TEXT, "character varying"},
-    {PG_OID_DATE, RH_TYPE_DATE, "date"},
-    {PG_OID_TIME, RH_TYPE_TIME, "time without time zone"},
-    {PG_OID_TIMESTAMP, RH_TYPE_DATETIME, "timestamp without time zone"},
-    {PG_OID_TIMESTAMPTZ, RH_TYPE_TIMESTAMP, "timestamp with time zone"},
-    {PG_OID_INTERVAL, RH_TYPE_INTERVAL, "interval"},
-    {PG_OID_NUMERIC, RH_TYPE_DECIMAL, "numeric"},
-    {PG_OID_UUID, RH_TYPE_UUID, "uuid"},
-    {PG_OID_JSONB, RH_TYPE_JSON, "jsonb"},
+    TYPE(PG_OID_BOOL, RH_TYPE_BOOL, "boolean"),
+    TYPE(PG_OID_BYTEA, RH_TYPE_BYTES, "bytea"),
+    TYPE(PG_OID_NAME, RH_TYPE_TEXT, "name"),
+    TYPE(PG_OID_INT8, RH_TYPE_INT, "bigint"),
+    TYPE(PG_OID_INT2, RH_TYPE_INT, "smallint"),
+    TYPE(PG_OID_INT4, RH_TYPE_INT, "integer"),
+    TYPE(PG_OID_TEXT, RH_TYPE_TEXT, "text"),
+    TYPE(PG_OID_OID, RH_TYPE_INT, "oid"),
+    TYPE(PG_OID_JSON, RH_TYPE_JSON, "json"),
+    TYPE(PG_OID_FLOAT4, RH_TYPE_FLOAT, "real"),
+    TYPE(PG_OID_FLOAT8, RH_TYPE_FLOAT, "double precision"),
+    TYPE(PG_OID_BPCHAR, RH_TYPE_TEXT, "character"),
+    TYPE(PG_OID_VARCHAR, RH_TYPE_TEXT, "character varying"),
+    TYPE(PG_OID_DATE, RH_TYPE_DATE, "date"),
+    TYPE(PG_OID_TIME, RH_TYPE_TIME, "time without time zone"),
+    TYPE(PG_OID_TIMESTAMP, RH_TYPE_DATETIME, "timestamp without time zone"),
+    TYPE(PG_OID_TIMESTAMPTZ, RH_TYPE_TIMESTAMP, "timestamp with time zone"),
+    TYPE(PG_OID_INTERVAL, RH_TYPE_INTERVAL, "interval"),
+    TYPE(PG_OID_NUMERIC, RH_TYPE_DECIMAL, "numeric"),
+    TYPE(PG_OID_UUID, RH_TYPE_UUID, "uuid"),
+    TYPE(PG_OID_JSONB, RH_TYPE_JSON, "jsonb"),
 };
 
 void rh_pg_describe_type(unsigned oid, struct rh_column *column)
 {
+    unsigned element = rh_pg_element_oid(oid);
+
     column->native_id = oid;
     column->type = RH_TYPE_TEXT;
     for (size_t i = 0; i < sizeof known_types / sizeof known_types[0]; i++) {
         if (known_types[i].oid == oid) {
             column->type = known_types[i].type;
             column->native_type = rh_text_of(known_types[i].name);
+        } else if (known_types[i].oid == element) {
+            column->type = RH_TYPE_JSON;
+            column->native_type = rh_text_of(known_types[i].array_name);
         }
     }
 }

@@ -1,5 +1,7 @@
 /*
- * Values of native statements: from the text form of results.
+ * Values of native statements: from the text form of results. Arrays of the types that have a value
+ * type here are JSON, as in tables; those of types that only their database knows (enums, composites)
+ * are texts, {sad,happy}: which they are is not said with a result.
  */
 #pragma once
 

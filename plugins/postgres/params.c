@@ -172,6 +172,17 @@ int rh_pg_params_add_untyped(struct rh_pg_params *params, const struct rh_value 
     return rc || !scratch->failed ? rc : rh_fail_nomem(error);
 }
 
+int rh_pg_params_make_array(struct rh_pg_params *params, int at, const struct rh_value *value,
+                            struct rh_error *error)
+{
+    int rc = RH_OK;
+
+    params->offsets[at] = params->scratch.len;
+    rc = rh_pg_encode_array_literal(&params->scratch, rh_kit_value_text(value), error);
+    rh_buf_add_char(&params->scratch, '\0');
+    return rc || !params->scratch.failed ? rc : rh_fail_nomem(error);
+}
+
 void rh_pg_params_seal(struct rh_pg_params *params)
 {
     for (int i = 0; i < params->n; i++) {

@@ -14,7 +14,7 @@ struct rh_pg_params {
     const char **values; /* NULL = NULL */
     int *lengths;
     int *formats;
-    size_t *offsets;       /* into scratch, or NOT_SCRATCH; only until sealed */
+    size_t *offsets;       /* into scratch, or NOT_SCRATCH */
     struct rh_buf scratch; /* ceiling: what one Bind message may hold */
 };
 
@@ -33,5 +33,9 @@ int rh_pg_params_add(struct rh_pg_params *params, const struct rh_sql_parameter 
 /* One text or bytes (or NULL) whose type the server infers; bytes are bytea. Copied. */
 int rh_pg_params_add_untyped(struct rh_pg_params *params, const struct rh_value *value,
                              struct rh_error *error);
+/* The JSON array that was added as that parameter, untyped, as an array literal instead. DATA when
+ * it is none. To be sealed again. */
+int rh_pg_params_make_array(struct rh_pg_params *params, int at, const struct rh_value *value,
+                            struct rh_error *error);
 /* After the last: makes the pointers final. */
 void rh_pg_params_seal(struct rh_pg_params *params);

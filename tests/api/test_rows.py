@@ -662,6 +662,21 @@ def test_a_number_beyond_its_column_names_it(source, column, value):
     assert source.api.data("GET", path, params={column: f"gte.{value}"}) == []
 
 
+@pytest.mark.parametrize("source", POSTGRES_ALONE, indirect=True)
+def test_native_arrays(source):
+    text = "select array_agg(id order by id) as ids, array[['a', null]] as texts from orders where id = any ($1)"
+    answer = native(source, text=text, parameters=[[3, 1, 2]]).json()
+    assert answer["data"] == [{"ids": [1, 2, 3], "texts": [["a", None]]}]
+    assert [c["type"] for c in answer["columns"]] == ["json", "json"]
+    answer = native(source, text="select $1::jsonb -> 1 as second", parameters=[[3, 1, 2]]).json()
+    assert answer["data"] == [{"second": 1}]
+    for text in ("selec $1", "select 1 where 1 = any ($2)"):
+        problem(native(source, text=text, parameters=[[1]]), "invalid-request", 400)
+    problem(native(source, text="delete from orders where id = any ($1)", parameters=[[1]]), "read-only", 422)
+    answer = native(source, text="update orders set qty = qty where id = any ($1)", parameters=[[1, 2]], read_only=False)
+    assert answer.json()["meta"]["affected"] == 2
+
+
 def test_native_columns_of_one_name(sqlite):
     answer = native(sqlite, text="select 1 as n, 2 as n, 3 as n_2, 4 as n").json()
     assert answer["data"] == [{"n": 1, "n_2": 2, "n_2_2": 3, "n_3": 4}]

@@ -75,25 +75,32 @@ static int set_log_level(const struct rh_config *config, struct rh_error *error)
                    name);
 }
 
-static unsigned worker_count(const struct rh_config *config)
+static unsigned core_count(void)
 {
-    int64_t asked = config->numbers[RH_CONFIG_WORKERS];
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
 
-    if (asked > 0)
-        return (unsigned)asked;
-    return cores > 4 ? (unsigned)cores * 8 : 32;
+    return n > 1 ? (unsigned)n : 1;
+}
+
+/* What was asked for; where that is 0, what is usual here. */
+static unsigned count_of(const struct rh_config *config, enum rh_config_name name, unsigned usual)
+{
+    int64_t asked = config->numbers[name];
+
+    return asked > 0 ? (unsigned)asked : usual;
 }
 
 static int listen_for_requests(struct rh_api *api, struct rh_web_handler *handler,
                                const char *temp_folder, struct rh_error *error)
 {
     const int64_t *numbers = api->config.numbers;
+    unsigned cores = core_count();
     struct rh_web_options options = {
         .listen = api->config.texts[RH_CONFIG_LISTEN],
         .temp_folder = temp_folder,
-        .threads = (unsigned)numbers[RH_CONFIG_HTTP_THREADS],
-        .workers = worker_count(&api->config),
+        .threads = count_of(&api->config, RH_CONFIG_HTTP_THREADS, (cores + 3) / 4),
+        .workers = count_of(&api->config, RH_CONFIG_WORKERS, cores > 4 ? cores * 8 : 32),
+        .eager = cores,
         .queue = (unsigned)numbers[RH_CONFIG_QUEUE],
         .max_connections = (unsigned)numbers[RH_CONFIG_MAX_CONNECTIONS],
         .idle_seconds = IDLE_SECONDS,
@@ -119,6 +126,7 @@ static int listen_for_metrics(struct rh_api *api, struct rh_web_handler *handler
         .temp_folder = temp_folder,
         .threads = 1,
         .workers = 1,
+        .eager = 1,
         .queue = 16,
         .max_connections = 64,
         .idle_seconds = IDLE_SECONDS,

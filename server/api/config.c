@@ -66,8 +66,9 @@ static const struct rh_config_item ITEMS[RH_N_CONFIG] = {
     [RH_CONFIG_QUEUE] = {"queue", RH_CONFIG_NUMBER, "1024", 1, 1000000, 0,
                          "Requests that may wait for a worker, at most half of them for one "
                          "datasource; more are answered 503"},
-    [RH_CONFIG_HTTP_THREADS] = {"http_threads", RH_CONFIG_NUMBER, "2", 1, 64, 0,
-                                "Threads that read from and write to connections"},
+    [RH_CONFIG_HTTP_THREADS] = {"http_threads", RH_CONFIG_NUMBER, "0", 0, 64, 0,
+                                "Threads that read from and write to connections; 0: one for every "
+                                "four cores"},
     [RH_CONFIG_MAX_CONNECTIONS] = {"max_connections", RH_CONFIG_NUMBER, "4000", 8, 1000000, 0,
                                    "Client connections at the same time"},
     [RH_CONFIG_MAX_BODY_BYTES] = {"max_body_bytes", RH_CONFIG_NUMBER, "67108864", 1024,

@@ -12,7 +12,7 @@ struct lane {
 };
 
 struct rh_web_lanes {
-    unsigned n_free; /* workers */
+    unsigned n_workers, n_free;
     unsigned n_places, n_waiting;
     struct lane *first, *last; /* whose turn it is; who had the last one */
     struct lane lanes[1 + N_LANES];
@@ -45,7 +45,7 @@ struct rh_web_lanes *rh_web_lanes_new(unsigned n_workers, unsigned n_places)
     struct rh_web_lanes *lanes = calloc(1, sizeof(*lanes));
 
     if (lanes) {
-        lanes->n_free = n_workers;
+        lanes->n_workers = lanes->n_free = n_workers;
         lanes->n_places = n_places;
     }
     return lanes;
@@ -70,7 +70,7 @@ static void remove_behind(struct rh_web_lanes *lanes, struct lane *before, struc
         lanes->last = before;
 }
 
-bool rh_web_lanes_push(struct rh_web_lanes *lanes, struct rh_web_request *request)
+bool rh_web_lanes_push(struct rh_web_lanes *lanes, struct rh_web_request *request, uint64_t now_us)
 {
     struct lane *lane = lane_of(lanes, request->lane);
 
@@ -79,6 +79,7 @@ bool rh_web_lanes_push(struct rh_web_lanes *lanes, struct rh_web_request *reques
     if (!lane->n_waiting)
         append(lanes, lane);
     request->next = NULL;
+    request->queued_us = now_us;
     *(lane->n_waiting ? &lane->last->next : &lane->first) = request;
     lane->last = request;
     lane->n_waiting++;
@@ -86,7 +87,7 @@ bool rh_web_lanes_push(struct rh_web_lanes *lanes, struct rh_web_request *reques
     return true;
 }
 
-struct rh_web_request *rh_web_lanes_take(struct rh_web_lanes *lanes)
+struct rh_web_request *rh_web_lanes_take(struct rh_web_lanes *lanes, uint64_t until_us)
 {
     struct lane *before = NULL, *lane = lanes->first;
     struct rh_web_request *request;
@@ -95,7 +96,7 @@ struct rh_web_request *rh_web_lanes_take(struct rh_web_lanes *lanes)
         before = lane;
         lane = lane->next;
     }
-    if (!lane)
+    if (!lane || lane->first->queued_us > until_us)
         return NULL;
     request = lane->first;
     lane->first = request->next;
@@ -118,4 +119,9 @@ void rh_web_lanes_end(struct rh_web_lanes *lanes, uint32_t lane)
 unsigned rh_web_lanes_waiting(const struct rh_web_lanes *lanes)
 {
     return lanes->n_waiting;
+}
+
+unsigned rh_web_lanes_running(const struct rh_web_lanes *lanes)
+{
+    return lanes->n_workers - lanes->n_free;
 }

@@ -21,10 +21,12 @@ struct rh_web_lanes;
 struct rh_web_lanes *rh_web_lanes_new(unsigned n_workers, unsigned n_places);
 /* NULL is allowed. Requests that wait are forgotten. */
 void rh_web_lanes_free(struct rh_web_lanes *lanes);
-/* Borrowed until it is taken. False when it may not wait. */
-bool rh_web_lanes_push(struct rh_web_lanes *lanes, struct rh_web_request *request);
-/* The next one that may run, which has a worker from now on; NULL when there is none. */
-struct rh_web_request *rh_web_lanes_take(struct rh_web_lanes *lanes);
+/* Borrowed until it is taken. False when it may not wait. now_us: when it came. */
+bool rh_web_lanes_push(struct rh_web_lanes *lanes, struct rh_web_request *request, uint64_t now_us);
+/* The next one that may run, which has a worker from now on; NULL when there is none, or when it
+ * came after that time. */
+struct rh_web_request *rh_web_lanes_take(struct rh_web_lanes *lanes, uint64_t until_us);
 /* The worker of a request that was taken, and that was in this lane, is free again. */
 void rh_web_lanes_end(struct rh_web_lanes *lanes, uint32_t lane);
 unsigned rh_web_lanes_waiting(const struct rh_web_lanes *lanes);
+unsigned rh_web_lanes_running(const struct rh_web_lanes *lanes);

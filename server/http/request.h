@@ -84,6 +84,7 @@ struct rh_web_request {
     size_t uri_cap;
     atomic_int fd; /* the connection's socket, -1 when the connection has let go */
     atomic_uint refs;
+    uint64_t queued_us;          /* monotonic clock, when it began to wait for a worker */
     struct rh_web_request *next; /* of those in its lane, or not in use */
 };
 

@@ -261,8 +261,8 @@ int rh_web_server_start(const struct rh_web_options *options, const struct rh_we
     rc = rh_web_listen(options->listen, &fd, &server->url, error);
     if (rc != RH_OK)
         goto out;
-    rc = rh_web_workers_new(options->workers, options->queue, handler, server->requests,
-                            &server->workers, error);
+    rc = rh_web_workers_new(options->workers, options->eager, options->queue, handler,
+                            server->requests, &server->workers, error);
     if (rc != RH_OK)
         goto out;
     rc = start_daemon(server, options, fd, error);

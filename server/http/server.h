@@ -42,8 +42,9 @@ struct rh_web_options {
     const char *listen;      /* "127.0.0.1:7070", "[::1]:0"; port 0: any free one */
     const char *temp_folder; /* for large bodies */
     unsigned threads;        /* epoll threads */
-    unsigned workers;
-    unsigned queue; /* requests that may wait for a worker */
+    unsigned workers;        /* at most */
+    unsigned eager;          /* of these, as many as are enough while the machine is busy */
+    unsigned queue;          /* requests that may wait for a worker */
     unsigned max_connections;
     unsigned idle_seconds; /* a connection without a request is closed after */
 };

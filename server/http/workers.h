@@ -1,6 +1,7 @@
 /*
- * The worker pool: a bounded queue and a fixed number of threads, and one watcher that notices
- * when the client of a request that takes long has left.
+ * The worker pool: bounded lanes of requests that wait, a fixed number of threads, and one watcher
+ * that notices when the client of a request that takes long has left, and when more threads would
+ * help.
  */
 #pragma once
 
@@ -8,10 +9,10 @@
 
 struct rh_web_workers;
 
-/* Owned by the caller. NULL with error: RESOURCE. */
-int rh_web_workers_new(unsigned n_workers, unsigned queue, const struct rh_web_handler *handler,
-                       struct rh_web_requests *requests, struct rh_web_workers **ret_workers,
-                       struct rh_error *error);
+/* n_eager of the workers run while the machine is busy. Owned by the caller. RESOURCE. */
+int rh_web_workers_new(unsigned n_workers, unsigned n_eager, unsigned queue,
+                       const struct rh_web_handler *handler, struct rh_web_requests *requests,
+                       struct rh_web_workers **ret_workers, struct rh_error *error);
 /* [epoll] Takes a reference to the request. False when the queue is full. */
 bool rh_web_workers_push(struct rh_web_workers *workers, struct rh_web_request *request);
 /* [epoll] The connection of this request has ended: whoever runs it is told. */

@@ -2,6 +2,7 @@
  * The HTTP adapter over real sockets, with a handler that does what its path says.
  */
 #include "base/clock.h"
+#include "base/cpu_idle.h"
 #include "base/err.h"
 #include "base/text.h"
 #include "lib/tests.h"
@@ -21,6 +22,15 @@
 #include <unistd.h>
 
 #define STREAM_BYTES (8u << 20)
+
+/* The machine's idle time: a busy machine has none. */
+static atomic_bool busy;
+bool __wrap_rh_cpu_idle_spare(struct rh_cpu_idle *idle);
+bool __wrap_rh_cpu_idle_spare(struct rh_cpu_idle *idle)
+{
+    (void)idle;
+    return !atomic_load(&busy);
+}
 
 static atomic_bool left;
 static atomic_bool released;
@@ -150,6 +160,7 @@ static void start(void)
         .temp_folder = "/tmp",
         .threads = 2,
         .workers = 2,
+        .eager = 1,
         .queue = 2,
         .max_connections = 100,
         .idle_seconds = 60,
@@ -459,6 +470,28 @@ START_TEST(a_lane_that_is_held_up_leaves_workers_to_others)
 }
 END_TEST
 
+/* One worker is enough on a busy machine, but not where it is held up. */
+START_TEST(a_busy_machine_lets_nobody_wait_for_long)
+{
+    int held = dial(), fd = dial();
+
+    atomic_store(&busy, true);
+    for (int i = 0; i < 2; i++) { /* the second time, everybody knows that it is busy */
+        say_text(held, "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
+        while (atomic_load(&running) < 1)
+            pause_ms(1);
+        say_text(fd, "GET /other HTTP/1.1\r\nHost: x\r\n\r\n");
+        expect(fd, "/other? 0");
+        atomic_store(&released, true);
+        expect(held, "held");
+        atomic_store(&released, false);
+        pause_ms(150);
+    }
+    close(held);
+    close(fd);
+}
+END_TEST
+
 static void *release_soon(void *context)
 {
     (void)context;
@@ -532,6 +565,6 @@ TESTS_MAIN_WITH("http", start, stop, answers_inline_and_from_a_worker,
                 a_broken_stream_can_be_told_from_a_whole_one, a_client_that_leaves_is_noticed,
                 a_reader_that_leaves_ends_the_stream, a_full_queue_answers_busy,
                 a_lane_that_is_held_up_leaves_workers_to_others,
-                stopping_waits_for_running_requests, stopping_cancels_what_does_not_end,
-                stopping_gives_up_on_what_ignores_it,
+                a_busy_machine_lets_nobody_wait_for_long, stopping_waits_for_running_requests,
+                stopping_cancels_what_does_not_end, stopping_gives_up_on_what_ignores_it,
                 addresses_that_cannot_be_listened_on_are_refused)

@@ -25,7 +25,7 @@ static unsigned push(unsigned first, unsigned n, uint32_t lane)
 {
     for (unsigned i = first; i < first + n; i++) {
         requests[i].lane = lane;
-        if (!rh_web_lanes_push(lanes, &requests[i]))
+        if (!rh_web_lanes_push(lanes, &requests[i], 0))
             return i - first;
     }
     return n;
@@ -36,7 +36,7 @@ static unsigned take_all(void)
 {
     unsigned n = 0;
 
-    while (rh_web_lanes_take(lanes))
+    while (rh_web_lanes_take(lanes, UINT64_MAX))
         n++;
     return n;
 }
@@ -46,10 +46,10 @@ START_TEST(what_has_no_lane_is_bound_by_nobody)
     ck_assert_uint_eq(push(0, PLACES + 1, 0), PLACES);
     ck_assert_uint_eq(rh_web_lanes_waiting(lanes), PLACES);
     for (unsigned i = 0; i < WORKERS; i++)
-        ck_assert_ptr_eq(rh_web_lanes_take(lanes), &requests[i]);
-    ck_assert_ptr_null(rh_web_lanes_take(lanes));
+        ck_assert_ptr_eq(rh_web_lanes_take(lanes, UINT64_MAX), &requests[i]);
+    ck_assert_ptr_null(rh_web_lanes_take(lanes, UINT64_MAX));
     rh_web_lanes_end(lanes, 0);
-    ck_assert_ptr_eq(rh_web_lanes_take(lanes), &requests[WORKERS]);
+    ck_assert_ptr_eq(rh_web_lanes_take(lanes, UINT64_MAX), &requests[WORKERS]);
     ck_assert_uint_eq(rh_web_lanes_waiting(lanes), PLACES - WORKERS - 1);
 }
 END_TEST
@@ -81,10 +81,23 @@ START_TEST(two_run_where_one_ended)
     push(13, 1, 2);
     ck_assert_uint_eq(take_all(), 0); /* three are free, and in either lane three run */
     rh_web_lanes_end(lanes, 2);
-    ck_assert_ptr_eq(rh_web_lanes_take(lanes), &requests[3]);
-    ck_assert_ptr_eq(rh_web_lanes_take(lanes), &requests[13]);
+    ck_assert_ptr_eq(rh_web_lanes_take(lanes, UINT64_MAX), &requests[3]);
+    ck_assert_ptr_eq(rh_web_lanes_take(lanes, UINT64_MAX), &requests[13]);
     lanes = eight;
     rh_web_lanes_free(nine);
+}
+END_TEST
+
+START_TEST(who_came_later_may_be_left)
+{
+    requests[0].lane = 1;
+    ck_assert(rh_web_lanes_push(lanes, &requests[0], 1000));
+    ck_assert_ptr_null(rh_web_lanes_take(lanes, 999));
+    ck_assert_uint_eq(rh_web_lanes_running(lanes), 0);
+    ck_assert_ptr_eq(rh_web_lanes_take(lanes, 1000), &requests[0]);
+    ck_assert_uint_eq(rh_web_lanes_running(lanes), 1);
+    rh_web_lanes_end(lanes, 1);
+    ck_assert_uint_eq(rh_web_lanes_running(lanes), 0);
 }
 END_TEST
 
@@ -96,8 +109,8 @@ START_TEST(lanes_take_turns)
     push(10, 2, 2);
     push(20, 1, 3);
     for (unsigned i = 0; i < 5; i++)
-        ck_assert_ptr_eq(rh_web_lanes_take(lanes), &requests[order[i]]);
-    ck_assert_ptr_null(rh_web_lanes_take(lanes));
+        ck_assert_ptr_eq(rh_web_lanes_take(lanes, UINT64_MAX), &requests[order[i]]);
+    ck_assert_ptr_null(rh_web_lanes_take(lanes, UINT64_MAX));
     ck_assert_uint_eq(rh_web_lanes_waiting(lanes), 0);
 }
 END_TEST
@@ -118,10 +131,10 @@ START_TEST(one_worker_is_enough)
     ck_assert_ptr_nonnull(narrow);
     requests[0].lane = 1;
     for (int i = 0; i < 3; i++) {
-        ck_assert(rh_web_lanes_push(narrow, &requests[0]));
-        ck_assert(!rh_web_lanes_push(narrow, &requests[1]));
-        ck_assert_ptr_eq(rh_web_lanes_take(narrow), &requests[0]);
-        ck_assert_ptr_null(rh_web_lanes_take(narrow));
+        ck_assert(rh_web_lanes_push(narrow, &requests[0], 0));
+        ck_assert(!rh_web_lanes_push(narrow, &requests[1], 0));
+        ck_assert_ptr_eq(rh_web_lanes_take(narrow, UINT64_MAX), &requests[0]);
+        ck_assert_ptr_null(rh_web_lanes_take(narrow, UINT64_MAX));
         rh_web_lanes_end(narrow, 1);
     }
     rh_web_lanes_free(narrow);
@@ -129,5 +142,6 @@ START_TEST(one_worker_is_enough)
 END_TEST
 
 TESTS_MAIN_WITH("lanes", start, stop, what_has_no_lane_is_bound_by_nobody,
-                a_lane_has_no_more_than_it_leaves, two_run_where_one_ended, lanes_take_turns,
-                a_lane_leaves_places_to_wait, one_worker_is_enough)
+                a_lane_has_no_more_than_it_leaves, two_run_where_one_ended,
+                who_came_later_may_be_left, lanes_take_turns, a_lane_leaves_places_to_wait,
+                one_worker_is_enough)

@@ -32,6 +32,7 @@ ROWS = int(os.environ.get("RH_BENCH_ROWS", "1000000"))
 MANY = int(os.environ.get("RH_BENCH_SCAN_ROWS", "10000000"))
 CLIENTS = 8
 VANDALS = 300  # datasources whose connector crashes
+HANGING = 60  # more than there are workers
 RESTS = 0.03  # seconds between two crashes
 KEY = "bench-administrator-key"
 COLUMNS = "id, customer_id, status, total, created_at, note"
@@ -156,19 +157,19 @@ class Bench:
             raise SystemExit("wrk saw errors:\n" + out)
         return out
 
-    def wrk(self, path_lua):
-        return float(re.search(r"Requests/sec:\s+([\d.]+)", self.wrk_output(path_lua)).group(1))
+    def wrk(self, path_lua, clients=CLIENTS):
+        return float(re.search(r"Requests/sec:\s+([\d.]+)", self.wrk_output(path_lua, clients)).group(1))
 
     def latency_us(self, path_lua, clients):
         """The 50th and the 99th percentile."""
         found = re.findall(r"^\s+(?:50|99)%\s+([\d.]+)(us|ms|s)$", self.wrk_output(path_lua, clients), re.M)
         return [float(number) * {"us": 1, "ms": 1e3, "s": 1e6}[unit] for number, unit in found]
 
-    def pgbench(self, sql):
+    def pgbench(self, sql, clients=CLIENTS):
         script = os.path.join(self.folder, "pgbench.sql")
         with open(script, "w") as f:
             f.write(f"\\set id random(1, {ROWS - 20})\n{sql}\n")
-        out = run(pg_tool("pgbench"), "-n", "-M", "prepared", f"-c{CLIENTS}", "-j1", f"-T{SECONDS}",
+        out = run(pg_tool("pgbench"), "-n", "-M", "prepared", f"-c{clients}", "-j1", f"-T{SECONDS}",
                   "-f", script, self.postgres, stderr=subprocess.DEVNULL).decode()
         return float(re.search(r"tps = ([\d.]+)", out).group(1))
 
@@ -302,6 +303,39 @@ class Bench:
                         f"{a:.0f} against {b:.0f} us, {crashes} crashes in {ROUNDS * SECONDS} s")
         self.report(f"held after {crashes} crashes", "0", f"{max(grown)}",
                     f"{grown[0]} descriptors and {grown[1]} threads more than before")
+
+    @contextlib.contextmanager
+    def hanging(self):
+        """HANGING requests to a datasource that does not answer them."""
+        wait = b'{"text": "select pg_sleep(600)"}'
+        head = (f"POST /api/v1/apps/bench/datasources/pg/native HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n"
+                f"Content-Type: application/json\r\nContent-Length: {len(wait)}\r\n\r\n").encode()
+        with contextlib.ExitStack() as stack:
+            for _ in range(HANGING):
+                stack.enter_context(socket.create_connection(("127.0.0.1", self.port))).sendall(head + wait)
+            time.sleep(0.5)
+            yield
+
+    def slow(self):
+        """Sources that make wait: one of 2 ms, by many, on the ten connections of its pool; and one that hangs."""
+        self.psql("CREATE VIEW slow AS SELECT 1 AS id FROM pg_sleep(0.002)")
+        beside, quiet = [], []
+        with self.server():
+            self.setup_app()
+            self.call("POST", "/apps/bench/datasources",
+                      {"name": "lite", "connector": "sqlite", "config": {"path": self.sqlite, "read_only": True}})
+            self.compare("statement of 2 ms, 32 clients / pgbench, 10", "1.0", "per second",
+                         lambda: self.wrk('"/api/v1/apps/bench/data/pg/slow"', 32),
+                         lambda: self.pgbench("SELECT id FROM slow;", 10), True)
+            path = '"/api/v1/apps/bench/data/lite/orders/" .. id'
+            for _ in range(ROUNDS):
+                quiet.append(self.latency_us(path, 1))
+                with self.hanging():
+                    beside.append(self.latency_us(path, 1))
+        for i, rank in enumerate(("p50", "p99")):
+            a, b = (statistics.median(x[i] for x in side) for side in (beside, quiet))
+            self.report(f"row by key, {HANGING} hanging beside / quiet, {rank}", "<= 1.1", f"{a / b:.2f}",
+                        f"{a:.0f} against {b:.0f} us")
 
     def memory(self):
         """The most that a scan of MANY rows holds above one of a single row."""
@@ -440,7 +474,7 @@ class Bench:
 
 def main():
     bench = Bench(sys.argv[1], sys.argv[2])
-    names = sys.argv[3:] or ["idle", "scan", "scan_odbc", "page", "row", "isolation", "crash", "memory", "export",
+    names = sys.argv[3:] or ["idle", "scan", "scan_odbc", "page", "row", "isolation", "crash", "slow", "memory", "export",
                              "insert", "lookup"]
     print(f"{ROWS} rows, {ROUNDS} rounds of {SECONDS} s, {CLIENTS} clients, {os.cpu_count()} cores", flush=True)
     bench.load()

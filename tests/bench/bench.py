@@ -271,12 +271,16 @@ class Bench:
             stop.set()
             thread.join()
 
-    def crashes(self):
+    def metric(self, name):
+        """The sum over its labels."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/metrics",
                                          headers={"Authorization": f"Bearer {KEY}"})
         with urllib.request.urlopen(request, timeout=60) as answer:
-            found = re.findall(r"^rowhouse_isolated_crashed_total\{.*\} (\d+)$", answer.read().decode(), re.M)
+            found = re.findall(rf"^{name}(?:\{{.*\}})? (\d+)$", answer.read().decode(), re.M)
         return sum(map(int, found))
+
+    def crashes(self):
+        return self.metric("rowhouse_isolated_crashed_total")
 
     def crash(self):
         """One client, so that what is measured is the wait for an answer and not for a free core."""
@@ -315,6 +319,8 @@ class Bench:
                 stack.enter_context(socket.create_connection(("127.0.0.1", self.port))).sendall(head + wait)
             time.sleep(0.5)
             yield
+        while self.metric("rowhouse_requests_active") > 1:  # this one
+            time.sleep(0.1)
 
     def slow(self):
         """Sources that make wait: one of 2 ms, by many, on the ten connections of its pool; and one that hangs."""

@@ -168,8 +168,8 @@ static uint64_t body_bound(const struct rh_api *api, const struct rh_command *co
     return IGNORED_BODY_BYTES;
 }
 
-/* Of a datasource: the first two parameters of a path are the app and its name. What names neither
- * waits for nobody. */
+/* Of a datasource: the first two parameters of a path are the app and its name. A command of an app
+ * is in the app's lane, an RPC in that of its command; what names none of them is bound by nobody. */
 static uint32_t lane_of(const struct rh_route *route)
 {
     uint64_t hash = 0;

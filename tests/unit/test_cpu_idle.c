@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Whether there is time to spare, when a tenth of a second ago 50.00 s had been idle. */
+/* Whether there is time to spare, when so long ago 50.00 s had been idle; before: what was known. */
 static bool spare(const char *text, uint64_t ago_us, bool before)
 {
     char path[] = "/tmp/rowhouse-uptime.XXXXXX";
